@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every numeric bound, once: of the wire format (source in the comment), then ours. */
+#ifndef TN_LIMITS_H
+#define TN_LIMITS_H
+
+/* Wire format, spec warrant.md "Constants" unless said. */
+#define TN_MAX_WARRANT_BYTES 65536
+#define TN_MAX_STACK_BYTES 262144
+#define TN_MAX_TOOLS 256
+#define TN_MAX_CONSTRAINTS 64
+#define TN_MAX_CONSTRAINT_DEPTH 32
+#define TN_MAX_EXTENSIONS 64
+#define TN_MAX_EXTENSION_KEY 255
+#define TN_MAX_EXTENSION_VALUE 8192
+#define TN_MAX_DEPTH 64
+#define TN_MAX_CHAIN 65            /* root + 64 delegations */
+#define TN_MAX_TOOL_NAME 256       /* warrant.md 1.6, HARDEN */
+#define TN_MAX_VALUE_DEPTH 64      /* arrays and maps within one value or unknown payload, 1.7 */
+#define TN_MAX_ROOT_TTL 7776000    /* seconds, 90 days */
+#define TN_DEFAULT_TTL 300         /* seconds */
+#define TN_POP_WINDOW 30           /* seconds, fixed (8.2) */
+#define TN_POP_WINDOWS_DEFAULT 5
+#define TN_POP_WINDOWS_MAX 10
+#define TN_CLOCK_TOLERANCE 30      /* seconds, issued_at only */
+#define TN_GATES_MESSAGE_CHARS 200 /* governance.md 6.1 */
+
+/* Ours. */
+#define TN_MAX_ARGS_BYTES 1048576  /* canonical arguments of one call */
+#define TN_MAX_ARGS 1024           /* arguments of one call */
+#define TN_MAX_ROOTS 4096
+#define TN_MAX_CLEARANCE_RULES 1024
+#define TN_MAX_ATTRIBUTES 32
+#define TN_MAX_ATTRIBUTE_NAME 64
+#define TN_MAX_ATTRIBUTE_VALUE 256
+#define TN_LINK_CACHE_DEFAULT 4096 /* entries */
+#define TN_LINK_CACHE_MAX 1048576
+#define TN_SUBSET_BUDGET 4000000   /* pair comparisons of one link */
+#define TN_MAX_KEY_FILE 4096       /* bytes of a key file */
+
+/* Configuration. */
+#define TN_MAX_CONF_BYTES 65536
+#define TN_MAX_CONF_DEPTH 8
+#define TN_MAX_CONF_FILES 256
+#define TN_MAX_CONF_ERRORS 100     /* printed; the rest is counted */
+#define TN_MAX_RULES 256
+#define TN_MAX_RULE_ARGS 32
+#define TN_MAX_KEY_ID 128
+#define TN_MAX_KEY_CACHE 1024      /* keys held at once */
+
+#endif

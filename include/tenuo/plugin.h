@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole contract for plugin authors: one shared object exports one constant object, `tenuo_plugin_v1`, and imports nothing from
+ * libtenuo. Everything a plugin needs from the host comes through `struct tenuo_host`.
+ *
+ * Rules that hold for every call:
+ *   - `open` gets arguments that the host has checked against the plugin's schema: args[i] belongs to row i of the schema, value
+ *     NULL when an optional argument is absent. Strings are lent for the time of `open`: copy what you keep.
+ *   - `*ret_self` is this line's instance; two configuration lines are two instances; keep no globals.
+ *   - outputs (`ret_...`) are written only on success; inputs are lent for the call.
+ *   - return one of the codes below; anything else is reported as 9203 and counts as a failure. Say why with host->error().
+ *   - a call must come back by host->deadline(): nothing is interrupted, but a later answer counts as unavailable.
+ *   - the host serialises calls on an instance unless TENUO_PLUGIN_THREAD_SAFE is set. After a fork it opens the instance again in the child unless
+ *     TENUO_PLUGIN_FORK_SAFE is set. Objects are never unloaded: no destructors, no atexit, no thread-local storage.
+ *   - never log or return a secret, a token or an argument value.
+ */
+#ifndef TENUO_PLUGIN_H
+#define TENUO_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TENUO_PLUGIN_MAGIC 0x4c504e54u /* "TNPL", little-endian */
+#define TENUO_PLUGIN_ABI_MAJOR 1
+#define TENUO_PLUGIN_ABI_MINOR 0
+
+#if defined(__GNUC__)
+#define TENUO_PLUGIN_EXPORT __attribute__((visibility("default"), used))
+#define TENUO_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define TENUO_PLUGIN_EXPORT
+#define TENUO_PRINTF(f, a)
+#endif
+
+/* Sizes, in bytes. */
+#define TENUO_SEED_BYTES 32   /* Ed25519 secret seed */
+#define TENUO_PUBKEY_BYTES 32 /* Ed25519 public key */
+#define TENUO_SIG_BYTES 64    /* Ed25519 signature */
+#define TENUO_KEY_ID_MAX 128  /* [A-Za-z0-9._-]{1,128}, not ".", no ".."; checked by the host before any plugin sees it */
+
+/* Codes that a plugin may return. The same numbers as in tenuo/error.h. */
+#define TENUO_OK 0
+#define TENUO_E_NOMEM 9000
+#define TENUO_E_INVALID_ARGUMENT 9001
+#define TENUO_E_SYSTEM 9002
+#define TENUO_E_CONF 9100          /* open: an argument is well formed but unusable */
+#define TENUO_E_KEY_NOT_FOUND 9300 /* the store answered: no such key. The chain goes on */
+#define TENUO_E_UNAVAILABLE 9301   /* the store did not answer. Remembered; the chain goes on */
+#define TENUO_E_WOULD_BLOCK 9302   /* the answer needs I/O that the caller forbade */
+#define TENUO_E_KEY_DENIED 9304    /* permission, policy, lockout */
+#define TENUO_E_KEY_INVALID 9305   /* there is something under that id, and it is no usable key */
+#define TENUO_E_AUDIT_REFUSED 9400 /* audit: the record could not be stored */
+#define TENUO_E_REPLAYED 9401      /* replay: seen before */
+
+enum tenuo_log_level { TENUO_LOG_ERR = 3, TENUO_LOG_WARNING = 4, TENUO_LOG_INFO = 6, TENUO_LOG_DEBUG = 7 };
+
+/* What the host offers. Lent for the life of the instance. Check `size` before using a member that a later minor added. */
+struct tenuo_host {
+    uint32_t size;
+    uint16_t abi_major, abi_minor;
+    /* One line for the administrator; goes where the application sends the library's log. */
+    void (*log)(const struct tenuo_host *host, int level, const char *fmt, ...) TENUO_PRINTF(3, 4);
+    /* The sentence for the failure that this call is about to return: place and remedy. */
+    void (*error)(const struct tenuo_host *host, const char *fmt, ...) TENUO_PRINTF(2, 3);
+    /* Overwrites memory for certain. */
+    void (*wipe)(void *p, size_t len);
+    /* Cryptographic randomness. */
+    void (*random)(void *p, size_t len);
+    /* Unix time in seconds. */
+    int64_t (*now)(void);
+    /* Milliseconds that this call may still take; 0 when none are left. */
+    uint32_t (*deadline)(const struct tenuo_host *host);
+    void *priv; /* the host's own */
+};
+
+enum tenuo_arg_type {
+    TENUO_ARG_STRING = 1, /* any text */
+    TENUO_ARG_PATH,       /* absolute path */
+    TENUO_ARG_UINT,       /* decimal, 0..4294967295 */
+    TENUO_ARG_BOOL,       /* yes | no; a bare word without "=" means yes */
+    TENUO_ARG_DURATION,   /* number with ms, s, m, h or d; handed over as written */
+    TENUO_ARG_URL         /* scheme://host... */
+};
+
+/* One row of an argument schema; a row whose name is NULL ends the array. */
+struct tenuo_arg_spec {
+    const char *name; /* [a-z][a-z0-9_]*, and none of the core's own: sha256 trace timeout name cache_ttl stale_if_error */
+    int type;         /* enum tenuo_arg_type */
+    int required;
+    const char *help; /* one line for `tenuo plugin info` */
+};
+
+/* An argument as handed to open. `number` is the value of UINT, BOOL (0/1) and DURATION (milliseconds). */
+struct tenuo_arg {
+    const char *name;
+    const char *value; /* NULL: absent */
+    uint64_t number;
+};
+
+/* ---- kind "resolver": private keys by id ---- */
+
+struct tenuo_key_entry { /* one answer of list or describe */
+    char id[TENUO_KEY_ID_MAX + 1];
+    uint8_t public_key[TENUO_PUBKEY_BYTES];
+    int has_public_key;
+    char note[128]; /* version, expiry, protection: free text for people */
+};
+
+#define TENUO_RESOLVE_NO_IO 1u /* flags: answer from memory or return TENUO_E_WOULD_BLOCK */
+
+struct tenuo_resolver_ops {
+    uint32_t size;
+    const struct tenuo_arg_spec *args; /* schema of this kind; NULL: the descriptor's */
+    int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
+    void (*close)(void *self);
+    /* At least one of sign / export_seed; sign needs public_key. The host verifies what sign returns. */
+    int (*public_key)(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES]);
+    int (*sign)(void *self, const char *key_id, const uint8_t *message, size_t len, uint8_t ret_signature[TENUO_SIG_BYTES]);
+    int (*export_seed)(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES]);
+    /* Optional store operations. `list` calls `each` until it returns non-zero. */
+    int (*list)(void *self, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);
+    int (*describe)(void *self, const char *key_id, struct tenuo_key_entry *ret_entry);
+    int (*generate)(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES]);
+    int (*import)(void *self, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES]);
+    int (*remove)(void *self, const char *key_id);
+};
+
+/* ---- kind "trust": root public keys ---- */
+
+struct tenuo_root {
+    uint8_t key[TENUO_PUBKEY_BYTES];
+    uint64_t not_before; /* Unix seconds, inclusive; 0: always */
+    uint64_t not_after;  /* exclusive; UINT64_MAX: never ends */
+    char name[64];       /* for people; may be empty */
+};
+
+struct tenuo_trust_ops {
+    uint32_t size;
+    const struct tenuo_arg_spec *args;
+    int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
+    void (*close)(void *self);
+    /* All roots of this line. `each` returns non-zero to stop (out of memory): return TENUO_E_NOMEM then. */
+    int (*roots)(void *self, int (*each)(void *arg, const struct tenuo_root *root), void *arg);
+};
+
+/* ---- kind "audit": a record of every decision ---- */
+
+struct tenuo_audit_attr {
+    const char *name;  /* [a-z0-9_]{1,64} */
+    const char *value;
+};
+
+/* One decision. Strings are UTF-8, NUL-terminated, never NULL ("" when unknown); lent for the call. Arguments are redacted by the host. */
+struct tenuo_audit_event {
+    uint32_t size;
+    int64_t time_ns;             /* Unix time of the decision in nanoseconds */
+    const char *decision_id;     /* 32 hex digits, random */
+    const char *service;
+    const char *decision;        /* "allow", "deny", "would_deny" */
+    int code;                    /* 0 on allow */
+    const char *code_name;       /* "" on allow */
+    const char *step;            /* step that decided */
+    const char *reason;
+    const char *warrant_id;      /* leaf, tnu_wrt_... */
+    const char *const *chain_ids; /* root first */
+    size_t chain_len;
+    const char *root;            /* first 8 bytes of the root's key, hex */
+    const char *holder;          /* of the leaf, likewise */
+    const char *tool;
+    const char *field;           /* argument name of a constraint violation */
+    const char *args_sha256;     /* request hash, hex */
+    const char *args_json;       /* "" unless audit_args is mask or full */
+    const char *request_id;
+    uint64_t conf_generation;
+    const struct tenuo_audit_attr *attrs;
+    size_t nattrs;
+};
+
+struct tenuo_audit_ops {
+    uint32_t size;
+    const struct tenuo_arg_spec *args;
+    int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
+    void (*close)(void *self);
+    /* TENUO_OK only when the record is where it must be; anything else, and a required sink's line turns an allow into 9400. */
+    int (*decision)(void *self, const struct tenuo_audit_event *event);
+    int (*flush)(void *self); /* optional */
+};
+
+/* ---- kind "revocation": is a warrant on a signed list? ---- */
+
+struct tenuo_revocation_ops {
+    uint32_t size;
+    const struct tenuo_arg_spec *args;
+    int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
+    void (*close)(void *self);
+    /* The current signed list, allocated by the plugin and released through `release`; the host verifies signature and version. */
+    int (*fetch)(void *self, const uint8_t **ret_list, size_t *ret_len, int64_t *ret_fetched_at);
+    void (*release)(void *self, const uint8_t *list, size_t len);
+};
+
+/* ---- kind "replay": has this proof been used? ---- */
+
+struct tenuo_replay_ops {
+    uint32_t size;
+    const struct tenuo_arg_spec *args;
+    int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
+    void (*close)(void *self);
+    /* Remembers the key until `expires_at` (Unix seconds): TENUO_OK the first time, TENUO_E_REPLAYED after, TENUO_E_UNAVAILABLE when full. */
+    int (*check_and_set)(void *self, const uint8_t key[32], int64_t expires_at);
+};
+
+/* ---- kind "matcher": constraint types 5, 15, 128-255 ---- */
+
+struct tenuo_matcher_ops {
+    uint32_t size;
+    const struct tenuo_arg_spec *args;
+    int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
+    void (*close)(void *self);
+    const uint8_t *types; /* type ids, ended by 0 */
+    /* payload: CBOR of the constraint's value. *ret_program is immutable and shared between threads. */
+    int (*compile)(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program);
+    void (*release)(void *self, void *program);
+    /* value: canonical CBOR. *ret_match 1 or 0; any error denies. Must be safe to call from several threads. */
+    int (*match)(void *self, const void *program, const uint8_t *value, size_t len, int *ret_match);
+    /* *ret_ok 1 when the child's payload is not wider than the parent's; the child may be of another type. */
+    int (*attenuates)(void *self, uint8_t parent_type, const uint8_t *parent, size_t parent_len, uint8_t child_type,
+                      const uint8_t *child, size_t child_len, int *ret_ok);
+};
+
+/* ---- the descriptor ---- */
+
+#define TENUO_PLUGIN_THREAD_SAFE 1u /* calls on one instance may overlap */
+#define TENUO_PLUGIN_FORK_SAFE 2u   /* an instance works on in a forked child */
+#define TENUO_PLUGIN_NO_NETWORK 4u  /* says of itself that it opens no network connection */
+
+struct tenuo_plugin_v1 {
+    uint32_t magic;
+    uint16_t abi_major, abi_minor;
+    uint32_t size; /* sizeof(struct tenuo_plugin_v1) of the header it was built with */
+    uint32_t flags;
+    const char *name; /* [a-z0-9_]+, as in tenuo_NAME.so */
+    const char *version;
+    const char *summary;
+    const struct tenuo_arg_spec *args; /* NULL: no arguments */
+    const struct tenuo_resolver_ops *resolver;
+    const struct tenuo_trust_ops *trust;
+    const struct tenuo_audit_ops *audit;
+    const struct tenuo_revocation_ops *revocation;
+    const struct tenuo_replay_ops *replay;
+    const struct tenuo_matcher_ops *matcher;
+    /* New kinds are appended here; the host reads a member only when it lies within `size`. */
+};
+
+#endif

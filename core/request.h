@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a request. */
+#ifndef TN_REQUEST_H
+#define TN_REQUEST_H
+
+#include "limits.h"
+#include "value.h"
+#include <tenuo/request.h>
+
+struct tn_attr {
+    char name[TN_MAX_ATTRIBUTE_NAME + 1];
+    char value[TN_MAX_ATTRIBUTE_VALUE + 1];
+};
+
+struct tenuo_request {
+    struct tn_str tool; /* points to tool_text */
+    uint8_t tool_text[TN_MAX_TOOL_NAME];
+    struct tenuo_args *args, *cargs; /* NULL: none; cargs NULL: the same as args */
+    bool has_cargs, has_pop, has_pop_as_of;
+    uint8_t pop[64];
+    int64_t pop_as_of;
+    uint32_t pop_bound; /* seconds */
+    char id[TN_MAX_ATTRIBUTE_VALUE + 1];
+    struct tn_attr *attrs;
+    size_t nattrs;
+};
+
+/* pop.c: array of [key, value] pairs, the arguments' form in PoP and dedup key. */
+void tn_put_arg_pairs(struct tn_buf *b, const struct tenuo_args *args);
+/* Is the PoP good at `as_of`? Windows above 10 count as 10. */
+bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args, const uint8_t pop[64],
+                  int64_t as_of, uint32_t windows);
+
+#endif

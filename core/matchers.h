@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The matcher plugins of a verifier, by constraint type. Immutable once handed over; instances stay the context's. */
+/*
+ * The matcher plugins of one context by constraint type id. Filled while a context opens, never changed afterwards; a verifier holds
+ * a borrowed pointer. Says which plugin answers for a type and nothing about constraints themselves.
+ */
 #ifndef TN_MATCHERS_H
 #define TN_MATCHERS_H
 
 #include <stdint.h>
+#include <tenuo/error.h>
 #include <tenuo/plugin.h>
+#include <tenuo/verify.h>
 
-struct tenuo_matchers {
-    struct {
-        const struct tenuo_matcher_ops *ops;
-        void *self;
-    } by_type[256];
+struct tn_matcher {
+    const struct tenuo_matcher_ops *ops; /* NULL: no plugin claims the type */
+    void *self;
+    const char *origin; /* FILE:LINE of the rule, for messages; lives as long as the context */
 };
 
-/* NULL when no line claims the type; `matchers` may be NULL. Built-in types but Regex and Cel are never looked up. */
-static inline const struct tenuo_matcher_ops *tn_matchers_find(const struct tenuo_matchers *matchers, uint8_t type, void **ret_self)
-{
-    if (matchers == NULL || matchers->by_type[type].ops == NULL)
-        return NULL;
-    *ret_self = matchers->by_type[type].self;
-    return matchers->by_type[type].ops;
-}
+struct tenuo_matchers {
+    struct tn_matcher by_type[256];
+};
+
+/* The plugin for a type id, or NULL; `matchers` may be NULL. */
+const struct tn_matcher *tn_matchers_find(const struct tenuo_matchers *matchers, unsigned type);
+/* Claims every type of ops->types. 9203 for a type that no plugin may claim, 9100 when another line has it. */
+int tn_matchers_add(struct tenuo_matchers *matchers, const struct tenuo_matcher_ops *ops, void *self, const char *origin,
+                    struct tenuo_error *err);
 
 #endif

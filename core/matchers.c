@@ -17,19 +17,21 @@ static bool claimable(uint8_t type)
     return type == TENUO_C_REGEX || type == TENUO_C_CEL || (type >= 128 && type != TENUO_C_SHLEX);
 }
 
-const struct tn_matcher *tn_matchers_find(const struct tenuo_matchers *matchers, unsigned type)
+const struct tenuo_matcher_ops *tn_matchers_find(const struct tenuo_matchers *matchers, uint8_t type, void **ret_self)
 {
-    if (matchers == NULL || type > 255 || matchers->by_type[type].ops == NULL)
+    const struct tn_matcher *m = matchers == NULL ? NULL : &matchers->by_type[type];
+    if (m == NULL || m->ops == NULL)
         return NULL;
-    return &matchers->by_type[type];
+    *ret_self = m->self;
+    return m->ops;
 }
 
 static int check_type(const struct tenuo_matchers *matchers, uint8_t type, const char *origin, struct tenuo_error *err)
 {
-    const struct tn_matcher *other = tn_matchers_find(matchers, type);
+    const struct tn_matcher *other = &matchers->by_type[type];
     if (!claimable(type))
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: claims constraint type %u, which is not open to matchers", origin, type);
-    if (other != NULL)
+    if (other->ops != NULL)
         return tn_fail(err, TENUO_E_CONF, "%s: claims constraint type %u, which %s has already: remove one of the two lines", origin,
                        type, other->origin);
     return TENUO_OK;

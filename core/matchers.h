@@ -21,8 +21,8 @@ struct tenuo_matchers {
     struct tn_matcher by_type[256];
 };
 
-/* The plugin for a type id, or NULL; `matchers` may be NULL. */
-const struct tn_matcher *tn_matchers_find(const struct tenuo_matchers *matchers, unsigned type);
+/* The plugin for a type id and its instance, or NULL; `matchers` may be NULL. */
+const struct tenuo_matcher_ops *tn_matchers_find(const struct tenuo_matchers *matchers, uint8_t type, void **ret_self);
 /* Claims every type of ops->types. 9203 for a type that no plugin may claim, 9100 when another line has it. */
 int tn_matchers_add(struct tenuo_matchers *matchers, const struct tenuo_matcher_ops *ops, void *self, const char *origin,
                     struct tenuo_error *err);

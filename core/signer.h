@@ -26,5 +26,7 @@ int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, 
  */
 int tn_signer_sign_own(const struct tenuo_signer *signer, const uint8_t *message, size_t len, uint8_t ret_signature[64],
                        struct tenuo_error *err);
+/* False when a local secret could not be locked into memory (RLIMIT_MEMLOCK): it may reach swap. For whoever logs. */
+bool tn_signer_is_locked(const struct tenuo_signer *signer);
 
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer as an object: made by verify.c, read by everybody. */
+#include "decision.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+struct tenuo_decision *tn_decision_new(size_t chain_len)
+{
+    struct tenuo_decision *d = calloc(1, sizeof *d + chain_len * sizeof d->chain_ids[0]);
+    if (d != NULL) {
+        d->chain_len = chain_len;
+        d->link = -1;
+    }
+    return d;
+}
+
+void tn_decision_deny(struct tenuo_decision *d, int code, enum tenuo_step step, const char *reason)
+{
+    const char *text = reason != NULL ? reason : tenuo_err_text(code);
+    size_t n = strnlen(text, sizeof d->reason - 1);
+    d->outcome = TENUO_DENY;
+    d->code = code;
+    d->step = step;
+    memmove(d->reason, text, n);
+    d->reason[n] = '\0';
+}
+
+const char *tenuo_step_name(enum tenuo_step step)
+{
+    switch (step) {
+    case TENUO_STEP_DECODE: return "decode";
+    case TENUO_STEP_CHAIN: return "chain";
+    case TENUO_STEP_REVOCATION: return "revocation";
+    case TENUO_STEP_TRUST: return "trust";
+    case TENUO_STEP_TIME: return "time";
+    case TENUO_STEP_LINK: return "link";
+    case TENUO_STEP_CLEARANCE: return "clearance";
+    case TENUO_STEP_TYPE: return "type";
+    case TENUO_STEP_POP: return "pop";
+    case TENUO_STEP_TOOL: return "tool";
+    case TENUO_STEP_CONSTRAINT: return "constraint";
+    case TENUO_STEP_GATE: return "gate";
+    case TENUO_STEP_REPLAY: return "replay";
+    case TENUO_STEP_AUDIT: return "audit";
+    case TENUO_STEP_DONE: return "done";
+    }
+    return "unknown";
+}
+
+void tenuo_decision_free(struct tenuo_decision *decision) { free(decision); }
+enum tenuo_outcome tenuo_decision_outcome(const struct tenuo_decision *d) { return d->outcome; }
+int tenuo_decision_code(const struct tenuo_decision *d) { return d->code; }
+const char *tenuo_decision_name(const struct tenuo_decision *d) { return d->code == 0 ? "" : tenuo_err_name(d->code); }
+const char *tenuo_decision_reason(const struct tenuo_decision *d) { return d->reason; }
+enum tenuo_step tenuo_decision_step(const struct tenuo_decision *d) { return d->step; }
+const char *tenuo_decision_field(const struct tenuo_decision *d) { return d->field; }
+int tenuo_decision_link(const struct tenuo_decision *d) { return d->link; }
+const char *tenuo_decision_tool(const struct tenuo_decision *d) { return d->tool; }
+size_t tenuo_decision_chain_length(const struct tenuo_decision *d) { return d->chain_len; }
+
+const char *tenuo_decision_chain_id(const struct tenuo_decision *d, size_t index)
+{
+    return index < d->chain_len ? d->chain_ids[index] : NULL;
+}
+
+const uint8_t *tenuo_decision_root_key(const struct tenuo_decision *d) { return d->has_keys ? d->root_key : NULL; }
+const uint8_t *tenuo_decision_holder(const struct tenuo_decision *d) { return d->has_keys ? d->holder : NULL; }
+uint32_t tenuo_decision_leaf_depth(const struct tenuo_decision *d) { return d->leaf_depth; }
+uint64_t tenuo_decision_expires_at(const struct tenuo_decision *d) { return d->expires_at; }
+
+const uint8_t *tenuo_decision_request_hash(const struct tenuo_decision *d)
+{
+    return d->has_request_hash ? d->request_hash : NULL;
+}
+
+const char *tenuo_decision_id(const struct tenuo_decision *d) { return d->id; }

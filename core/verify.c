@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The decision: every check in order, the first failure wins (spec warrant.md 7 in the order of the design: possession is proven before
+ * the tool is named). Pure: the answer depends on the arguments alone.
+ */
+#include <stdlib.h>
+#include <tenuo/verify.h>
+
+#include "crypto.h"
+#include "decision.h"
+#include "err.h"
+#include "gate.h"
+#include "request.h"
+#include "verifier.h"
+
+struct judge {
+    struct tenuo_verifier *v;
+    const struct tenuo_stack *stack;
+    const struct tenuo_request *q; /* NULL: chain only */
+    int64_t as_of;
+    bool holder_pending; /* the leaf's key was not checked when it was decoded */
+    enum tenuo_step step;
+    int link;
+    struct tn_str field; /* argument of a violation */
+    struct tenuo_error err;
+};
+
+static int check_clearance(struct judge *j, const struct tenuo_warrant *leaf)
+{
+    int need = tn_required_clearance(&j->v->policy, j->q->tool), have = leaf->clearance < 0 ? 0 : leaf->clearance;
+    j->step = TENUO_STEP_CLEARANCE;
+    if (have >= need)
+        return TENUO_OK;
+    return tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the tool needs clearance %d, the warrant has %d", need, have);
+}
+
+/* The instant at which the PoP is judged: the scheduled time, never later than now and no further back than the program allows. */
+static int pop_time(struct judge *j, int64_t *ret)
+{
+    int64_t when = j->q->has_pop_as_of ? j->q->pop_as_of : j->as_of;
+    if (when > j->as_of)
+        when = j->as_of;
+    if ((uint64_t)j->as_of - (uint64_t)when > j->q->pop_bound)
+        return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID, "the call was scheduled more than %u s ago", j->q->pop_bound);
+    *ret = when;
+    return TENUO_OK;
+}
+
+static int check_pop(struct judge *j, const struct tenuo_warrant *leaf)
+{
+    int64_t when = 0;
+    int r;
+    j->step = TENUO_STEP_POP;
+    if (!j->q->has_pop)
+        return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID, "the call carries no proof of possession");
+    r = pop_time(j, &when);
+    if (r != TENUO_OK)
+        return r;
+    if (!tn_pop_check(leaf, j->q->tool, j->q->args, j->q->pop, when, j->v->policy.pop_windows))
+        return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID,
+                       "the proof of possession does not verify: other key, tool, arguments or time");
+    j->holder_pending = false; /* a signature verified under this very key */
+    return TENUO_OK;
+}
+
+static int violation(struct judge *j, struct tn_str name, const char *why)
+{
+    char quoted[80];
+    j->field = name;
+    tn_quote(quoted, sizeof quoted, name.p, name.n);
+    return tn_fail(&j->err, TENUO_E_CONSTRAINT_VIOLATION, "argument '%s': %s", quoted, why);
+}
+
+static int check_argument(struct judge *j, const struct tn_named *want, const struct tenuo_args *args)
+{
+    const struct tn_arg *arg = tn_args_find(args, want->name);
+    int code = TENUO_OK;
+    if (arg == NULL)
+        return violation(j, want->name, "missing required argument");
+    switch (tn_constraint_match(want->constraint, arg, j->v->policy.matchers, &code, &j->err)) {
+    case TN_TRUE:
+        return TENUO_OK;
+    case TN_FALSE:
+        return violation(j, want->name, "value does not match constraint");
+    case TN_ERROR:
+        break;
+    }
+    j->field = want->name;
+    return code;
+}
+
+static int check_arguments(struct judge *j, const struct tenuo_constraint_set *set)
+{
+    const struct tenuo_args *args = j->q->has_cargs ? j->q->cargs : j->q->args;
+    int r = TENUO_OK;
+    j->step = TENUO_STEP_CONSTRAINT;
+    if (set->n != 0 && !set->allow_unknown)
+        for (size_t i = 0; i < tenuo_args_count(args); i++)
+            if (tn_set_find(set, args->args[i].name) == NULL)
+                return violation(j, args->args[i].name, "unknown field not allowed (zero-trust mode)");
+    for (size_t i = 0; i < set->n && r == TENUO_OK; i++)
+        r = check_argument(j, &set->items[i], args);
+    return r;
+}
+
+static int check_call(struct judge *j, const struct tenuo_warrant *leaf)
+{
+    const struct tn_tool *tool;
+    int r = check_clearance(j, leaf);
+    if (r != TENUO_OK)
+        return r;
+    j->step = TENUO_STEP_TYPE;
+    if (leaf->type != TENUO_EXECUTION)
+        return tn_fail(&j->err, TENUO_E_PAYLOAD_STRUCTURE, "an issuer warrant authorizes no calls");
+    r = check_pop(j, leaf);
+    if (r != TENUO_OK)
+        return r;
+    j->step = TENUO_STEP_TOOL;
+    tool = tn_warrant_find_tool(leaf, j->q->tool);
+    if (tool == NULL)
+        tool = tn_warrant_find_tool(leaf, tn_lit("*"));
+    if (tool == NULL)
+        return tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the warrant does not allow this tool");
+    r = check_arguments(j, &tool->set);
+    if (r != TENUO_OK)
+        return r;
+    j->step = TENUO_STEP_GATE;
+    return tn_gate_check(leaf, j->q->tool, j->q->args, j->v->policy.matchers, &j->err);
+}
+
+static int judge(struct judge *j)
+{
+    const struct tenuo_warrant *leaf = &j->stack->w[j->stack->n - 1];
+    struct tenuo_error bad;
+    int r = tn_chain_verify(j->v, j->stack, j->as_of, &j->step, &j->link, &j->err);
+    if (r == TENUO_OK && j->q != NULL) {
+        j->link = (int)j->stack->n - 1;
+        r = check_call(j, leaf);
+    }
+    /* A leaf with an unusable holder is undecodable, and that comes before every other refusal. */
+    if (r != TENUO_OK && j->holder_pending && tn_warrant_check_holder(leaf, &bad) != TENUO_OK) {
+        j->step = TENUO_STEP_DECODE;
+        j->err = bad;
+        r = bad.code;
+    }
+    return r;
+}
+
+static void describe(struct tenuo_decision *d, const struct judge *j)
+{
+    const struct tenuo_stack *s = j->stack;
+    const struct tenuo_warrant *leaf = &s->w[s->n - 1];
+    for (size_t i = 0; i < s->n; i++)
+        tenuo_warrant_id_text(s->w[i].id, d->chain_ids[i]);
+    memcpy(d->root_key, s->w[0].issuer, 32);
+    memcpy(d->holder, leaf->holder, 32);
+    d->has_keys = true;
+    d->leaf_depth = (uint32_t)leaf->depth;
+    d->expires_at = leaf->expires_at;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->w[i].expires_at < d->expires_at)
+            d->expires_at = s->w[i].expires_at;
+    if (j->q != NULL)
+        d->has_request_hash = tenuo_request_hash(d->chain_ids[s->n - 1], (const char *)j->q->tool.p, j->q->tool.n, j->q->args,
+                                                 leaf->holder, d->request_hash, NULL) == TENUO_OK;
+}
+
+static void quote_tool(struct tenuo_decision *d, const struct tenuo_request *q)
+{
+    if (q != NULL)
+        tn_quote(d->tool, sizeof d->tool, q->tool.p, q->tool.n);
+}
+
+/* 9xxx is no decision: the caller gets the error itself. */
+static int finish(struct judge *j, int code, struct tenuo_decision **ret, struct tenuo_error *err)
+{
+    struct tenuo_decision *d;
+    if (code >= TENUO_E_NOMEM)
+        return tn_fail(err, code, "%s", j->err.msg);
+    d = tn_decision_new(j->stack == NULL ? 0 : j->stack->n);
+    if (d == NULL)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    if (j->stack != NULL)
+        describe(d, j);
+    if (j->q != NULL && j->stack != NULL && !d->has_request_hash) {
+        tenuo_decision_free(d);
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    }
+    quote_tool(d, j->q);
+    tn_quote(d->field, sizeof d->field, j->field.p, j->field.n);
+    if (code == TENUO_OK) {
+        d->outcome = TENUO_ALLOW;
+        d->step = TENUO_STEP_DONE;
+    } else {
+        tn_decision_deny(d, code, j->step, j->err.msg);
+        d->link = j->link;
+    }
+    *ret = d;
+    return TENUO_OK;
+}
+
+static int decide_stack(struct judge *j, struct tenuo_decision **ret, struct tenuo_error *err)
+{
+    return finish(j, judge(j), ret, err);
+}
+
+static int decide_bytes(struct judge *j, struct tn_str bytes, struct tenuo_decision **ret, struct tenuo_error *err)
+{
+    struct tenuo_stack *s = NULL;
+    int r;
+    j->step = TENUO_STEP_DECODE;
+    j->link = -1;
+    r = tn_stack_decode(bytes, TN_STACK_EITHER, j->v->cache, j->q != NULL, &s, &j->err);
+    if (r != TENUO_OK)
+        return finish(j, r, ret, err);
+    j->stack = s;
+    j->holder_pending = !s->w[s->n - 1].holder_checked;
+    r = decide_stack(j, ret, err);
+    tenuo_stack_free(s);
+    return r;
+}
+
+int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of, struct tenuo_decision **ret_decision,
+                 struct tenuo_error *reterr)
+{
+    struct judge j = { .v = verifier, .as_of = as_of };
+    return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
+}
+
+int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
+                    int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct judge j = { .v = verifier, .q = request, .as_of = as_of };
+    return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
+}
+
+int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, int64_t as_of,
+                       struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct judge j = { .v = verifier, .stack = stack, .as_of = as_of };
+    return decide_stack(&j, ret_decision, reterr);
+}
+
+int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, const struct tenuo_request *request,
+                          int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of };
+    return decide_stack(&j, ret_decision, reterr);
+}

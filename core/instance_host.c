@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The functions that plugins get from us. A host table belongs to one instance, but several threads may be in calls on it: what belongs to a
+ * call is found through the thread. Must never hand a plugin anything but its own line's affairs.
+ */
+#include "instance.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <time.h>
+
+static _Thread_local struct tn_call *current;
+
+void tn_call_begin(struct tn_call *call, struct tn_instance *i)
+{
+    call->outer = current;
+    call->instance = i;
+    call->ends = tn_clock_ms() + i->deadline_ms;
+    call->sentence[0] = '\0';
+    current = call;
+}
+
+void tn_call_end(struct tn_call *call)
+{
+    current = call->outer;
+}
+
+/* NULL when a plugin's own thread asks: there is no call then. */
+static struct tn_call *call_of(const struct tenuo_host *host)
+{
+    return current != NULL && &current->instance->host == host ? current : NULL;
+}
+
+TENUO_PRINTF(3, 4) static void host_log(const struct tenuo_host *host, int level, const char *fmt, ...)
+{
+    const struct tn_instance *i = host->priv;
+    char prefix[sizeof i->origin + 2];
+    va_list ap;
+    snprintf(prefix, sizeof prefix, "%s: ", i->origin);
+    va_start(ap, fmt);
+    tn_vlog(i->log, level, prefix, fmt, ap);
+    va_end(ap);
+}
+
+TENUO_PRINTF(2, 3) static void host_error(const struct tenuo_host *host, const char *fmt, ...)
+{
+    struct tn_call *call = call_of(host);
+    va_list ap;
+    if (call == NULL)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(call->sentence, sizeof call->sentence, fmt, ap);
+    va_end(ap);
+    tn_log_clean(call->sentence);
+}
+
+static void host_wipe(void *p, size_t len)
+{
+    sodium_memzero(p, len);
+}
+
+static void host_random(void *p, size_t len)
+{
+    randombytes_buf(p, len);
+}
+
+static int64_t host_now(void)
+{
+    struct timespec ts = { 0 };
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec;
+}
+
+static uint32_t host_deadline(const struct tenuo_host *host)
+{
+    const struct tn_instance *i = host->priv;
+    const struct tn_call *call = call_of(host);
+    uint64_t now = tn_clock_ms();
+    if (call == NULL)
+        return i->deadline_ms;
+    return call->ends > now ? (uint32_t)(call->ends - now) : 0;
+}
+
+void tn_host_init(struct tenuo_host *host, struct tn_instance *i)
+{
+    *host = (struct tenuo_host){
+        .size = sizeof *host,
+        .abi_major = TENUO_PLUGIN_ABI_MAJOR,
+        .abi_minor = TENUO_PLUGIN_ABI_MINOR,
+        .log = host_log,
+        .error = host_error,
+        .wipe = host_wipe,
+        .random = host_random,
+        .now = host_now,
+        .deadline = host_deadline,
+        .priv = i,
+    };
+}

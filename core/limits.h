@@ -28,6 +28,7 @@
 #define TN_MAX_ARGS_BYTES 1048576  /* canonical arguments of one call */
 #define TN_MAX_ARGS 1024           /* arguments of one call */
 #define TN_MAX_ROOTS 4096
+#define TN_MAX_ROOT_FILE 1048576   /* bytes of a file of public keys */
 #define TN_MAX_CLEARANCE_RULES 1024
 #define TN_MAX_ATTRIBUTES 32
 #define TN_MAX_ATTRIBUTE_NAME 64
@@ -43,7 +44,8 @@
 #define TN_MAX_CONF_FILES 256
 #define TN_MAX_CONF_ERRORS 100     /* printed; the rest is counted */
 #define TN_MAX_RULES 256
-#define TN_MAX_RULE_ARGS 32
+#define TN_MAX_RULE_ARGS 32        /* also rows of a plugin's argument schema */
+#define TN_MAX_PLUGIN_BYTES 67108864
 #define TN_MAX_KEY_ID 128
 #define TN_MAX_KEY_CACHE 1024      /* keys held at once */
 

@@ -55,10 +55,17 @@ struct tn_settings {
     enum tn_audit_args audit_args;
     bool observe;
     uint64_t revocation_max_age;    /* seconds, 0: none */
-    bool strict_gates, self_approval, revocation_union; /* governance.md 14 rows 4, 5, 9; used once approvals and lists are built */
+    bool strict_gates, self_approval, revocation_union; /* governance.md 14 rows 4 (no), 5 (no), 9 (yes); used once those are built */
     uint64_t max_approval_lifetime; /* seconds (3600) */
     struct tn_clearance_rule *clearance;
     size_t nclearance;
+};
+
+/* A setting as written, for `conf show`. */
+struct tn_set_line {
+    char *key, *value;
+    char *section; /* "" = top */
+    struct tn_place place;
 };
 
 struct tn_conf {
@@ -68,6 +75,8 @@ struct tn_conf {
     char **files; /* every file read */
     size_t nfiles;
     char *service;
+    struct tn_set_line *set_lines; /* those in force for this service, in file order */
+    size_t nset_lines;
 };
 
 /* Collects diagnostics: counts, remembers the first error, hands each on. */
@@ -85,7 +94,9 @@ const char *tn_conf_path(const char *explicit_path);
 /* Reads main file, drop-ins and includes for `service` ("" = top). All errors go to d; 9100 when there was one. */
 int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf, struct tenuo_error *err);
 void tn_conf_free(struct tn_conf *conf);
-/* "300s" and the like to milliseconds; false when malformed or above UINT32_MAX. */
+/* The known word that `word` was meant to be (edit distance at most 2), or NULL. The list ends with NULL. */
+const char *tn_did_you_mean(const char *word, const char *const *known);
+/* "300s" and the like to milliseconds; false when malformed or its number is above UINT32_MAX. The milliseconds may be more. */
 bool tn_duration_ms(const char *text, uint64_t *ret_ms);
 /* The core's own arguments on a rule line (sha256, trace, timeout, name; cache_ttl, stale_if_error on resolver lines). */
 bool tn_conf_is_core_arg(enum tn_facility facility, const char *key);

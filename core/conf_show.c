@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `tenuo conf check` and `tenuo conf show` say: findings of a configuration, and the merged result for one service with the place
+ * of every line. Opens no store; with `load` it loads plugins to check their arguments.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_parse.h"
+#include "err.h"
+#include "plugin_load.h"
+#include "str.h"
+
+/* The caller's structure may be of another age: only what lies within its size is read. */
+static struct tenuo_open_options read_options(const struct tenuo_open_options *options)
+{
+    struct tenuo_open_options o = { 0 };
+    if (options != NULL)
+        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+    return o;
+}
+
+static bool has_facility(const struct tn_conf *conf, enum tn_facility facility)
+{
+    for (size_t i = 0; i < conf->nrules; i++)
+        if (conf->rules[i].facility == facility)
+            return true;
+    return false;
+}
+
+/* Nothing here is wrong, but an administrator should know it. */
+static void warn_of_gaps(const struct tn_conf *conf, struct tn_diag *d)
+{
+    static const struct {
+        enum tn_facility facility;
+        const char *sentence;
+    } gaps[] = {
+        { TN_F_TRUST, "no trust line: every warrant will be denied" },
+        { TN_F_REVOCATION, "no revocation line: revoked warrants are not looked for" },
+        { TN_F_REPLAY, "no replay line: a proof of possession can be used again while it is fresh" },
+        { TN_F_AUDIT, "no audit line: decisions are recorded nowhere" },
+    };
+    struct tn_place place = { conf->files[0], 0, 0 };
+    for (size_t i = 0; i < TN_ARRAY_LEN(gaps); i++)
+        if (!has_facility(conf, gaps[i].facility))
+            tn_diag_warning(d, &place, "%s", gaps[i].sentence);
+    if (conf->set.observe)
+        tn_diag_warning(d, &place, "mode observe: denials are recorded and let through");
+}
+
+struct claims {
+    const struct tn_rule *by[256]; /* constraint type id -> the matcher line that claims it */
+};
+
+static void claim_types(const struct tn_rule *rule, const uint8_t *types, struct claims *claims, struct tn_diag *d)
+{
+    for (; *types != 0; types++) {
+        const struct tn_rule *first = claims->by[*types];
+        if (first != NULL)
+            tn_diag_error(d, &rule->place, "constraint type %u is claimed by the line at %s:%u too", (unsigned)*types, first->place.file,
+                          first->place.line);
+        else
+            claims->by[*types] = rule;
+    }
+}
+
+static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struct tn_diag *d)
+{
+    struct claims claims = { { NULL } };
+    for (size_t i = 0; i < conf->nrules; i++) {
+        const struct tn_rule *rule = &conf->rules[i];
+        const struct tn_plugin *plugin = NULL;
+        struct tenuo_arg *args = NULL;
+        size_t nargs = 0;
+        if (tn_rule_load(rule, plugin_dir, d, &plugin, &args, &nargs) != TN_LOAD_OK)
+            continue;
+        free(args);
+        if (rule->facility == TN_F_MATCHER)
+            claim_types(rule, plugin->desc.matcher->types, &claims, d);
+    }
+}
+
+int tenuo_conf_check(const char *service, const struct tenuo_open_options *options, int load, struct tenuo_error *reterr)
+{
+    struct tenuo_open_options o = read_options(options);
+    struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };
+    struct tn_conf *conf = NULL;
+    int r = tn_conf_load(tn_conf_path(o.conf), service, &d, &conf, reterr);
+    if (r != TENUO_OK)
+        return r;
+    warn_of_gaps(conf, &d);
+    if (load)
+        load_rules(conf, conf->set.plugin_dir != NULL ? conf->set.plugin_dir : o.plugin_dir, &d);
+    tn_conf_free(conf);
+    return d.errors == 0 ? TENUO_OK : tn_fail(reterr, TENUO_E_CONF, "%s", d.first.msg);
+}
+
+/* Text that grows; `bad` once memory ran out. */
+struct text {
+    char *p;
+    size_t n, cap;
+    bool bad;
+};
+
+static void add(struct text *t, const char *s, size_t n)
+{
+    if (t->bad || n >= SIZE_MAX / 4 - t->n) {
+        t->bad = true;
+        return;
+    }
+    if (t->n + n + 1 > t->cap) {
+        size_t cap = (t->n + n + 1) * 2;
+        char *p = realloc(t->p, cap);
+        if (p == NULL) {
+            t->bad = true;
+            return;
+        }
+        t->p = p;
+        t->cap = cap;
+    }
+    memcpy(t->p + t->n, s, n);
+    t->n += n;
+    t->p[t->n] = '\0';
+}
+
+static void add_text(struct text *t, const char *s)
+{
+    add(t, s, strlen(s));
+}
+
+/* A column of at least `width`, then one blank. */
+static void add_column(struct text *t, const char *s, size_t width)
+{
+    add_text(t, s);
+    for (size_t n = strlen(s); n < width; n++)
+        add_text(t, " ");
+    add_text(t, " ");
+}
+
+/* As the grammar takes it back. */
+static void add_value(struct text *t, const char *v)
+{
+    bool bare = v[0] != '\0' && v[0] != '#' && strpbrk(v, " \t\"'\\") == NULL;
+    if (bare) {
+        add_text(t, v);
+        return;
+    }
+    add_text(t, "\"");
+    for (; *v != '\0'; v++) {
+        if (*v == '"' || *v == '\\')
+            add_text(t, "\\");
+        add(t, v, 1);
+    }
+    add_text(t, "\"");
+}
+
+static void add_origin(struct text *t, const struct tn_place *place)
+{
+    char line[16];
+    snprintf(line, sizeof line, ":%u", place->line);
+    add_text(t, "  # ");
+    add_text(t, place->file);
+    add_text(t, line);
+}
+
+struct show {
+    void (*line)(void *arg, const char *text);
+    void *arg;
+    struct text text;
+};
+
+static void emit(struct show *s)
+{
+    if (!s->text.bad)
+        s->line(s->arg, s->text.p);
+    s->text.n = 0;
+}
+
+static void show_rule(struct show *s, const struct tn_rule *rule)
+{
+    struct text *t = &s->text;
+    add_column(t, tn_facility_names[rule->facility], 10);
+    add_column(t, tn_control_names[rule->control], 10);
+    add_value(t, rule->module);
+    for (size_t i = 0; i < rule->nargs; i++) {
+        add_text(t, " ");
+        add_text(t, rule->args[i].key);
+        if (rule->args[i].value != NULL) {
+            add_text(t, "=");
+            add_value(t, rule->args[i].value);
+        }
+    }
+    add_origin(t, &rule->place);
+    emit(s);
+}
+
+static void show_setting(struct show *s, const char *key, const char *value, const struct tn_place *place)
+{
+    add_column(&s->text, "set", 10);
+    add_column(&s->text, key, 21);
+    add_value(&s->text, value);
+    if (place != NULL)
+        add_origin(&s->text, place);
+    else
+        add_text(&s->text, "  # default");
+    emit(s);
+}
+
+/* Every setting in force: the lines that give it, else its default. */
+static void show_settings(struct show *s, const struct tn_conf *conf, const char *plugin_dir)
+{
+    const char *fallback = NULL;
+    for (size_t row = 0; tn_setting_name(row, &fallback) != NULL; row++) {
+        const char *name = tn_setting_name(row, &fallback);
+        bool given = false;
+        for (size_t i = 0; i < conf->nset_lines; i++) {
+            const struct tn_set_line *line = &conf->set_lines[i];
+            if (strcmp(line->key, name) != 0)
+                continue;
+            show_setting(s, name, line->value, &line->place);
+            given = true;
+        }
+        if (strcmp(name, "plugin_dir") == 0)
+            fallback = plugin_dir;
+        if (!given && fallback != NULL)
+            show_setting(s, name, fallback, NULL);
+    }
+}
+
+int tenuo_conf_show(const char *service, const struct tenuo_open_options *options, void (*line)(void *arg, const char *text), void *arg,
+                    struct tenuo_error *reterr)
+{
+    struct tenuo_open_options o = read_options(options);
+    struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };
+    struct show s = { .line = line, .arg = arg };
+    struct tn_conf *conf = NULL;
+    int r = tn_conf_load(tn_conf_path(o.conf), service, &d, &conf, reterr);
+    if (r != TENUO_OK)
+        return r;
+    show_settings(&s, conf, o.plugin_dir != NULL ? o.plugin_dir : tenuo_default_plugin_dir());
+    for (size_t i = 0; i < conf->nrules; i++)
+        show_rule(&s, &conf->rules[i]);
+    if (s.text.bad)
+        r = tn_fail_code(reterr, TENUO_E_NOMEM);
+    free(s.text.p);
+    tn_conf_free(conf);
+    return r;
+}

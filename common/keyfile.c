@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens, judges and reads one secret file. The descriptor is judged, not the name, so nothing can be swapped in between. */
+/* Opens, judges and reads one secret file. The descriptor is judged, not the name, so nothing can be swapped in
+ * between. */
 #include "keyfile.h"
 
 #include <errno.h>
@@ -46,8 +47,8 @@ static enum tn_keyfile_result judge(int fd, unsigned flags, char why[WHY])
     if (!S_ISREG(st.st_mode))
         return fail(why, TN_KEYFILE_INVALID, "not a regular file");
     if (st.st_uid != 0 && st.st_uid != geteuid())
-        return fail(why, TN_KEYFILE_DENIED, "owned by uid %u, and must belong to root or uid %u: chown it", (unsigned)st.st_uid,
-                    (unsigned)geteuid());
+        return fail(why, TN_KEYFILE_DENIED, "owned by uid %u, and must belong to root or uid %u: chown it",
+                    (unsigned)st.st_uid, (unsigned)geteuid());
     if ((flags & TN_KEYFILE_CREDENTIAL) != 0 && st.st_uid == 0)
         others &= ~(mode_t)S_IRGRP;
     if ((st.st_mode & others) != 0)
@@ -78,8 +79,8 @@ static enum tn_keyfile_result read_all(int fd, uint8_t *buf, size_t *ret_len, ch
     return TN_KEYFILE_OK;
 }
 
-enum tn_keyfile_result tn_keyfile_read(int dirfd, const char *name, unsigned flags, uint8_t buf[TN_KEYFILE_MAX], size_t *ret_len,
-                                       char why[WHY])
+enum tn_keyfile_result tn_keyfile_read(int dirfd, const char *name, unsigned flags, uint8_t buf[TN_KEYFILE_MAX],
+                                       size_t *ret_len, char why[WHY])
 {
     /* O_NONBLOCK: a pipe or a device must not hold us up before it is judged. */
     int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a secret from a file that only its owner can read, judged on the open descriptor (style.md 4.6 point 6). Shared by the
- * library and the plugins: libc alone. Never follows a link in the last component, never prints.
+ * Reading a secret from a file that only its owner can read, judged on the open descriptor (style.md 4.6 point 6).
+ * Shared by the library and the plugins: libc alone. Never follows a link in the last component, never prints.
  */
 #ifndef TN_KEYFILE_H
 #define TN_KEYFILE_H
@@ -24,10 +24,10 @@ enum tn_keyfile_result {
 #define TN_KEYFILE_CREDENTIAL 1u
 
 /*
- * Opens `name` (relative to dirfd, which may be AT_FDCWD) and reads it whole. `why` gets a phrase that goes after the name of the
- * file: "mode 0644 lets others read it: chmod 600 it". The caller wipes buf.
+ * Opens `name` (relative to dirfd, which may be AT_FDCWD) and reads it whole. `why` gets a phrase that goes after the
+ * name of the file: "mode 0644 lets others read it: chmod 600 it". The caller wipes buf.
  */
-enum tn_keyfile_result tn_keyfile_read(int dirfd, const char *name, unsigned flags, uint8_t buf[TN_KEYFILE_MAX], size_t *ret_len,
-                                       char why[160]);
+enum tn_keyfile_result tn_keyfile_read(int dirfd, const char *name, unsigned flags, uint8_t buf[TN_KEYFILE_MAX],
+                                       size_t *ret_len, char why[160]);
 
 #endif

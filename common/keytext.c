@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Key texts to 32 bytes and back. The PEM reader follows RFC 7468's strict grammar: anything before the BEGIN line, 64-character
- * lines, at most one line end after the END line. Never branches on the value of a secret: decoding is libsodium's.
+ * Key texts to 32 bytes and back. The PEM reader follows RFC 7468's strict grammar: anything before the BEGIN line,
+ * 64-character lines, at most one line end after the END line. Never branches on the value of a secret: decoding is
+ * libsodium's.
  */
 #include "keytext.h"
 
@@ -14,10 +15,10 @@
 #define DASHES "-----"
 
 static const uint8_t spki_head[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
-static const uint8_t pkcs8_v1_head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70,
-                                         0x04, 0x22, 0x04, 0x20 };
-static const uint8_t pkcs8_v2_head[] = { 0x30, 0x51, 0x02, 0x01, 0x01, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70,
-                                         0x04, 0x22, 0x04, 0x20 };
+static const uint8_t pkcs8_v1_head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
+                                         0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20 };
+static const uint8_t pkcs8_v2_head[] = { 0x30, 0x51, 0x02, 0x01, 0x01, 0x30, 0x05, 0x06,
+                                         0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20 };
 static const uint8_t pkcs8_v2_mid[] = { 0x81, 0x21, 0x00 };
 
 struct span {
@@ -122,8 +123,9 @@ static bool pem_der(const char *text, size_t len, const char *label, uint8_t der
     char joined[(DER_MAX + 2) / 3 * 4 + 4];
     struct span body;
     size_t n = 0;
-    bool good = pem_body(text, len, label, &body) && join_lines(body, joined, sizeof joined, &n) &&
-                sodium_base642bin(der, DER_MAX + 1, joined, n, NULL, ret_len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
+    bool good =
+        pem_body(text, len, label, &body) && join_lines(body, joined, sizeof joined, &n) &&
+        sodium_base642bin(der, DER_MAX + 1, joined, n, NULL, ret_len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
     sodium_memzero(joined, sizeof joined);
     return good;
 }
@@ -143,7 +145,8 @@ static bool der_is_v1(const uint8_t *der, size_t n)
 static bool der_is_v2(const uint8_t *der, size_t n)
 {
     uint8_t key[32];
-    if (n != sizeof pkcs8_v2_head + 32 + sizeof pkcs8_v2_mid + 32 || memcmp(der, pkcs8_v2_head, sizeof pkcs8_v2_head) != 0 ||
+    if (n != sizeof pkcs8_v2_head + 32 + sizeof pkcs8_v2_mid + 32 ||
+        memcmp(der, pkcs8_v2_head, sizeof pkcs8_v2_head) != 0 ||
         memcmp(der + 48, pkcs8_v2_mid, sizeof pkcs8_v2_mid) != 0)
         return false;
     seed_public(der + 16, key);
@@ -154,21 +157,24 @@ bool tn_seed_from_pem(const char *text, size_t len, uint8_t ret_seed[32])
 {
     uint8_t der[DER_MAX + 1];
     size_t n = 0;
-    bool good = len <= TN_KEYTEXT_MAX && pem_der(text, len, "PRIVATE KEY", der, &n) && (der_is_v1(der, n) || der_is_v2(der, n));
+    bool good =
+        len <= TN_KEYTEXT_MAX && pem_der(text, len, "PRIVATE KEY", der, &n) && (der_is_v1(der, n) || der_is_v2(der, n));
     if (good)
         memcpy(ret_seed, der + 16, 32);
     sodium_memzero(der, sizeof der);
     return good;
 }
 
-/* 64 hex digits; with `blanks` also blanks between the bytes. libsodium would skip NUL with any ignore list: refused first. */
+/* 64 hex digits; with `blanks` also blanks between the bytes. libsodium would skip NUL with any ignore list: refused
+ * first. */
 static bool from_hex(struct span s, bool blanks, uint8_t ret[32])
 {
     uint8_t bytes[32];
     size_t n = 0;
     if (s.n < 64 || s.n > TN_KEYTEXT_MAX || memchr(s.p, '\0', s.n) != NULL)
         return false;
-    bool good = sodium_hex2bin(bytes, sizeof bytes, s.p, s.n, blanks ? " \t\n\v\f\r" : NULL, &n, NULL) == 0 && n == sizeof bytes;
+    bool good = sodium_hex2bin(bytes, sizeof bytes, s.p, s.n, blanks ? " \t\n\v\f\r" : NULL, &n, NULL) == 0 &&
+                n == sizeof bytes;
     if (good)
         memcpy(ret, bytes, sizeof bytes);
     sodium_memzero(bytes, sizeof bytes);
@@ -182,7 +188,8 @@ static bool from_base64(struct span s, int plain, int padded, uint8_t ret[32])
     size_t n = 0;
     if (s.n != 43 && s.n != 44)
         return false;
-    bool good = sodium_base642bin(bytes, sizeof bytes, s.p, s.n, NULL, &n, NULL, s.n == 43 ? plain : padded) == 0 && n == 32;
+    bool good =
+        sodium_base642bin(bytes, sizeof bytes, s.p, s.n, NULL, &n, NULL, s.n == 43 ? plain : padded) == 0 && n == 32;
     if (good)
         memcpy(ret, bytes, 32);
     sodium_memzero(bytes, sizeof bytes);
@@ -256,7 +263,8 @@ static size_t write_pem(const char *label, const uint8_t *der, size_t n, char *r
     return append(ret_pem, at, DASHES "\n");
 }
 
-size_t tn_seed_to_pem(const uint8_t seed[32], const uint8_t public_key[32], int version, char ret_pem[TN_KEYTEXT_SECRET_PEM])
+size_t tn_seed_to_pem(const uint8_t seed[32], const uint8_t public_key[32], int version,
+                      char ret_pem[TN_KEYTEXT_SECRET_PEM])
 {
     uint8_t der[DER_MAX];
     size_t n = sizeof pkcs8_v1_head + 32;
@@ -289,7 +297,8 @@ bool tn_public_from_pem(const char *text, size_t len, uint8_t ret_key[32])
 bool tn_public_from_base64url(const char *text, size_t len, uint8_t ret_key[32])
 {
     struct span s = { text, len };
-    return len == 43 && from_base64(s, sodium_base64_VARIANT_URLSAFE_NO_PADDING, sodium_base64_VARIANT_URLSAFE, ret_key);
+    return len == 43 &&
+           from_base64(s, sodium_base64_VARIANT_URLSAFE_NO_PADDING, sodium_base64_VARIANT_URLSAFE, ret_key);
 }
 
 bool tn_public_from_text(const char *text, size_t len, uint8_t ret_key[32])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signers and public keys. A local secret lives in guarded, locked, read-only pages, is wiped in a forked child and on free, and
- * leaves only through tenuo_signer_secret_pem. A signer never signs bytes that do not start with the protocol's prefix.
+ * Signers and public keys. A local secret lives in guarded, locked, read-only pages, is wiped in a forked child and on
+ * free, and leaves only through tenuo_signer_secret_pem. A signer never signs bytes that do not start with the
+ * protocol's prefix.
  */
 #include "signer.h"
 
@@ -18,8 +19,8 @@
 #include "err.h"
 #include "mem.h"
 
-#define ALIVE 0x53u  /* zero once the kernel has wiped the page in a forked child */
-#define SMALL 2048   /* messages up to here are prefixed on the stack */
+#define ALIVE 0x53u /* zero once the kernel has wiped the page in a forked child */
+#define SMALL 2048  /* messages up to here are prefixed on the stack */
 
 /* What sits in the guarded pages. `expanded` is libsodium's form: seed, then public key. */
 struct secret {
@@ -52,12 +53,14 @@ static void wipe_on_fork(void *p, size_t len)
 
 static void secret_free(struct secret *secret)
 {
-    /* Wiped by a fork: its guard canary is gone too, and libsodium would abort. The pages are zero; nothing is left to protect. */
+    /* Wiped by a fork: its guard canary is gone too, and libsodium would abort. The pages are zero; nothing is left to
+     * protect. */
     if (secret != NULL && secret->alive == ALIVE)
         sodium_free(secret);
 }
 
-static int secret_new(const uint8_t seed[32], uint8_t ret_public[32], bool *ret_locked, struct secret **ret, struct tenuo_error *err)
+static int secret_new(const uint8_t seed[32], uint8_t ret_public[32], bool *ret_locked, struct secret **ret,
+                      struct tenuo_error *err)
 {
     struct secret *secret = sodium_malloc(sizeof *secret);
     if (secret == NULL)
@@ -74,7 +77,8 @@ static int secret_new(const uint8_t seed[32], uint8_t ret_public[32], bool *ret_
     return TENUO_OK;
 }
 
-int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, struct tenuo_signer **ret_signer, struct tenuo_error *err)
+int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, struct tenuo_signer **ret_signer,
+                    struct tenuo_error *err)
 {
     if (!tn_crypto_init())
         return tn_fail(err, TENUO_E_SYSTEM, "libsodium cannot start: no randomness from the system");
@@ -134,7 +138,8 @@ static int check_owner(const struct tenuo_signer *signer, struct tenuo_error *er
 {
     if (signer->owner == getpid() && signer->secret->alive == ALIVE)
         return TENUO_OK;
-    return tn_fail(err, TENUO_E_UNAVAILABLE, "signer: opened before a fork, its secret stayed in the parent: open it again here");
+    return tn_fail(err, TENUO_E_UNAVAILABLE,
+                   "signer: opened before a fork, its secret stayed in the parent: open it again here");
 }
 
 static int sign_whole(const struct tenuo_signer *signer, const uint8_t *whole, size_t n, uint8_t ret_signature[64],
@@ -149,7 +154,8 @@ static int sign_whole(const struct tenuo_signer *signer, const uint8_t *whole, s
     } else {
         r = signer->remote.sign(signer->remote.arg, whole, n, signature, err);
         if (r == TENUO_OK && !tn_verify_whole(signer->public_key, signature, (struct tn_str){ whole, n }))
-            r = tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "remote key: the store returned a signature that its public key does not verify");
+            r = tn_fail(err, TENUO_E_PLUGIN_PROTOCOL,
+                        "remote key: the store returned a signature that its public key does not verify");
     }
     if (r == TENUO_OK)
         memcpy(ret_signature, signature, sizeof signature);
@@ -183,7 +189,8 @@ int tenuo_signer_sign(const struct tenuo_signer *signer, const uint8_t *message,
     if (signer == NULL || (message == NULL && len != 0))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_sign: signer and message must not be NULL");
     if (signer->secret == NULL)
-        return tn_fail(reterr, TENUO_E_KEY_DENIED, "remote key: signs warrants and proofs only, never bytes of the caller's choice");
+        return tn_fail(reterr, TENUO_E_KEY_DENIED,
+                       "remote key: signs warrants and proofs only, never bytes of the caller's choice");
     return tn_signer_sign_own(signer, message, len, ret_signature, reterr);
 }
 
@@ -202,7 +209,8 @@ bool tn_signer_is_locked(const struct tenuo_signer *signer)
     return signer->secret == NULL || signer->locked;
 }
 
-int tenuo_signer_from_seed(const uint8_t seed[TENUO_SECRET_SEED_BYTES], struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
+int tenuo_signer_from_seed(const uint8_t seed[TENUO_SECRET_SEED_BYTES], struct tenuo_signer **ret_signer,
+                           struct tenuo_error *reterr)
 {
     if (seed == NULL || ret_signer == NULL)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_from_seed: no argument may be NULL");
@@ -222,8 +230,8 @@ int tenuo_signer_generate(struct tenuo_signer **ret_signer, struct tenuo_error *
 
 typedef bool (*seed_reader)(const char *text, size_t len, uint8_t ret_seed[32]);
 
-static int signer_from(seed_reader reader, const char *text, size_t len, const char *what, struct tenuo_signer **ret_signer,
-                       struct tenuo_error *err)
+static int signer_from(seed_reader reader, const char *text, size_t len, const char *what,
+                       struct tenuo_signer **ret_signer, struct tenuo_error *err)
 {
     uint8_t seed[32];
     if ((text == NULL && len != 0) || ret_signer == NULL)
@@ -239,8 +247,9 @@ static int signer_from(seed_reader reader, const char *text, size_t len, const c
 
 int tenuo_signer_from_text(const char *text, size_t len, struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
 {
-    return signer_from(tn_seed_from_text, text, len, "neither PKCS#8 PEM of an Ed25519 key nor 32 bytes in hex, base64 or base64url",
-                       ret_signer, reterr);
+    return signer_from(tn_seed_from_text, text, len,
+                       "neither PKCS#8 PEM of an Ed25519 key nor 32 bytes in hex, base64 or base64url", ret_signer,
+                       reterr);
 }
 
 int tenuo_signer_from_pem(const char *text, size_t len, struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
@@ -270,7 +279,8 @@ static int signer_from_bytes(const char *shown, const uint8_t *data, size_t len,
 {
     uint8_t seed[32];
     if (!tn_seed_from_file(data, len, seed))
-        return tn_fail(err, TENUO_E_SIGNATURE_INVALID, "%s: holds no Ed25519 secret key (PKCS#8 PEM, hex, base64 or 32 bytes)", shown);
+        return tn_fail(err, TENUO_E_SIGNATURE_INVALID,
+                       "%s: holds no Ed25519 secret key (PKCS#8 PEM, hex, base64 or 32 bytes)", shown);
     int r = tn_signer_local(seed, NULL, NULL, ret_signer, err);
     sodium_memzero(seed, sizeof seed);
     return r;
@@ -298,11 +308,12 @@ int tenuo_signer_from_file(const char *path, struct tenuo_signer **ret_signer, s
     return r;
 }
 
-int tenuo_signer_secret_pem(const struct tenuo_signer *signer, int pkcs8_version, char ret_pem[TENUO_SECRET_PEM_MAX_BYTES],
-                            struct tenuo_error *reterr)
+int tenuo_signer_secret_pem(const struct tenuo_signer *signer, int pkcs8_version,
+                            char ret_pem[TENUO_SECRET_PEM_MAX_BYTES], struct tenuo_error *reterr)
 {
     if (signer == NULL || ret_pem == NULL || (pkcs8_version != 1 && pkcs8_version != 2))
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_secret_pem: version is 1 or 2, nothing may be NULL");
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
+                       "tenuo_signer_secret_pem: version is 1 or 2, nothing may be NULL");
     if (signer->secret == NULL)
         return tn_fail(reterr, TENUO_E_KEY_DENIED, "remote key: its store keeps the secret");
     int r = check_owner(signer, reterr);
@@ -333,20 +344,24 @@ static int public_from(key_reader reader, const char *text, size_t len, const ch
     return TENUO_OK;
 }
 
-int tenuo_public_key_parse(const char *text, size_t len, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES], struct tenuo_error *reterr)
+int tenuo_public_key_parse(const char *text, size_t len, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                           struct tenuo_error *reterr)
 {
-    return public_from(tn_public_from_text, text, len, "neither SPKI PEM of an Ed25519 key nor 32 bytes in hex, base64url or base64",
-                       ret_key, reterr);
+    return public_from(tn_public_from_text, text, len,
+                       "neither SPKI PEM of an Ed25519 key nor 32 bytes in hex, base64url or base64", ret_key, reterr);
 }
 
-int tenuo_public_key_parse_pem(const char *text, size_t len, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES], struct tenuo_error *reterr)
+int tenuo_public_key_parse_pem(const char *text, size_t len, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                               struct tenuo_error *reterr)
 {
     return public_from(tn_public_from_pem, text, len, "not an SPKI PEM of an Ed25519 key", ret_key, reterr);
 }
 
-int tenuo_public_key_parse_base64url(const char *text, size_t len, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES], struct tenuo_error *reterr)
+int tenuo_public_key_parse_base64url(const char *text, size_t len, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                                     struct tenuo_error *reterr)
 {
-    return public_from(tn_public_from_base64url, text, len, "not 43 characters of base64url without padding", ret_key, reterr);
+    return public_from(tn_public_from_base64url, text, len, "not 43 characters of base64url without padding", ret_key,
+                       reterr);
 }
 
 void tenuo_public_key_pem(const uint8_t key[TENUO_PUBLIC_KEY_BYTES], char ret_pem[TENUO_PUBLIC_PEM_MAX_BYTES])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is a public key usable? On the curve, and not of small order: under such a key one signature fits many messages. Mixed-order keys
- * are taken, as the protocol takes them. libsodium's own test costs three times as much and refuses those (style.md 3, trap 8).
+ * Is a public key usable? On the curve, and not of small order: under such a key one signature fits many messages.
+ * Mixed-order keys are taken, as the protocol takes them. libsodium's own test costs three times as much and refuses
+ * those (style.md 3, trap 8).
  */
 #include <sodium.h>
 #include <string.h>
@@ -10,8 +11,8 @@
 #include <tenuo/key.h>
 
 /*
- * Every y of the eight points of small order, the sign bit cleared: both signs are refused, which covers the encodings of x = 0 with
- * a sign. The last two are the encodings of 0 and 1 that were not reduced; 2^255-20 is -1.
+ * Every y of the eight points of small order, the sign bit cleared: both signs are refused, which covers the encodings
+ * of x = 0 with a sign. The last two are the encodings of 0 and 1 that were not reduced; 2^255-20 is -1.
  */
 static const uint8_t small_order[][32] = {
     { 0x00 },

@@ -207,9 +207,15 @@ class Reference:
 
 
 def tampered(rng, stack):
-    data = bytearray(stack)
-    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    return bytes(data)
+    """One bit of a payload or a signature. Not of the array heads around them: the pinned reference release takes some longer
+    heads for the right ones, which changes nothing that is signed."""
+    links = [bytearray(x) for x in split_stack(stack)]
+    link = rng.choice(links)
+    size = envelope_end(link, 0) - 68  # end of the payload
+    start = 3 + {24: 1, 25: 2}.get(link[2] & 31, 0)
+    at = rng.choice([rng.randrange(start, size), rng.randrange(len(link) - 64, len(link))])
+    link[at] ^= 1 << rng.randrange(8)
+    return join_stack([bytes(x) for x in links])
 
 
 def variants(case, maker, stack, now, ttl):

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files in and out. Reading is bounded; writing goes to a file beside the target, which is then renamed, so that nobody ever sees half
+ * a file; devices and pipes are written in place. A failed write or close is an error, also on standard output.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void cli_bytes_free(struct cli_bytes *bytes)
+{
+    if (bytes->data)
+        tenuo_wipe(bytes->data, bytes->len);
+    free(bytes->data);
+    *bytes = (struct cli_bytes){ 0 };
+}
+
+/* Reads at most max + 1 bytes, so that the caller sees an excess. */
+static int read_all(int fd, size_t max, struct cli_bytes *ret)
+{
+    struct cli_bytes b = { 0 };
+    for (size_t room = 0; b.len <= max;) {
+        if (b.len == room) {
+            /* a key may be in there: copy and wipe, never realloc */
+            size_t bigger = room ? room * 2 : 4096;
+            uint8_t *data = cli_alloc(bigger + 1, 1);
+            if (b.data) {
+                memcpy(data, b.data, b.len);
+                tenuo_wipe(b.data, b.len);
+                free(b.data);
+            }
+            b.data = data;
+            room = bigger;
+        }
+        ssize_t n = read(fd, b.data + b.len, room - b.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int saved = errno;
+            cli_bytes_free(&b);
+            return saved;
+        }
+        if (n == 0)
+            break;
+        b.len += (size_t)n;
+    }
+    b.data[b.len] = '\0';
+    *ret = b;
+    return 0;
+}
+
+int cli_read_file(const char *path, size_t max, struct cli_bytes *ret, struct tenuo_error *err)
+{
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
+    struct cli_bytes b = { 0 };
+    int failed = read_all(fd, max, &b);
+    if (!standard)
+        close(fd);
+    if (failed)
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot read: %s", standard ? "standard input" : path, strerror(failed));
+    if (b.len > max) {
+        cli_bytes_free(&b);
+        return cli_set_error(err, TENUO_E_TOO_LARGE, "%s: longer than the %zu bytes that may come here",
+                             standard ? "standard input" : path, max);
+    }
+    *ret = b;
+    return TENUO_OK;
+}
+
+static bool write_all(int fd, const void *data, size_t len)
+{
+    const char *p = data;
+    while (len) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static int write_in_place(const char *path, const void *data, size_t len, struct tenuo_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open for writing: %s", path, strerror(errno));
+    bool good = write_all(fd, data, len);
+    int saved = errno;
+    if (close(fd) != 0 && good) {
+        good = false;
+        saved = errno;
+    }
+    return good ? TENUO_OK : cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot write: %s", path, strerror(saved));
+}
+
+/* From the temporary name to the final one; a fresh file must not be there, and the kernel makes that one step. */
+static bool move_into_place(const char *beside, const char *path, bool fresh)
+{
+    if (!fresh)
+        return rename(beside, path) == 0;
+    if (renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    return link(beside, path) == 0 && unlink(beside) == 0; /* file systems without the flag */
+}
+
+static int write_beside(const char *path, const void *data, size_t len, unsigned mode, bool fresh, struct tenuo_error *err)
+{
+    size_t size = strlen(path) + sizeof ".XXXXXX";
+    char *beside = cli_alloc(size, 1);
+    snprintf(beside, size, "%s.XXXXXX", path);
+    int fd = mkostemp(beside, O_CLOEXEC); /* O_EXCL and 0600 */
+    int code = TENUO_OK;
+    if (fd < 0) {
+        code = cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot create a file beside it: %s", path, strerror(errno));
+        goto out;
+    }
+    bool good = write_all(fd, data, len) && fchmod(fd, (mode_t)mode) == 0 && fsync(fd) == 0;
+    int saved = errno;
+    if (close(fd) != 0 && good) {
+        good = false;
+        saved = errno;
+    }
+    if (good && !move_into_place(beside, path, fresh)) {
+        good = false;
+        saved = errno;
+    }
+    if (!good) {
+        unlink(beside);
+        code = saved == EEXIST ? cli_set_error(err, TENUO_E_SYSTEM, "%s: is there already; --force replaces it", path)
+                               : cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot write: %s", path, strerror(saved));
+    }
+out:
+    free(beside);
+    return code;
+}
+
+int cli_write_file(const char *path, const void *data, size_t len, unsigned mode, bool fresh, struct tenuo_error *err)
+{
+    struct stat st;
+    if (strcmp(path, "-") == 0) {
+        if (fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0)
+            return cli_set_error(err, TENUO_E_SYSTEM, "standard output: cannot write: %s", strerror(errno));
+        return TENUO_OK;
+    }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        if (S_ISDIR(st.st_mode))
+            return cli_set_error(err, TENUO_E_SYSTEM, "%s: is a directory", path);
+        return write_in_place(path, data, len, err);
+    }
+    return write_beside(path, data, len, mode, fresh, err);
+}
+
+bool cli_close_stdout(void)
+{
+    bool had_error = ferror(stdout) != 0;
+    errno = 0;
+    if (fclose(stdout) == 0 && !had_error)
+        return true;
+    if (errno == EBADF)
+        return true; /* started without standard output: nothing was wanted there */
+    return errno == EPIPE; /* the reader has seen enough; our answer is the exit status */
+}

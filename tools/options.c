@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * argp, with three things it does not do by itself: exit status 2 for every usage error, the error as JSON under --json, and help that
+ * notices a full disk.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+static struct {
+    bool help;     /* help was printed: stop with success */
+    bool reported; /* cli_usage has spoken */
+} state;
+
+error_t cli_usage(struct cli *cli, const char *fmt, ...)
+{
+    struct tenuo_error err = { .code = TENUO_E_INVALID_ARGUMENT };
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err.msg, sizeof err.msg, fmt, ap);
+    va_end(ap);
+    if (!state.reported && !state.help) {
+        cli_fail(cli, &err);
+        if (!cli->json)
+            fprintf(stderr, "Try 'tenuo %s --help'.\n", cli->command);
+    }
+    state.reported = true;
+    return EINVAL;
+}
+
+static error_t parse_common(int key, char *arg, struct argp_state *argp_state)
+{
+    struct cli *cli = argp_state->input;
+    switch (key) {
+    case CLI_OPT_JSON:
+        cli->json = true;
+        return 0;
+    case 'h':
+    case CLI_OPT_HELP:
+    case CLI_OPT_USAGE:
+        if (!state.help)
+            argp_state_help(argp_state, stdout, key == CLI_OPT_USAGE ? ARGP_HELP_USAGE : ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
+        state.help = true;
+        return EINVAL;
+    case CLI_OPT_VERBOSE:
+        cli->verbose = true;
+        return 0;
+    case CLI_OPT_CONF:
+        cli->conf = arg;
+        return 0;
+    case CLI_OPT_SERVICE:
+        cli->service = arg;
+        cli->service_given = true;
+        return 0;
+    case CLI_OPT_PLUGIN_DIR:
+        cli->plugin_dir = arg;
+        return 0;
+    case ARGP_KEY_ERROR: /* getopt has printed its own line; under --json it is silent, so say which word it was */
+        if (cli->json && !state.reported && !state.help)
+            cli_usage(cli, "unknown option, or one without its value, near '%s'",
+                      argp_state->next > 0 && argp_state->next <= argp_state->argc ? argp_state->argv[argp_state->next - 1] : "");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+#define COMMON_OPTIONS \
+    { "json", CLI_OPT_JSON, NULL, 0, "One JSON object on standard output, also for errors", -2 }, \
+    { "help", CLI_OPT_HELP, NULL, 0, "This help", -1 }, { NULL, 'h', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, -1 }, \
+    { "usage", CLI_OPT_USAGE, NULL, 0, "A short reminder", -1 }
+
+static const struct argp_option common_options[] = { COMMON_OPTIONS, { 0 } };
+static const struct argp_option conf_options[] = {
+    { NULL, 0, NULL, 0, "Configuration:", 90 },
+    { "service", CLI_OPT_SERVICE, "NAME", 0, "The rules of this service; without it those at the top of the file", 91 },
+    { "conf", CLI_OPT_CONF, "FILE", 0, "Main file instead of /etc/tenuo.conf", 91 },
+    { "plugin-dir", CLI_OPT_PLUGIN_DIR, "DIR", 0, "Directory of plugins when the file sets none", 91 },
+    { "verbose", CLI_OPT_VERBOSE, NULL, 0, "The library's log on standard error, not only its warnings", 91 },
+    COMMON_OPTIONS, { 0 }
+};
+const struct argp cli_common_argp = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+const struct argp cli_conf_argp = { conf_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+
+/* Seen before parsing, because an error may come before the option's place. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input, int *ret_status)
+{
+    char name[64];
+    snprintf(name, sizeof name, "tenuo %s", cli->command);
+    argv[0] = name;
+    cli->json = wants_json(argc, argv);
+    state.help = state.reported = false;
+    unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (cli->json ? ARGP_NO_ERRS : 0);
+    error_t failed = argp_parse(argp, argc, argv, flags, NULL, input);
+    argv[0] = cli->json ? argv[0] : NULL;
+    if (state.help) {
+        *ret_status = CLI_YES;
+        return false;
+    }
+    if (!failed)
+        return true;
+    if (!state.reported && !cli->json)
+        fprintf(stderr, "Try 'tenuo %s --help'.\n", cli->command);
+    else if (!state.reported)
+        cli_usage(cli, "usage error");
+    *ret_status = CLI_USAGE;
+    return false;
+}

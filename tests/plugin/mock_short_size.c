@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A size below that of ABI 1.0. */
+#include "mock.h"
+
+static const struct tenuo_resolver_ops ops = MOCK_RESOLVER;
+
+TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
+    .magic = TENUO_PLUGIN_MAGIC,
+    .abi_major = TENUO_PLUGIN_ABI_MAJOR,
+    .abi_minor = TENUO_PLUGIN_ABI_MINOR,
+    .size = 16,
+    .name = "short_size",
+    .version = "1.0",
+    .summary = "test mock",
+    .resolver = &ops,
+};

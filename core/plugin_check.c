@@ -6,6 +6,7 @@
 #include "plugin_check.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "err.h"
@@ -20,14 +21,26 @@ struct check {
     struct tenuo_error *err;
 };
 
+/* Both sides' numbers, so that it is plain which one to change. */
+static int wrong_major(const struct check *c, const struct tenuo_plugin_v1 *raw)
+{
+    char ours[32];
+    unsigned minor = TENUO_PLUGIN_ABI_MINOR;
+    if (minor == 0)
+        snprintf(ours, sizeof ours, "%u.0", TENUO_PLUGIN_ABI_MAJOR);
+    else
+        snprintf(ours, sizeof ours, "%u.0-%u.%u", TENUO_PLUGIN_ABI_MAJOR, TENUO_PLUGIN_ABI_MAJOR, minor);
+    return tn_fail(c->err, TENUO_E_PLUGIN_ABI,
+                   "plugin '%s' speaks ABI %u.%u, this libtenuo speaks %s: install a plugin built for %u.x", c->who,
+                   raw->abi_major, raw->abi_minor, ours, TENUO_PLUGIN_ABI_MAJOR);
+}
+
 static int check_abi(const struct check *c, const struct tenuo_plugin_v1 *raw, size_t limit)
 {
     if (limit < V1_0_SIZE || raw->magic != TENUO_PLUGIN_MAGIC)
         return tn_fail(c->err, TENUO_E_PLUGIN_ABI, "plugin '%s' has no valid descriptor (wrong magic number or too short)", c->who);
     if (raw->abi_major != TENUO_PLUGIN_ABI_MAJOR)
-        return tn_fail(c->err, TENUO_E_PLUGIN_ABI, "plugin '%s' speaks ABI %u.%u, this libtenuo speaks %u.0-%u.%u: install a plugin built for %u.x",
-                       c->who, raw->abi_major, raw->abi_minor, TENUO_PLUGIN_ABI_MAJOR, TENUO_PLUGIN_ABI_MAJOR, TENUO_PLUGIN_ABI_MINOR,
-                       TENUO_PLUGIN_ABI_MAJOR);
+        return wrong_major(c, raw);
     if (raw->size < V1_0_SIZE || raw->size > limit)
         return tn_fail(c->err, TENUO_E_PLUGIN_ABI,
                        "plugin '%s' (ABI %u.%u) says that its descriptor has %u bytes, where ABI %u.0 has %zu and the object %zu: rebuild it",

@@ -31,7 +31,7 @@ static inline void stage_begin(void)
 /* ROOT/NAME in one of a few static buffers. */
 static inline const char *stage_path(const char *name)
 {
-    static char buf[8][512];
+    static char buf[8][1024];
     static unsigned next;
     char *p = buf[next++ % 8];
     snprintf(p, sizeof buf[0], "%s/%s", stage_root, name);

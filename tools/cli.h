@@ -59,6 +59,7 @@ enum cli_option {
 };
 extern const struct argp cli_common_argp; /* --json --help --usage */
 extern const struct argp cli_conf_argp;   /* the same and --conf --service --plugin-dir --verbose */
+char *cli_help_filter(int key, const char *text, void *input);
 bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input, int *ret_status);
 /* Reports a usage error from inside a parser; returns EINVAL for it to return. */
 error_t cli_usage(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

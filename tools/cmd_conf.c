@@ -47,7 +47,7 @@ static const struct argp parser = { options, parse, "check|show [FILE]",
     "Examples:\n"
     "  tenuo conf check\n"
     "  tenuo conf check ./tenuo.conf --plugin-dir build/plugins\n"
-    "  tenuo conf show --service web\n", children, NULL, NULL };
+    "  tenuo conf show --service web\n", children, cli_help_filter, NULL };
 
 static void finding(void *arg, int is_error, const char *line)
 {

@@ -32,7 +32,7 @@ static const struct argp parser = { NULL, parse, "WARRANT",
     "Say everything in a warrant or chain. WARRANT is a file, - or the text itself. Nothing is verified: use verify for that.\v"
     "Examples:\n"
     "  tenuo inspect alice.tenuo\n"
-    "  tenuo inspect --json - < alice.tenuo | jq '.chain[-1].tools'\n", children, NULL, NULL };
+    "  tenuo inspect --json - < alice.tenuo | jq '.chain[-1].tools'\n", children, cli_help_filter, NULL };
 
 int cmd_inspect(struct cli *cli, int argc, char **argv)
 {

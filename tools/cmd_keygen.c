@@ -55,7 +55,7 @@ static const struct argp parser = { options, parse, "NAME|-",
     "Examples:\n"
     "  tenuo keygen alice\n"
     "  tenuo keygen - | systemd-creds encrypt - alice.cred\n"
-    "  tenuo keygen --public alice.key\n", children, NULL, NULL };
+    "  tenuo keygen --public alice.key\n", children, cli_help_filter, NULL };
 
 static void report(struct keygen *k, const struct tenuo_signer *signer, const char *secret_file, const char *public_file)
 {

@@ -41,7 +41,7 @@ static const struct argp parser = { NULL, parse, "list|info NAME",
     "Examples:\n"
     "  tenuo plugin list --service web\n"
     "  tenuo plugin info jsonl\n"
-    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n", children, NULL, NULL };
+    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n", children, cli_help_filter, NULL };
 
 /* What describe says about the module of one rule. */
 struct probe {

@@ -81,8 +81,10 @@ static const struct argp parser = { options, parse, "WARRANT",
     "Sign a call: the proof that its maker holds the warrant's key. It is good for about a minute and a half.\v"
     "A number written with '.', 'e' or 'E' is a float; 1 and 1.0 give different signatures.\n"
     "Examples:\n"
-    "  tenuo sign alice.tenuo --key alice.key --tool read_file -a path=/data/a.txt\n"
-    "  tenuo sign alice.tenuo --key-id alice --service web --tool resize --args @call.json -o pop.sig\n", children, NULL, NULL };
+    "  tenuo sign alice.tenuo --key alice.key \\\n"
+    "      --tool read_file -a path=/data/a.txt\n"
+    "  tenuo sign alice.tenuo --key-id alice --service web \\\n"
+    "      --tool resize --args @call.json -o pop.sig\n", children, cli_help_filter, NULL };
 
 static char *signature_text(const struct sign *s, const uint8_t signature[TENUO_SIGNATURE_BYTES])
 {

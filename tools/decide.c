@@ -129,14 +129,17 @@ static const struct argp parsers[] = {
       "Is the chain good, from a trusted root to the leaf? Says nothing about a call, and is not audited.\v"
       "Examples:\n"
       "  tenuo verify alice.tenuo\n"
-      "  tenuo verify --root root.pub --at 2030-01-31T12:00:00Z - < alice.tenuo\n", children, NULL, NULL },
+      "  tenuo verify --root root.pub --at 2030-01-31T12:00:00Z - \\\n"
+      "      < alice.tenuo\n", children, cli_help_filter, NULL },
     { authorize_options, parse, "WARRANT",
       "Decide one call, as a guarded program would: chain, proof of possession, tool, constraints, audit.\v"
       "Exit status: 0 allow, 1 deny, 2 usage, 3 no decision.\n"
       "Examples:\n"
-      "  tenuo authorize --service web alice.tenuo --tool read_file -a path=/data/a.txt --pop @pop.sig\n"
-      "  tenuo authorize --root root.pub alice.tenuo --tool resize --args '{\"width\": 40}' --pop BASE64URL --explain\n",
-      children, NULL, NULL } };
+      "  tenuo authorize --service web alice.tenuo --tool read_file \\\n"
+      "      -a path=/data/a.txt --pop @pop.sig\n"
+      "  tenuo authorize --root root.pub alice.tenuo --tool resize \\\n"
+      "      --args '{\"width\": 40}' --pop BASE64URL --explain\n",
+      children, cli_help_filter, NULL } };
 
 static int read_pop(struct decide *d, struct tenuo_error *err)
 {

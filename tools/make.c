@@ -156,7 +156,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     { "key", OPT_KEY, "FILE", 0, "Signing key file; - is standard input", 10 }, \
     { "key-id", OPT_KEY_ID, "ID", 0, "Signing key from the key stores of the configuration", 10 }, \
     { "holder", OPT_HOLDER, "KEY", 0, "Public key, or a file with one, that may use the warrant", 11 }, \
-    { "tool", 't', "NAME", 0, "A tool; the -c that follow are for it (repeatable)", 12 }, \
+    { "tool", 't', "NAME", 0, "A tool; the -c after it are for it (repeatable)", 12 }, \
     { "constraint", 'c', "ARG=TYPE:VALUE", 0, "A constraint on an argument; see 'tenuo help constraints'", 12 }, \
     { "constraint-json", OPT_CONSTRAINT_JSON, "ARG=JSON", 0, "The same as JSON", 12 }, \
     { "allow-unknown", OPT_ALLOW_UNKNOWN, NULL, 0, "Arguments without a constraint are allowed", 12 }, \
@@ -195,22 +195,28 @@ static const struct argp parsers[] = {
     [CLI_MINT] = { mint_options, parse, NULL,
         "Make a root warrant: the start of a chain.\v"
         "Examples:\n"
-        "  tenuo mint --key root.key --holder alice.pub --tool read_file -c path=subpath:/data --ttl 1h\n"
-        "  tenuo mint --key root.key --holder desk.pub --type issuer --issuable read_file --bound path=subpath:/data\n"
-        "  tenuo mint --key-id root --service web --holder alice.pub --tool search --tool fetch -c url=urlsafe --form pem -o alice.tenuo\n",
-        children, NULL, NULL },
+        "  tenuo mint --key root.key --holder alice.pub --ttl 1h \\\n"
+        "      --tool read_file -c path=subpath:/data\n"
+        "  tenuo mint --key root.key --holder desk.pub --type issuer \\\n"
+        "      --issuable read_file --bound path=subpath:/data\n"
+        "  tenuo mint --key-id root --service web --holder alice.pub \\\n"
+        "      --tool search --tool fetch -c url=urlsafe --form pem -o alice.tenuo\n",
+        children, cli_help_filter, NULL },
     [CLI_ATTENUATE] = { attenuate_options, parse, "WARRANT",
         "Narrow a warrant for another holder. WARRANT is a file, - or the text itself; the result is the whole chain.\v"
         "A --tool without -c keeps the parent's constraints. With -c, the arguments that are not named keep theirs.\n"
         "Examples:\n"
-        "  tenuo attenuate alice.tenuo --key alice.key --holder bob.pub --tool read_file -c path=subpath:/data/reports --ttl 10m\n"
-        "  tenuo attenuate - --key alice.key --holder bob.pub --keep-all --terminal < alice.tenuo\n",
-        children, NULL, NULL },
+        "  tenuo attenuate alice.tenuo --key alice.key --holder bob.pub \\\n"
+        "      --tool read_file -c path=subpath:/data/reports --ttl 10m\n"
+        "  tenuo attenuate - --key alice.key --holder bob.pub \\\n"
+        "      --keep-all --terminal < alice.tenuo\n",
+        children, cli_help_filter, NULL },
     [CLI_ISSUE] = { issue_options, parse, "WARRANT",
         "Issue an execution warrant from an issuer warrant. WARRANT is a file, - or the text itself; the result is the whole chain.\v"
         "Examples:\n"
-        "  tenuo issue desk.tenuo --key desk.key --holder carol.pub --tool read_file -c path=subpath:/data/carol --ttl 30m\n",
-        children, NULL, NULL },
+        "  tenuo issue desk.tenuo --key desk.key --holder carol.pub \\\n"
+        "      --tool read_file -c path=subpath:/data/carol --ttl 30m\n",
+        children, cli_help_filter, NULL },
 };
 
 static int set_extension(struct make *m, const char *value, struct tenuo_error *err)

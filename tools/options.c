@@ -67,8 +67,14 @@ static error_t parse_common(int key, char *arg, struct argp_state *argp_state)
     }
 }
 
+char *cli_help_filter(int key, const char *text, void *input)
+{
+    (void)input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
+}
+
 #define COMMON_OPTIONS \
-    { "json", CLI_OPT_JSON, NULL, 0, "One JSON object on standard output, also for errors", -2 }, \
+    { "json", CLI_OPT_JSON, NULL, 0, "One JSON object on standard output, errors too", -2 }, \
     { "help", CLI_OPT_HELP, NULL, 0, "This help", -1 }, { NULL, 'h', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, -1 }, \
     { "usage", CLI_OPT_USAGE, NULL, 0, "A short reminder", -1 }
 
@@ -109,9 +115,7 @@ bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, 
     }
     if (!failed)
         return true;
-    if (!state.reported && !cli->json)
-        fprintf(stderr, "Try 'tenuo %s --help'.\n", cli->command);
-    else if (!state.reported)
+    if (!state.reported && cli->json)
         cli_usage(cli, "usage error");
     *ret_status = CLI_USAGE;
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IP literals and networks: strict text forms only (no short forms, leading zeros, brackets or zones), families never mix.
- * Owns the grammar of Cidr and of every IP literal in this library. Must never resolve a name.
+ * IP literals and networks: strict text forms only (no short forms, leading zeros, brackets or zones), families never
+ * mix. Owns the grammar of Cidr and of every IP literal in this library. Must never resolve a name.
  */
 #include <arpa/inet.h>
 

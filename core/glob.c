@@ -138,8 +138,8 @@ static bool accepts(const struct token *t, uint32_t c)
 }
 
 /*
- * Moves a saved star one step on. "**" may end at the start, behind any '/', or at the very end. Only the latest star is kept:
- * whatever an earlier one could still reach, the later one reaches from an earlier position.
+ * Moves a saved star one step on. "**" may end at the start, behind any '/', or at the very end. Only the latest star
+ * is kept: whatever an earlier one could still reach, the later one reaches from an earlier position.
  */
 static bool advance(struct retry *r, struct tn_str text)
 {

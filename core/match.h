@@ -36,7 +36,9 @@ struct tn_subpath {
     bool case_sensitive, allow_equal;
 };
 enum tn_match tn_subpath_match(const struct tn_subpath *c, struct tn_str path);
-/* TENUO_OK, or 1502/1503: Subpath -> Subpath. */
+/* Absolute, normalised, in one case (H-8). An unsound root is no parent, not even of an empty list. */
+bool tn_subpath_sound(const struct tn_subpath *c);
+/* TENUO_OK, or 1501 (not under the parent's root), 1502, 1503: Subpath -> Subpath. */
 int tn_subpath_narrower(const struct tn_subpath *parent, const struct tn_subpath *child);
 /* For constructors: normalises (and, if asked, lowercases ASCII) in place into buf of text.n + 1 bytes; false when not absolute. */
 bool tn_subpath_normalise(struct tn_str text, bool lower, uint8_t *buf, size_t *ret_len);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shlex: a command line that a POSIX shell would read as one simple command with an allowed command word. Owns the lexer of
- * constraint type 128. Restricts the command word only: arguments are free. Must never run or expand anything; linear time.
+ * Shlex: a command line that a POSIX shell would read as one simple command with an allowed command word. Owns the
+ * lexer of constraint type 128. Restricts the command word only: arguments are free. Must never run or expand
+ * anything; linear time.
  */
 #include "match.h"
 

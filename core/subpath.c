@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subpath: lexical containment of one path in another. Owns normalisation and the containment rule of constraint type 17.
- * Must never touch the file system, decode percent escapes, or fold case outside ASCII: where that would be needed the answer
- * is TN_ERROR.
+ * Subpath: lexical containment of one path in another. Owns normalisation and the containment rule of constraint type
+ * 17. Must never touch the file system, decode percent escapes, or fold case outside ASCII: where that would be
+ * needed the answer is TN_ERROR.
  */
 #include <stdlib.h>
 
@@ -45,7 +45,7 @@ static size_t pop(const uint8_t *buf, size_t prefix, size_t n)
 bool tn_subpath_normalise(struct tn_str text, bool lower, uint8_t *buf, size_t *ret_len)
 {
     size_t prefix = prefix_length(text), n = prefix;
-    if (prefix == 0 || has_byte(text, 0))
+    if (prefix == 0)
         return false;
     memcpy(buf, text.p, prefix);
     for (size_t i = prefix; i < text.n;) {
@@ -111,32 +111,43 @@ static enum tn_match match_with(const struct tn_subpath *c, struct tn_str path, 
     return contains_normalised(c, (struct tn_str){ scratch, n });
 }
 
-enum tn_match tn_subpath_match(const struct tn_subpath *c, struct tn_str path)
+/* `small` or the heap; NULL when memory is out. */
+static uint8_t *get_scratch(size_t need, uint8_t small[ON_STACK])
 {
-    uint8_t small[ON_STACK], *scratch = small;
-    size_t need = (c->root.n > path.n ? c->root.n : path.n) + 1;
-    if (need > sizeof small) {
-        scratch = malloc(need);
-        if (scratch == NULL)
-            return TN_ERROR;
-    }
-    enum tn_match m = match_with(c, path, scratch);
+    return need <= ON_STACK ? small : malloc(need);
+}
+
+static void put_scratch(uint8_t *scratch, const uint8_t *small)
+{
     if (scratch != small)
         free(scratch);
+}
+
+enum tn_match tn_subpath_match(const struct tn_subpath *c, struct tn_str path)
+{
+    uint8_t small[ON_STACK];
+    uint8_t *scratch = get_scratch((c->root.n > path.n ? c->root.n : path.n) + 1, small);
+    if (scratch == NULL)
+        return TN_ERROR;
+    enum tn_match m = match_with(c, path, scratch);
+    put_scratch(scratch, small);
     return m;
 }
 
-/* Absolute, normalised, in one case: tn_subpath_match checks all of it. */
-static bool root_contains_itself(const struct tn_subpath *c)
+bool tn_subpath_sound(const struct tn_subpath *c)
 {
-    struct tn_subpath self = *c;
-    self.allow_equal = true;
-    return tn_subpath_match(&self, c->root) == TN_TRUE;
+    uint8_t small[ON_STACK];
+    uint8_t *scratch = get_scratch(c->root.n + 1, small);
+    if (scratch == NULL)
+        return false;
+    bool sound = root_is_sound(c, scratch);
+    put_scratch(scratch, small);
+    return sound;
 }
 
 int tn_subpath_narrower(const struct tn_subpath *parent, const struct tn_subpath *child)
 {
-    if (!root_contains_itself(parent) || !root_contains_itself(child))
+    if (!tn_subpath_sound(parent) || !tn_subpath_sound(child))
         return TENUO_E_CAPABILITY_EXPANSION;
     if (tn_subpath_match(parent, child->root) != TN_TRUE)
         return TENUO_E_CONSTRAINT_VIOLATION;

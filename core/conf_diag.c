@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a configuration says what is wrong with it: "FILE:LINE:COL: sentence", counted, the first one kept. Also the small readers that
- * every part of the configuration shares. Never shows the value of an argument.
+ * How a configuration says what is wrong with it: "FILE:LINE:COL: sentence", counted, the first one kept. Also the
+ * small readers that every part of the configuration shares. Never shows the value of an argument.
  */
 #include "conf.h"
 
@@ -99,7 +99,10 @@ const char *tn_did_you_mean(const char *word, const char *const *known)
 
 bool tn_duration_ms(const char *text, uint64_t *ret_ms)
 {
-    static const struct { const char *unit; uint32_t ms; } units[] = {
+    static const struct {
+        const char *unit;
+        uint32_t ms;
+    } units[] = {
         { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
     };
     uint64_t n = 0;

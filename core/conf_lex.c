@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The word reader of configuration files. Reports every malformed word with its place and goes on with the next, so that an
- * administrator sees all mistakes at once; a line with a malformed word is marked bad and must not be used.
+ * The word reader of configuration files. Reports every malformed word with its place and goes on with the next, so
+ * that an administrator sees all mistakes at once; a line with a malformed word is marked bad and must not be used.
  */
 #include "conf_lex.h"
 

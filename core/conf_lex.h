@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the bytes of one configuration file to words with their places (grammar of style.md 4.7). Knows quotes, comments and
- * continued lines; knows nothing of what the words mean.
+ * From the bytes of one configuration file to words with their places (grammar of style.md 4.7). Knows quotes, comments
+ * and continued lines; knows nothing of what the words mean.
  */
 #ifndef TN_CONF_LEX_H
 #define TN_CONF_LEX_H
@@ -12,8 +12,8 @@
 #define TN_MAX_WORDS (TN_MAX_RULE_ARGS + 3)
 
 struct tn_word {
-    char *text;  /* without quotes, NUL-terminated; lent until the next line */
-    size_t eq;   /* where the first "=" outside quotes stands; len when there is none */
+    char *text; /* without quotes, NUL-terminated; lent until the next line */
+    size_t eq;  /* where the first "=" outside quotes stands; len when there is none */
     size_t len;
     bool quoted; /* the whole word was in quotes */
     struct tn_place place, value_place;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the main file, its includes and drop-ins, every one through the trust walk, and keeps what one service needs. All mistakes are
- * reported before the first refuses everything: a part of a configuration is never used. Loads no plugin, opens no store.
+ * Reads the main file, its includes and drop-ins, every one through the trust walk, and keeps what one service needs.
+ * All mistakes are reported before the first refuses everything: a part of a configuration is never used. Loads no
+ * plugin, opens no store.
  */
 #include "conf_parse.h"
 
@@ -154,9 +155,11 @@ static void parse_section(struct reader *r, struct frame *f)
     if (f->lex.nwords != 1) {
         tn_diag_error(r->p.d, &f->lex.words[1].place, "nothing may follow [SERVICE] on its line");
     } else if (w->text[w->len - 1] != ']' || !is_service_name(w->text + 1, w->len - 2)) {
-        tn_diag_error(r->p.d, &w->place, "a service is [NAME]: 1 to %d letters, digits, '.', '_' or '-'", MAX_SERVICE_NAME);
+        tn_diag_error(r->p.d, &w->place, "a service is [NAME]: 1 to %d letters, digits, '.', '_' or '-'",
+                      MAX_SERVICE_NAME);
     } else if (strcmp(w->text, "[other]") == 0) {
-        tn_diag_error(r->p.d, &w->place, "there is no service 'other': rules above the first section are for all services");
+        tn_diag_error(r->p.d, &w->place,
+                      "there is no service 'other': rules above the first section are for all services");
     } else {
         memcpy(f->section, w->text + 1, w->len - 2);
         f->section[w->len - 2] = '\0';
@@ -314,7 +317,8 @@ static bool same_place(const struct tn_place *a, const struct tn_place *b)
 }
 
 /* Is this line of the top hidden by one of the service? */
-static bool hidden(const struct tn_parsed *p, const struct tn_set_line *line, const char *service, const struct tn_settings *set)
+static bool hidden(const struct tn_parsed *p, const struct tn_set_line *line, const char *service,
+                   const struct tn_settings *set)
 {
     if (line->section[0] != '\0')
         return strcmp(line->section, service) != 0;
@@ -324,7 +328,8 @@ static bool hidden(const struct tn_parsed *p, const struct tn_set_line *line, co
     if (strcmp(line->key, "clearance") == 0)
         return true;
     for (size_t i = 0; i < p->nsets; i++)
-        if (strcmp(p->sets[i].key, line->key) == 0 && p->sets[i].section[0] != '\0' && strcmp(p->sets[i].section, service) == 0)
+        if (strcmp(p->sets[i].key, line->key) == 0 && p->sets[i].section[0] != '\0' &&
+            strcmp(p->sets[i].section, service) == 0)
             return true;
     return false;
 }
@@ -423,16 +428,19 @@ static bool main_file_exists(const char *path, struct tn_diag *d)
     if (r == TENUO_OK)
         close(fd);
     if (r == TENUO_E_SYSTEM)
-        tn_diag_error(d, &place, "no such configuration file: create it (see tenuo.conf(5)), or name another with TENUO_CONF");
+        tn_diag_error(d, &place,
+                      "no such configuration file: create it (see tenuo.conf(5)), or name another with TENUO_CONF");
     return r != TENUO_E_SYSTEM;
 }
 
-int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf, struct tenuo_error *err)
+int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
+                 struct tenuo_error *err)
 {
     struct tn_conf *conf = NULL;
     unsigned before = d->errors;
     if (service[0] != '\0' && !is_service_name(service, strlen(service)))
-        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "a service name is 1 to %d letters, digits, '.', '_' or '-'", MAX_SERVICE_NAME);
+        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "a service name is 1 to %d letters, digits, '.', '_' or '-'",
+                       MAX_SERVICE_NAME);
     struct reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);

@@ -31,9 +31,11 @@ void *tn_parsed_grow(struct tn_parsed *p, void *array, size_t count, size_t size
 void tn_parse_rule(struct tn_parsed *p, const struct tn_lex *lex, const char *section);
 void tn_rule_free(struct tn_rule *rule);
 
-/* conf_settings.c: `set KEY VALUE`, checked and remembered; later laid over the defaults: the top's, then the service's. */
+/* conf_settings.c: `set KEY VALUE`, checked and remembered; later laid over the defaults: the top's, then the
+ * service's. */
 void tn_parse_setting(struct tn_parsed *p, const struct tn_lex *lex, const char *section);
-int tn_settings_apply(const struct tn_parsed *p, const char *service, struct tn_settings *ret_set, struct tenuo_error *err);
+int tn_settings_apply(const struct tn_parsed *p, const char *service, struct tn_settings *ret_set,
+                      struct tenuo_error *err);
 void tn_settings_free(struct tn_settings *set);
 /* Name and default of the setting of that row, for `conf show`; NULL past the end. */
 const char *tn_setting_name(size_t row, const char **ret_default);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One rule line: facility, control, module, arguments. Checks everything that can be checked without the plugin: the words, the
- * module's form, argument names, and the core's own arguments. The plugin's arguments are checked against its schema when it is loaded.
+ * One rule line: facility, control, module, arguments. Checks everything that can be checked without the plugin: the
+ * words, the module's form, argument names, and the core's own arguments. The plugin's arguments are checked against
+ * its schema when it is loaded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static bool read_control(struct tn_parsed *p, const struct tn_word *w, struct tn
     if (rule->facility != TN_F_AUDIT)
         return true;
     if (rule->control == TN_SUFFICIENT) {
-        tn_diag_error(p->d, &w->place, "an audit line cannot be sufficient, since every sink gets every event: required or optional");
+        tn_diag_error(p->d, &w->place,
+                      "an audit line cannot be sufficient, since every sink gets every event: required or optional");
         return false;
     }
     if (rule->control == TN_REQUISITE)
@@ -90,7 +92,8 @@ static const char *bad_timeout(const char *v)
 static const char *bad_ttl(const char *v)
 {
     uint64_t ms;
-    return strcmp(v, "off") == 0 || (tn_duration_ms(v, &ms) && ms <= UINT32_MAX) ? NULL : "a duration up to 49d, or 'off'";
+    return strcmp(v, "off") == 0 || (tn_duration_ms(v, &ms) && ms <= UINT32_MAX) ? NULL
+                                                                                 : "a duration up to 49d, or 'off'";
 }
 
 static const char *bad_name(const char *v)
@@ -129,7 +132,8 @@ static bool check_core_arg(struct tn_parsed *p, enum tn_facility facility, const
 }
 
 /* One "key" or "key=value" into *ret_arg. */
-static bool read_arg(struct tn_parsed *p, const struct tn_word *w, const struct tn_rule *rule, struct tn_conf_arg *ret_arg)
+static bool read_arg(struct tn_parsed *p, const struct tn_word *w, const struct tn_rule *rule,
+                     struct tn_conf_arg *ret_arg)
 {
     struct tn_conf_arg arg = { .place = w->place, .value_place = w->value_place };
     if (w->quoted || !is_arg_name(w->text, w->eq)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of design.md 3: one row each with its default, what it wants and the function that reads it. Values are checked for
- * every service when their line is read, and laid over the defaults for one service at the end.
+ * The settings of design.md 3: one row each with its default, what it wants and the function that reads it. Values are
+ * checked for every service when their line is read, and laid over the defaults for one service at the end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -226,7 +226,8 @@ static const struct setting table[] = {
     { "max_lifetime", "off", "a duration of whole seconds, or 'off'", read_max_lifetime, false },
     { "key_cache", "300s", "a duration up to 49d, or 'off'", read_key_cache, false },
     { "link_cache", "4096", "a number of entries up to 1048576, or 'off'", read_link_cache, false },
-    { "clearance", NULL, "TOOL=LEVEL: a tool name, PREFIX* or *, and a level name or a number up to 255", read_clearance, false },
+    { "clearance", NULL, "TOOL=LEVEL: a tool name, PREFIX* or *, and a level name or a number up to 255",
+      read_clearance, false },
     { "audit_args", "hash", "'hash', 'mask' or 'full'", read_audit_args, false },
     { "mode", "enforce", "'enforce' or 'observe'", read_mode, false },
     { "revocation_max_age", "off", "a duration of whole seconds, or 'off'", read_revocation_max_age, false },
@@ -267,7 +268,8 @@ static bool same_setting(const struct tn_set_line *a, const char *key, const cha
     return n == clearance_pattern(a->value) && strncmp(a->value, value, n) == 0;
 }
 
-static const struct tn_set_line *earlier_line(const struct tn_parsed *p, const char *key, const char *value, const char *section)
+static const struct tn_set_line *earlier_line(const struct tn_parsed *p, const char *key, const char *value,
+                                              const char *section)
 {
     for (size_t i = 0; i < p->nsets; i++)
         if (same_setting(&p->sets[i], key, value, section))
@@ -357,7 +359,8 @@ static bool apply_section(const struct tn_parsed *p, const char *section, bool c
     return true;
 }
 
-int tn_settings_apply(const struct tn_parsed *p, const char *service, struct tn_settings *ret_set, struct tenuo_error *err)
+int tn_settings_apply(const struct tn_parsed *p, const char *service, struct tn_settings *ret_set,
+                      struct tenuo_error *err)
 {
     struct tn_settings set = { 0 };
     bool good = set_defaults(&set) && apply_section(p, "", false, &set);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `tenuo conf check` and `tenuo conf show` say: findings of a configuration, and the merged result for one service with the place
- * of every line. Opens no store; with `load` it loads plugins to check their arguments.
+ * What `tenuo conf check` and `tenuo conf show` say: findings of a configuration, and the merged result for one service
+ * with the place of every line. Opens no store; with `load` it loads plugins to check their arguments.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,8 +58,8 @@ static void claim_types(const struct tn_rule *rule, const uint8_t *types, struct
     for (; *types != 0; types++) {
         const struct tn_rule *first = claims->by[*types];
         if (first != NULL)
-            tn_diag_error(d, &rule->place, "constraint type %u is claimed by the line at %s:%u too", (unsigned)*types, first->place.file,
-                          first->place.line);
+            tn_diag_error(d, &rule->place, "constraint type %u is claimed by the line at %s:%u too", (unsigned)*types,
+                          first->place.file, first->place.line);
         else
             claims->by[*types] = rule;
     }
@@ -81,7 +81,8 @@ static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struc
     }
 }
 
-int tenuo_conf_check(const char *service, const struct tenuo_open_options *options, int load, struct tenuo_error *reterr)
+int tenuo_conf_check(const char *service, const struct tenuo_open_options *options, int load,
+                     struct tenuo_error *reterr)
 {
     struct tenuo_open_options o = read_options(options);
     struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };
@@ -228,8 +229,8 @@ static void show_settings(struct show *s, const struct tn_conf *conf, const char
     }
 }
 
-int tenuo_conf_show(const char *service, const struct tenuo_open_options *options, void (*line)(void *arg, const char *text), void *arg,
-                    struct tenuo_error *reterr)
+int tenuo_conf_show(const char *service, const struct tenuo_open_options *options,
+                    void (*line)(void *arg, const char *text), void *arg, struct tenuo_error *reterr)
 {
     struct tenuo_open_options o = read_options(options);
     struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reader of the few ELF tables that decide what happens at dlopen. Everything is copied out of the bytes with checked offsets, so
- * neither alignment nor a lying header matters. Loads nothing, follows no path.
+ * Reader of the few ELF tables that decide what happens at dlopen. Everything is copied out of the bytes with checked
+ * offsets, so neither alignment nor a lying header matters. Loads nothing, follows no path.
  */
 #include "elf_scan.h"
 
@@ -46,7 +46,7 @@ struct elf {
     const uint8_t *p;
     size_t n;
     ElfW(Ehdr) head;
-    size_t dynamic, ndynamic; /* offset and entries of the dynamic table */
+    size_t dynamic, ndynamic;     /* offset and entries of the dynamic table */
     size_t strtab, strsz, symtab; /* offsets; 0: absent */
     size_t hash, gnu_hash;
     struct tenuo_error *err;
@@ -64,7 +64,8 @@ static bool get(const struct elf *e, size_t offset, void *ret, size_t size)
 static bool get_row(const struct elf *e, size_t table, size_t index, void *ret, size_t size)
 {
     size_t at;
-    return !__builtin_mul_overflow(index, size, &at) && !__builtin_add_overflow(at, table, &at) && get(e, at, ret, size);
+    return !__builtin_mul_overflow(index, size, &at) && !__builtin_add_overflow(at, table, &at) &&
+           get(e, at, ret, size);
 }
 
 static int malformed(const struct elf *e)
@@ -76,9 +77,12 @@ static int read_head(struct elf *e)
 {
     if (!get(e, 0, &e->head, sizeof e->head) || memcmp(e->head.e_ident, ELFMAG, SELFMAG) != 0)
         return tn_fail(e->err, TENUO_E_PLUGIN_LOAD, "not an ELF shared object");
-    if (e->head.e_ident[EI_CLASS] != OUR_CLASS || e->head.e_ident[EI_DATA] != OUR_DATA || e->head.e_machine != OUR_MACHINE)
-        return tn_fail(e->err, TENUO_E_PLUGIN_LOAD, "built for another machine (ELF class %u, machine %u; needed: %u, %u)",
-                       (unsigned)e->head.e_ident[EI_CLASS], (unsigned)e->head.e_machine, (unsigned)OUR_CLASS, (unsigned)OUR_MACHINE);
+    if (e->head.e_ident[EI_CLASS] != OUR_CLASS || e->head.e_ident[EI_DATA] != OUR_DATA ||
+        e->head.e_machine != OUR_MACHINE)
+        return tn_fail(e->err, TENUO_E_PLUGIN_LOAD,
+                       "built for another machine (ELF class %u, machine %u; needed: %u, %u)",
+                       (unsigned)e->head.e_ident[EI_CLASS], (unsigned)e->head.e_machine, (unsigned)OUR_CLASS,
+                       (unsigned)OUR_MACHINE);
     if (e->head.e_type != ET_DYN)
         return tn_fail(e->err, TENUO_E_PLUGIN_LOAD, "an ELF file, but not a shared object");
     if (e->head.e_phentsize != sizeof(ElfW(Phdr)) || e->head.e_phnum > MAX_PHDRS)
@@ -118,7 +122,7 @@ static int find_dynamic(struct elf *e)
 }
 
 /* Next entry of the dynamic table; false at its end or past the file. */
-static bool next_dynamic(const struct elf *e, size_t *index, ElfW(Dyn) *ret)
+static bool next_dynamic(const struct elf *e, size_t *index, ElfW(Dyn) * ret)
 {
     if (*index >= e->ndynamic || !get_row(e, e->dynamic, *index, ret, sizeof *ret))
         return false;
@@ -126,7 +130,7 @@ static bool next_dynamic(const struct elf *e, size_t *index, ElfW(Dyn) *ret)
     return ret->d_tag != DT_NULL;
 }
 
-static int locate(struct elf *e, const ElfW(Dyn) *dyn)
+static int locate(struct elf *e, const ElfW(Dyn) * dyn)
 {
     size_t *where = NULL;
     if (dyn->d_tag == DT_STRTAB)
@@ -214,7 +218,7 @@ static uint32_t count_symbols(const struct elf *e)
     return head[1] < MAX_SYMBOLS ? head[1] : 0;
 }
 
-static bool defines(const ElfW(Sym) *sym)
+static bool defines(const ElfW(Sym) * sym)
 {
     unsigned binding = sym->st_info >> 4, type = sym->st_info & 15u;
     return sym->st_shndx != SHN_UNDEF && (binding == STB_GLOBAL || binding == STB_WEAK) && type == STT_OBJECT;

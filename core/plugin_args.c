@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arguments of a rule against the schema of its plugin: unknown, missing and malformed ones are refused with their place before
- * any code of the plugin runs. Says which argument is wrong, never what stands in it.
+ * The arguments of a rule against the schema of its plugin: unknown, missing and malformed ones are refused with their
+ * place before any code of the plugin runs. Says which argument is wrong, never what stands in it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +27,8 @@ static bool has_row(const struct tenuo_arg_spec *schema, const char *name)
     return false;
 }
 
-static void report_unknown(const struct tn_rule *rule, const struct tn_conf_arg *arg, const struct tenuo_arg_spec *schema,
-                           struct tn_diag *d)
+static void report_unknown(const struct tn_rule *rule, const struct tn_conf_arg *arg,
+                           const struct tenuo_arg_spec *schema, struct tn_diag *d)
 {
     const char *names[TN_MAX_RULE_ARGS + 1];
     char module[96];
@@ -42,7 +42,8 @@ static void report_unknown(const struct tn_rule *rule, const struct tn_conf_arg 
         tn_diag_error(d, &arg->place, "unknown argument '%.64s' of %s '%s' (did you mean '%s'?)", arg->key,
                       tn_facility_names[rule->facility], module, meant);
     else
-        tn_diag_error(d, &arg->place, "unknown argument '%.64s' of %s '%s'", arg->key, tn_facility_names[rule->facility], module);
+        tn_diag_error(d, &arg->place, "unknown argument '%.64s' of %s '%s'", arg->key,
+                      tn_facility_names[rule->facility], module);
 }
 
 static bool read_uint(const char *s, uint64_t *ret)
@@ -68,7 +69,8 @@ static bool read_bool(const char *s, uint64_t *ret)
 static bool is_url(const char *s)
 {
     size_t i = 0;
-    while (tn_is_alpha((uint8_t)s[i]) || (i != 0 && (tn_is_digit((uint8_t)s[i]) || s[i] == '+' || s[i] == '-' || s[i] == '.')))
+    while (tn_is_alpha((uint8_t)s[i]) ||
+           (i != 0 && (tn_is_digit((uint8_t)s[i]) || s[i] == '+' || s[i] == '-' || s[i] == '.')))
         i++;
     return i != 0 && strncmp(s + i, "://", 3) == 0 && s[i + 3] != '\0' && s[i + 3] != '/';
 }
@@ -93,14 +95,15 @@ static const char *convert(int type, const char *value, uint64_t *ret_number)
     return "nothing that this library knows";
 }
 
-static bool fill_row(const struct tn_rule *rule, const struct tenuo_arg_spec *row, struct tn_diag *d, struct tenuo_arg *ret_arg)
+static bool fill_row(const struct tn_rule *rule, const struct tenuo_arg_spec *row, struct tn_diag *d,
+                     struct tenuo_arg *ret_arg)
 {
     const struct tn_conf_arg *arg = tn_rule_arg(rule, row->name);
     ret_arg->name = row->name;
     if (arg == NULL) {
         if (row->required)
-            tn_diag_error(d, &rule->module_place, "%s '%s' needs the argument '%s'", tn_facility_names[rule->facility], rule->module,
-                          row->name);
+            tn_diag_error(d, &rule->module_place, "%s '%s' needs the argument '%s'", tn_facility_names[rule->facility],
+                          rule->module, row->name);
         return !row->required;
     }
     const char *value = arg->value;
@@ -117,8 +120,8 @@ static bool fill_row(const struct tn_rule *rule, const struct tenuo_arg_spec *ro
     return wants == NULL;
 }
 
-bool tn_plugin_args(const struct tn_rule *rule, const struct tenuo_arg_spec *schema, struct tn_diag *d, struct tenuo_arg **ret_args,
-                    size_t *ret_n)
+bool tn_plugin_args(const struct tn_rule *rule, const struct tenuo_arg_spec *schema, struct tn_diag *d,
+                    struct tenuo_arg **ret_args, size_t *ret_n)
 {
     size_t rows = schema_rows(schema);
     bool good = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Negotiation and sanity of a plugin's descriptor: magic, ABI, sizes, name, schemas, the calls that a kind cannot do without. Reads a
- * member only where it lies within the size that the plugin gives; calls nothing.
+ * Negotiation and sanity of a plugin's descriptor: magic, ABI, sizes, name, schemas, the calls that a kind cannot do
+ * without. Reads a member only where it lies within the size that the plugin gives; calls nothing.
  */
 #include "plugin_check.h"
 
@@ -38,12 +38,14 @@ static int wrong_major(const struct check *c, const struct tenuo_plugin_v1 *raw)
 static int check_abi(const struct check *c, const struct tenuo_plugin_v1 *raw, size_t limit)
 {
     if (limit < V1_0_SIZE || raw->magic != TENUO_PLUGIN_MAGIC)
-        return tn_fail(c->err, TENUO_E_PLUGIN_ABI, "plugin '%s' has no valid descriptor (wrong magic number or too short)", c->who);
+        return tn_fail(c->err, TENUO_E_PLUGIN_ABI,
+                       "plugin '%s' has no valid descriptor (wrong magic number or too short)", c->who);
     if (raw->abi_major != TENUO_PLUGIN_ABI_MAJOR)
         return wrong_major(c, raw);
     if (raw->size < V1_0_SIZE || raw->size > limit)
         return tn_fail(c->err, TENUO_E_PLUGIN_ABI,
-                       "plugin '%s' (ABI %u.%u) says that its descriptor has %u bytes, where ABI %u.0 has %zu and the object %zu: rebuild it",
+                       "plugin '%s' (ABI %u.%u) says that its descriptor has %u bytes, where ABI %u.0 has %zu and the "
+                       "object %zu: rebuild it",
                        c->who, raw->abi_major, raw->abi_minor, raw->size, TENUO_PLUGIN_ABI_MAJOR, V1_0_SIZE, limit);
     return TENUO_OK;
 }
@@ -51,7 +53,8 @@ static int check_abi(const struct check *c, const struct tenuo_plugin_v1 *raw, s
 static bool is_name(const char *s, bool letter_first)
 {
     size_t i = 0;
-    for (; (s[i] >= 'a' && s[i] <= 'z') || (!(letter_first && i == 0) && (tn_is_digit((uint8_t)s[i]) || s[i] == '_')); i++)
+    for (; (s[i] >= 'a' && s[i] <= 'z') || (!(letter_first && i == 0) && (tn_is_digit((uint8_t)s[i]) || s[i] == '_'));
+         i++)
         if (i == 64)
             return false;
     return i != 0 && s[i] == '\0';
@@ -74,24 +77,28 @@ static int check_schema(const struct check *c, const struct tenuo_arg_spec *sche
 {
     for (size_t i = 0; schema != NULL && schema[i].name != NULL; i++) {
         if (i == TN_MAX_RULE_ARGS)
-            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s': its argument schema has more than %d rows, or no end", c->who,
+            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
+                           "plugin '%s': its argument schema has more than %d rows, or no end", c->who,
                            TN_MAX_RULE_ARGS);
         if (!is_name(schema[i].name, true) || repeats(schema, i))
-            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s': row %zu of its argument schema has a bad or repeated name",
-                           c->who, i);
+            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
+                           "plugin '%s': row %zu of its argument schema has a bad or repeated name", c->who, i);
         if (is_core_name(schema[i].name))
-            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s': its argument schema names '%s', which is the core's own",
-                           c->who, schema[i].name);
+            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
+                           "plugin '%s': its argument schema names '%s', which is the core's own", c->who,
+                           schema[i].name);
         if (schema[i].type < TENUO_ARG_STRING || schema[i].type > TENUO_ARG_URL)
-            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s': argument '%s' has type %d, which ABI %u.%u does not know",
-                           c->who, schema[i].name, schema[i].type, TENUO_PLUGIN_ABI_MAJOR, TENUO_PLUGIN_ABI_MINOR);
+            return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
+                           "plugin '%s': argument '%s' has type %d, which ABI %u.%u does not know", c->who,
+                           schema[i].name, schema[i].type, TENUO_PLUGIN_ABI_MAJOR, TENUO_PLUGIN_ABI_MINOR);
     }
     return TENUO_OK;
 }
 
 static int missing(const struct check *c, enum tn_facility facility, const char *what)
 {
-    return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s': its %s lacks %s", c->who, tn_facility_names[facility], what);
+    return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s': its %s lacks %s", c->who, tn_facility_names[facility],
+                   what);
 }
 
 /* Copies what lies within both sizes. Every member after `size` has a pointer's size: a half one is not copied. */
@@ -119,7 +126,8 @@ static const char *lacks_matcher(const struct tenuo_matcher_ops *o)
     if (o->types == NULL || o->types[0] == 0)
         return "types";
     return o->compile == NULL || o->release == NULL || o->match == NULL || o->attenuates == NULL
-               ? "one of compile, release, match, attenuates" : NULL;
+               ? "one of compile, release, match, attenuates"
+               : NULL;
 }
 
 /* What a kind cannot do without, or NULL when all is there. */
@@ -127,19 +135,25 @@ static const char *lacks(const struct tn_ops *o, enum tn_facility facility)
 {
     switch (facility) {
     case TN_F_TRUST:
-        return o->trust.open == NULL || o->trust.close == NULL || o->trust.roots == NULL ? "one of open, close, roots" : NULL;
+        return o->trust.open == NULL || o->trust.close == NULL || o->trust.roots == NULL ? "one of open, close, roots"
+                                                                                         : NULL;
     case TN_F_RESOLVER:
         return lacks_resolver(&o->resolver);
     case TN_F_MATCHER:
         return lacks_matcher(&o->matcher);
     case TN_F_REVOCATION:
-        return o->revocation.open == NULL || o->revocation.close == NULL || o->revocation.fetch == NULL || o->revocation.release == NULL
-                   ? "one of open, close, fetch, release" : NULL;
+        return o->revocation.open == NULL || o->revocation.close == NULL || o->revocation.fetch == NULL ||
+                       o->revocation.release == NULL
+                   ? "one of open, close, fetch, release"
+                   : NULL;
     case TN_F_REPLAY:
         return o->replay.open == NULL || o->replay.close == NULL || o->replay.check_and_set == NULL
-                   ? "one of open, close, check_and_set" : NULL;
+                   ? "one of open, close, check_and_set"
+                   : NULL;
     case TN_F_AUDIT:
-        return o->audit.open == NULL || o->audit.close == NULL || o->audit.decision == NULL ? "one of open, close, decision" : NULL;
+        return o->audit.open == NULL || o->audit.close == NULL || o->audit.decision == NULL
+                   ? "one of open, close, decision"
+                   : NULL;
     case TN_F_COUNT:
         break;
     }
@@ -147,7 +161,8 @@ static const char *lacks(const struct tn_ops *o, enum tn_facility facility)
 }
 
 /* Takes one kind into ops: copy, required calls, schema. */
-static int take_kind(const struct check *c, enum tn_facility facility, const void *from, void *to, size_t size, struct tn_ops *ops)
+static int take_kind(const struct check *c, enum tn_facility facility, const void *from, void *to, size_t size,
+                     struct tn_ops *ops)
 {
     if (from == NULL)
         return TENUO_OK;
@@ -156,7 +171,8 @@ static int take_kind(const struct check *c, enum tn_facility facility, const voi
     if (what != NULL)
         return missing(c, facility, what);
     const struct tenuo_arg_spec *schema;
-    memcpy(&schema, (const char *)to + offsetof(struct tenuo_trust_ops, args), sizeof schema); /* the same place in every kind */
+    memcpy(&schema, (const char *)to + offsetof(struct tenuo_trust_ops, args),
+           sizeof schema); /* the same place in every kind */
     return check_schema(c, schema);
 }
 
@@ -182,7 +198,9 @@ static int take_kinds(const struct check *c, struct tenuo_plugin_v1 *desc, struc
             return r;
         any = any || kinds[i].from != NULL;
     }
-    return any ? TENUO_OK : tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s' offers nothing: no resolver, no audit, no other kind", c->who);
+    return any ? TENUO_OK
+               : tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
+                         "plugin '%s' offers nothing: no resolver, no audit, no other kind", c->who);
 }
 
 /* The private descriptor shows the private copies. */

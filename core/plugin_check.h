@@ -16,8 +16,9 @@ struct tn_ops {
 };
 
 /*
- * `limit` is how many bytes the exported object has (SIZE_MAX: not known); `who` names the plugin in messages. On success
- * *ret_desc points into *ret_ops and both must live as long as each other. 9201 another ABI, 9203 a broken promise.
+ * `limit` is how many bytes the exported object has (SIZE_MAX: not known); `who` names the plugin in messages. On
+ * success *ret_desc points into *ret_ops and both must live as long as each other. 9201 another ABI, 9203 a broken
+ * promise.
  */
 int tn_plugin_check(const struct tenuo_plugin_v1 *raw, size_t limit, const char *who, struct tenuo_plugin_v1 *ret_desc,
                     struct tn_ops *ret_ops, struct tenuo_error *err);

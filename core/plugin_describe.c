@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `tenuo plugin info` prints of a plugin, as "key: value" lines. Loads the file as a context would, and opens no instance. */
+/* What `tenuo plugin info` prints of a plugin, as "key: value" lines. Loads the file as a context would, and opens no
+ * instance. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,8 +87,8 @@ static size_t say_builtins(const struct out *out, const char *name)
     return count;
 }
 
-int tenuo_plugin_describe(const char *name_or_path, const char *plugin_dir, void (*line)(void *arg, const char *text), void *arg,
-                          struct tenuo_error *reterr)
+int tenuo_plugin_describe(const char *name_or_path, const char *plugin_dir, void (*line)(void *arg, const char *text),
+                          void *arg, struct tenuo_error *reterr)
 {
     const struct out out = { line, arg };
     const struct tn_plugin *plugin = NULL;

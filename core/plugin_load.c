@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds, checks, loads and remembers plugins. A file runs no instruction before the trust walk, the sha256 pin and the ELF pre-scan
- * have passed. Objects stay in the process for ever: one file is loaded once, and nothing is unloaded.
+ * Finds, checks, loads and remembers plugins. A file runs no instruction before the trust walk, the sha256 pin and the
+ * ELF pre-scan have passed. Objects stay in the process for ever: one file is loaded once, and nothing is unloaded.
  */
 #include "plugin_load.h"
 
@@ -61,7 +61,8 @@ static void remember(struct loaded *l)
     all = l;
 }
 
-/* Every place from which the linker would take more code is walked as well: what is loaded beside a plugin runs like it. */
+/* Every place from which the linker would take more code is walked as well: what is loaded beside a plugin runs like
+ * it. */
 static int check_place(const char *place, enum tn_trust_kind kind, struct tenuo_error *err)
 {
     int fd = -1;
@@ -85,7 +86,8 @@ static int check_directory(const char *plugin, const char *entry, size_t n, stru
     if (skip != 0)
         origin = (size_t)(strrchr(plugin, '/') - plugin);
     if (n == skip ? skip == 0 : memchr(entry + skip, '$', n - skip) != NULL)
-        return tn_fail(err, TENUO_E_PLUGIN_UNTRUSTED, "its library search path has an empty entry or a variable other than $ORIGIN");
+        return tn_fail(err, TENUO_E_PLUGIN_UNTRUSTED,
+                       "its library search path has an empty entry or a variable other than $ORIGIN");
     if (asprintf(&dir, "%.*s%.*s", (int)origin, plugin, (int)(n - skip), entry + skip) < 0)
         return tn_fail_code(err, TENUO_E_NOMEM);
     int r = check_place(dir[0] == '\0' ? "/" : dir, TN_TRUST_DIR, err);
@@ -97,7 +99,7 @@ static int check_ref(void *arg, enum tn_elf_ref kind, const char *text, struct t
 {
     if (kind == TN_ELF_NEEDED)
         return strchr(text, '/') == NULL ? TENUO_OK : check_place(text, TN_TRUST_FILE, err);
-    for (const char *entry = text;; ) {
+    for (const char *entry = text;;) {
         size_t n = strcspn(entry, ":");
         int r = check_directory(arg, entry, n, err);
         if (r != TENUO_OK || entry[n] == '\0')
@@ -112,11 +114,14 @@ static int check_pin(const char *who, const uint8_t digest[32], const char *pin,
     sodium_bin2hex(hex, sizeof hex, digest, 32);
     if (pin == NULL || strcmp(pin, hex) == 0)
         return TENUO_OK;
-    return tn_fail(err, TENUO_E_PLUGIN_UNTRUSTED, "plugin '%s' is not the file that sha256= names: compare it with the package, then change the line", who);
+    return tn_fail(err, TENUO_E_PLUGIN_UNTRUSTED,
+                   "plugin '%s' is not the file that sha256= names: compare it with the package, then change the line",
+                   who);
 }
 
 /* Everything that can be known without running anything. */
-static int scan_file(const char *path, const char *pin, size_t *ret_size, uint8_t ret_digest[32], struct tenuo_error *err)
+static int scan_file(const char *path, const char *pin, size_t *ret_size, uint8_t ret_digest[32],
+                     struct tenuo_error *err)
 {
     char *own = strdup(path);
     uint8_t *bytes = NULL;
@@ -145,7 +150,8 @@ static int run_file(const char *path, const void **ret_raw, struct tenuo_error *
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (object == NULL) {
         const char *why = dlerror();
-        return tn_fail(err, TENUO_E_PLUGIN_LOAD, "%s: cannot be loaded: %s", path, why != NULL ? why : "unknown reason");
+        return tn_fail(err, TENUO_E_PLUGIN_LOAD, "%s: cannot be loaded: %s", path,
+                       why != NULL ? why : "unknown reason");
     }
     const void *raw = dlsym(object, DESCRIPTOR);
     if (raw == NULL)
@@ -154,8 +160,8 @@ static int run_file(const char *path, const void **ret_raw, struct tenuo_error *
     return TENUO_OK;
 }
 
-static int take(const void *raw, size_t limit, const char *who, bool builtin, const uint8_t digest[32], struct loaded **ret,
-                struct tenuo_error *err)
+static int take(const void *raw, size_t limit, const char *who, bool builtin, const uint8_t digest[32],
+                struct loaded **ret, struct tenuo_error *err)
 {
     struct loaded *l = calloc(1, sizeof *l);
     char *path = strdup(builtin ? "(built-in)" : who);
@@ -197,7 +203,8 @@ static int load_path(const char *path, const char *pin, const struct tn_plugin *
     return r;
 }
 
-static int load_builtin(const struct tenuo_plugin_v1 *raw, const char *name, const struct tn_plugin **ret_plugin, struct tenuo_error *err)
+static int load_builtin(const struct tenuo_plugin_v1 *raw, const char *name, const struct tn_plugin **ret_plugin,
+                        struct tenuo_error *err)
 {
     static const uint8_t none[32];
     struct loaded *l = find_builtin(raw);
@@ -223,8 +230,8 @@ static int file_of(const char *module, const char *plugin_dir, char **ret_path, 
     return TENUO_OK;
 }
 
-int tn_plugin_load_file(const char *module, const char *plugin_dir, const char *pin, const struct tn_plugin **ret_plugin,
-                        struct tenuo_error *err)
+int tn_plugin_load_file(const char *module, const char *plugin_dir, const char *pin,
+                        const struct tn_plugin **ret_plugin, struct tenuo_error *err)
 {
     struct tenuo_error why = { 0 };
     const struct tn_plugin *plugin = NULL;
@@ -241,7 +248,8 @@ int tn_plugin_load_file(const char *module, const char *plugin_dir, const char *
     if (r != TENUO_OK)
         return tn_fail(err, r, "%s", why.msg);
     if (module[0] != '/' && strcmp(plugin->desc.name, module) != 0)
-        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s calls itself '%s': a file is named tenuo_NAME.so", plugin->path, plugin->desc.name);
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s calls itself '%s': a file is named tenuo_NAME.so",
+                       plugin->path, plugin->desc.name);
     *ret_plugin = plugin;
     return TENUO_OK;
 }
@@ -253,7 +261,8 @@ static int load_any(enum tn_facility facility, const char *module, const char *p
     if (builtin == NULL)
         return tn_plugin_load_file(module, plugin_dir, sha256, ret_plugin, err);
     if (sha256 != NULL)
-        return tn_fail(err, TENUO_E_CONF, "%s '%s' is built in: there is no file that sha256= could pin", tn_facility_names[facility], module);
+        return tn_fail(err, TENUO_E_CONF, "%s '%s' is built in: there is no file that sha256= could pin",
+                       tn_facility_names[facility], module);
     pthread_mutex_lock(&lock);
     int r = load_builtin(builtin, module, ret_plugin, err);
     pthread_mutex_unlock(&lock);
@@ -306,8 +315,8 @@ const struct tenuo_arg_spec *tn_plugin_schema(const struct tn_plugin *plugin, en
     return schema != NULL ? schema : none;
 }
 
-enum tn_load tn_rule_load(const struct tn_rule *rule, const char *plugin_dir, struct tn_diag *d, const struct tn_plugin **ret_plugin,
-                          struct tenuo_arg **ret_args, size_t *ret_n)
+enum tn_load tn_rule_load(const struct tn_rule *rule, const char *plugin_dir, struct tn_diag *d,
+                          const struct tn_plugin **ret_plugin, struct tenuo_arg **ret_args, size_t *ret_n)
 {
     const struct tn_conf_arg *pin = tn_rule_arg(rule, "sha256");
     const struct tn_plugin *plugin = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The trust walk of style.md 4.6: from "/" to a file or directory, one component at a time, never through a link. Decides by what is
- * opened, not by what a name says. Never executes, never writes, and keeps no descriptor but the one it hands out.
+ * The trust walk of style.md 4.6: from "/" to a file or directory, one component at a time, never through a link.
+ * Decides by what is opened, not by what a name says. Never executes, never writes, and keeps no descriptor but the one
+ * it hands out.
  */
 #include "trust.h"
 
@@ -45,12 +46,13 @@ static int check_owner(struct walk *w, const struct stat *st)
 {
     if (owner_accepted(st->st_uid))
         return TENUO_OK;
-    return tn_fail(w->err, w->code, "%s: owned by uid %u, mode %04o, and must belong to root: chown root it%s", shown(w),
-                   (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777),
+    return tn_fail(w->err, w->code, "%s: owned by uid %u, mode %04o, and must belong to root: chown root it%s",
+                   shown(w), (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777),
                    st->st_uid == UNMAPPED_UID ? " (65534: an owner that this user namespace does not map)" : "");
 }
 
-/* `ancestor`: a sticky directory is good enough above a component whose owner passes, since nobody else can replace that one. */
+/* `ancestor`: a sticky directory is good enough above a component whose owner passes, since nobody else can replace
+ * that one. */
 static int check_mode(struct walk *w, const struct stat *st, bool ancestor)
 {
     bool group = (st->st_mode & S_IWGRP) != 0, world = (st->st_mode & S_IWOTH) != 0;
@@ -58,8 +60,9 @@ static int check_mode(struct walk *w, const struct stat *st, bool ancestor)
         return TENUO_OK;
     if (ancestor && S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0)
         return TENUO_OK;
-    return tn_fail(w->err, w->code, "%s: owned by uid %u, mode %04o, writable by %s: chmod %s it", shown(w), (unsigned)st->st_uid,
-                   (unsigned)(st->st_mode & 07777), world ? "everybody" : "its group", world ? "go-w" : "g-w");
+    return tn_fail(w->err, w->code, "%s: owned by uid %u, mode %04o, writable by %s: chmod %s it", shown(w),
+                   (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777), world ? "everybody" : "its group",
+                   world ? "go-w" : "g-w");
 }
 
 static int check_object(struct walk *w, int fd, enum tn_trust_kind kind, bool ancestor)
@@ -79,8 +82,8 @@ static int fail_open(struct walk *w, int dir, const char *name, int error)
     if (error == ENOENT)
         return tn_fail(w->err, TENUO_E_SYSTEM, "%s: no such file or directory", shown(w));
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-        return tn_fail(w->err, w->code, "%s: a symbolic link, owned by uid %u: name the real path (readlink -f)", shown(w),
-                       (unsigned)st.st_uid);
+        return tn_fail(w->err, w->code, "%s: a symbolic link, owned by uid %u: name the real path (readlink -f)",
+                       shown(w), (unsigned)st.st_uid);
     return tn_fail(w->err, w->code, "%s: cannot be opened: %s", shown(w), strerror(error));
 }
 
@@ -182,7 +185,8 @@ int tn_trust_open(const char *path, enum tn_trust_kind kind, int code, int *ret_
 }
 
 /* One byte more than allowed is asked for, so that a file that grew is seen. */
-static int read_all(int fd, const char *path, size_t max, int code, uint8_t **ret_data, size_t *ret_len, struct tenuo_error *err)
+static int read_all(int fd, const char *path, size_t max, int code, uint8_t **ret_data, size_t *ret_len,
+                    struct tenuo_error *err)
 {
     char quoted[160];
     struct stat st;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fresh 0700 directory for one test program: a checkout may be group-writable or foreign-owned, and the trust walk would refuse it. */
+/* A fresh 0700 directory for one test program: a checkout may be group-writable or foreign-owned, and the trust walk
+ * would refuse it. */
 #ifndef TN_STAGE_H
 #define TN_STAGE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Expected-output tests of configurations: CASES/NAME.conf is checked (plugins loaded), and every line that comes must be that of
- * NAME.err; NAME.out is what `conf show` must print. The file is copied to a fresh directory, which its text calls DIR, with
- * NAME.conf.d beside it and the mocks in DIR/plugins. A first line "# service NAME" names the service.
+ * Expected-output tests of configurations: CASES/NAME.conf is checked (plugins loaded), and every line that comes must
+ * be that of NAME.err; NAME.out is what `conf show` must print. The file is copied to a fresh directory, which its text
+ * calls DIR, with NAME.conf.d beside it and the mocks in DIR/plugins. A first line "# service NAME" names the service.
  *
  * usage: test_conf_files MOCKS CASES; with TENUO_TEST_UPDATE set the expected files are written anew.
  */

@@ -39,7 +39,9 @@ static void flatten(const char *bytes, size_t len, char *out, size_t size)
 
 static void words(void)
 {
-    static const struct { const char *bytes, *want, *said; } rows[] = {
+    static const struct {
+        const char *bytes, *want, *said;
+    } rows[] = {
         { "", "", "" },
         { "\n\n  \t\n# only a comment\n", "", "" },
         { "a b\tc", "a@1:1 b@1:3 c@1:5", "" },
@@ -59,7 +61,9 @@ static void words(void)
         { "a\\", "BAD", "F:1:2: a '\\' may stand at the end of a line or within quotes only" },
         { "a \\ b", "BAD", "F:1:3: a '\\' may stand at the end of a line or within quotes only" },
         { "\"a\"#b", "BAD", "F:1:4: a blank must follow the closing quote" },
-        { "\xef\xbb\xbf" "a", "BAD", "F:1:1: non-ASCII byte outside a comment" },
+        { "\xef\xbb\xbf"
+          "a",
+          "BAD", "F:1:1: non-ASCII byte outside a comment" },
         { "a # \xff\nb", "a@1:1 / b@2:1", "" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

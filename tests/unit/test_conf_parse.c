@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files, includes, drop-ins, services and bounds of a configuration, and the small readers beside it. Messages: tests/conf. */
+/* Files, includes, drop-ins, services and bounds of a configuration, and the small readers beside it. Messages:
+ * tests/conf. */
 #include "../../core/conf.h"
 
 #include "../../core/limits.h"
@@ -79,11 +80,14 @@ static void missing_and_untrusted(void)
 
 static void bounds(void)
 {
-    is_int(load(many("rules.conf", "trust required m", "", TN_MAX_RULES), "", NULL), TENUO_OK, "as many rules as allowed");
+    is_int(load(many("rules.conf", "trust required m", "", TN_MAX_RULES), "", NULL), TENUO_OK,
+           "as many rules as allowed");
     is_int(load(many("rules.conf", "trust required m", "", TN_MAX_RULES + 1), "", NULL), TENUO_E_CONF, "one more");
     says("rules.conf:257:1: more than 256 rules", "rules");
-    is_int(load(many("sets.conf", "set clearance tool", "=1", TN_MAX_CLEARANCE_RULES), "", NULL), TENUO_OK, "as many settings");
-    is_int(load(many("sets.conf", "set clearance tool", "=1", TN_MAX_CLEARANCE_RULES + 1), "", NULL), TENUO_E_CONF, "one more");
+    is_int(load(many("sets.conf", "set clearance tool", "=1", TN_MAX_CLEARANCE_RULES), "", NULL), TENUO_OK,
+           "as many settings");
+    is_int(load(many("sets.conf", "set clearance tool", "=1", TN_MAX_CLEARANCE_RULES + 1), "", NULL), TENUO_E_CONF,
+           "one more");
     says("sets.conf:1025:5: more than 1024 settings", "settings");
     char *big = malloc(TN_MAX_CONF_BYTES + 1);
     if (big == NULL)
@@ -114,7 +118,8 @@ static void includes(void)
     struct tn_conf *conf = NULL;
     write_chain(TN_MAX_CONF_DEPTH);
     is_int(load(stage_path("chain0"), "", &conf), TENUO_OK, "includes of depth 8");
-    ok(conf != NULL && conf->nrules == 9 && strcmp(conf->rules[0].module, "m8") == 0, "an include stands where its line stands");
+    ok(conf != NULL && conf->nrules == 9 && strcmp(conf->rules[0].module, "m8") == 0,
+       "an include stands where its line stands");
     is_int(conf != NULL ? (long long)conf->nfiles : 0, 9, "every file is known");
     tn_conf_free(conf);
     write_chain(TN_MAX_CONF_DEPTH + 1);
@@ -161,10 +166,13 @@ static void check_top(const char *path)
         return;
     is_int((long long)conf->nrules, 3, "its three rules");
     is_int(conf->set.pop_windows, 4, "its setting");
-    ok(conf->set.observe && conf->set.deadline_ms == 5000 && conf->set.clock_tolerance == 30 && conf->set.max_chain == 65 &&
-       conf->set.max_lifetime == 0 && conf->set.key_cache_ms == 300000 && conf->set.link_cache == 4096, "given and defaults");
+    ok(conf->set.observe && conf->set.deadline_ms == 5000 && conf->set.clock_tolerance == 30 &&
+           conf->set.max_chain == 65 && conf->set.max_lifetime == 0 && conf->set.key_cache_ms == 300000 &&
+           conf->set.link_cache == 4096,
+       "given and defaults");
     ok(conf->set.audit_args == TN_AUDIT_HASH && conf->set.revocation_max_age == 0 && !conf->set.strict_gates &&
-       !conf->set.self_approval && conf->set.revocation_union && conf->set.max_approval_lifetime == 3600, "more defaults");
+           !conf->set.self_approval && conf->set.revocation_union && conf->set.max_approval_lifetime == 3600,
+       "more defaults");
     ok(conf->rules[2].control == TN_REQUIRED, "requisite is required on an audit line");
     is_int((long long)conf->set.nclearance, 2, "two clearances");
     tn_conf_free(conf);
@@ -179,12 +187,13 @@ static void services(void)
     if (conf == NULL)
         return;
     ok(conf->nrules == 4 && strcmp(conf->rules[0].module, "top") == 0 && conf->rules[0].facility == TN_F_TRUST &&
-       strcmp(conf->rules[2].module, "web") == 0 && strcmp(conf->rules[3].module, "web2") == 0,
+           strcmp(conf->rules[2].module, "web") == 0 && strcmp(conf->rules[3].module, "web2") == 0,
        "own resolvers in file order, the top's trust and audit");
     is_int(conf->set.pop_windows, 2, "a setting of the section goes before the top's");
     ok(conf->set.observe, "what the section does not set is the top's");
-    ok(conf->set.nclearance == 3 && strcmp(conf->set.clearance[0].pattern, "a") == 0 && conf->set.clearance[0].level == 9 &&
-       strcmp(conf->set.clearance[2].pattern, "b*") == 0, "a clearance of the section replaces the top's of the same pattern");
+    ok(conf->set.nclearance == 3 && strcmp(conf->set.clearance[0].pattern, "a") == 0 &&
+           conf->set.clearance[0].level == 9 && strcmp(conf->set.clearance[2].pattern, "b*") == 0,
+       "a clearance of the section replaces the top's of the same pattern");
     is_int(conf->set.clearance[0].place.line, 11, "and knows its line");
     tn_conf_free(conf);
     is_int(load(path, "nobody", &conf), TENUO_OK, "a service that no section names");
@@ -194,11 +203,29 @@ static void services(void)
 
 static void durations(void)
 {
-    static const struct { const char *text; bool good; uint64_t ms; } rows[] = {
-        { "1ms", true, 1 }, { "5s", true, 5000 }, { "2m", true, 120000 }, { "1h", true, 3600000 }, { "90d", true, 7776000000 },
-        { "0s", true, 0 }, { "4294967295d", true, UINT64_C(371085174288000000) }, { "4294967296ms", false, 0 }, { "", false, 0 }, { "s", false, 0 },
-        { "5", false, 0 }, { "-5s", false, 0 }, { " 5s", false, 0 }, { "5 s", false, 0 }, { "5sec", false, 0 }, { "5S", false, 0 },
-        { "1.5s", false, 0 }, { "99999999999999999999s", false, 0 },
+    static const struct {
+        const char *text;
+        bool good;
+        uint64_t ms;
+    } rows[] = {
+        { "1ms", true, 1 },
+        { "5s", true, 5000 },
+        { "2m", true, 120000 },
+        { "1h", true, 3600000 },
+        { "90d", true, 7776000000 },
+        { "0s", true, 0 },
+        { "4294967295d", true, UINT64_C(371085174288000000) },
+        { "4294967296ms", false, 0 },
+        { "", false, 0 },
+        { "s", false, 0 },
+        { "5", false, 0 },
+        { "-5s", false, 0 },
+        { " 5s", false, 0 },
+        { "5 s", false, 0 },
+        { "5sec", false, 0 },
+        { "5S", false, 0 },
+        { "1.5s", false, 0 },
+        { "99999999999999999999s", false, 0 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t ms = 77;

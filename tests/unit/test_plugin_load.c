@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loader against plugins that are each wrong in one way, and the proof that a file which somebody else could have changed never
- * runs one instruction: mock_marker.so leaves a file behind as soon as it does. The mocks are in the directory TENUO_TEST_MOCKS.
+ * The loader against plugins that are each wrong in one way, and the proof that a file which somebody else could have
+ * changed never runs one instruction: mock_marker.so leaves a file behind as soon as it does. The mocks are in the
+ * directory TENUO_TEST_MOCKS.
  */
 #include <dlfcn.h>
 #include <elf.h>
@@ -17,7 +18,11 @@ static struct tenuo_error err;
 
 static const struct tenuo_trust_ops stub_ops = { .size = sizeof(struct tenuo_trust_ops) }; /* lacks everything */
 static const struct tenuo_plugin_v1 bad_builtin = {
-    .magic = TENUO_PLUGIN_MAGIC, .abi_major = 1, .size = sizeof(struct tenuo_plugin_v1), .name = "stub", .trust = &stub_ops,
+    .magic = TENUO_PLUGIN_MAGIC,
+    .abi_major = 1,
+    .size = sizeof(struct tenuo_plugin_v1),
+    .name = "stub",
+    .trust = &stub_ops,
 };
 
 /* Stands in for the library's table of built-ins. */
@@ -72,13 +77,15 @@ static void faults(void)
         { "long_size", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "rebuild it" },
         { "null_name", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "no valid name" },
         { "bad_name", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "no valid name" },
-        { "other_name", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "calls itself 'another': a file is named tenuo_NAME.so" },
+        { "other_name", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL,
+          "calls itself 'another': a file is named tenuo_NAME.so" },
         { "no_ops", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "offers nothing" },
         { "missing_op", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "its resolver lacks public_key, which sign needs" },
         { "no_decision", TN_F_AUDIT, TENUO_E_PLUGIN_PROTOCOL, "its audit lacks one of open, close, decision" },
         { "no_types", TN_F_MATCHER, TENUO_E_PLUGIN_PROTOCOL, "its matcher lacks types" },
         { "core_arg", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "names 'sha256', which is the core's own" },
-        { "twice_arg", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "row 1 of its argument schema has a bad or repeated name" },
+        { "twice_arg", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL,
+          "row 1 of its argument schema has a bad or repeated name" },
         { "arg_type", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "has type 99, which ABI 1.0 does not know" },
         { "endless_args", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "more than 32 rows, or no end" },
         { "no_descriptor", TN_F_RESOLVER, TENUO_E_PLUGIN_LOAD, "does not export the object 'tenuo_plugin_v1'" },
@@ -104,7 +111,8 @@ static void good_ones(void)
     const struct tn_plugin *first = NULL, *second = NULL;
     put_mock("good");
     is_int(load(TN_F_RESOLVER, "good", NULL, &first), TENUO_OK, "a good plugin");
-    is_int(load(TN_F_AUDIT, stage_path("plugins/tenuo_good.so"), NULL, &second), TENUO_OK, "the same by its path, for another kind");
+    is_int(load(TN_F_AUDIT, stage_path("plugins/tenuo_good.so"), NULL, &second), TENUO_OK,
+           "the same by its path, for another kind");
     ok(first != NULL && first == second, "one file is one plugin");
     is_str(tn_plugin_schema(first, TN_F_RESOLVER)[0].name, "path", "the kind's own schema");
     ok(tn_plugin_schema(first, TN_F_AUDIT)->name == NULL, "no schema is an empty one");
@@ -117,11 +125,13 @@ static void good_ones(void)
     put_mock("old_ops");
     is_int(load(TN_F_RESOLVER, "old_ops", NULL, &first), TENUO_OK, "operations of an earlier minor");
     const struct tenuo_resolver_ops *ops = first != NULL ? tn_plugin_ops(first, TN_F_RESOLVER) : NULL;
-    ok(ops != NULL && ops->export_seed != NULL && ops->list == NULL && ops->remove == NULL, "are zero beyond their size");
+    ok(ops != NULL && ops->export_seed != NULL && ops->list == NULL && ops->remove == NULL,
+       "are zero beyond their size");
     const char *runtime[] = { "illegal_code", "wrong_key", "wrong_size", "late", "unsafe", "matcher" };
     for (size_t i = 0; i < 6; i++) {
         put_mock(runtime[i]);
-        is_int(load(i == 5 ? TN_F_MATCHER : TN_F_RESOLVER, runtime[i], NULL, NULL), TENUO_OK, "%s loads: its fault is in a call", runtime[i]);
+        is_int(load(i == 5 ? TN_F_MATCHER : TN_F_RESOLVER, runtime[i], NULL, NULL), TENUO_OK,
+               "%s loads: its fault is in a call", runtime[i]);
     }
 }
 
@@ -156,8 +166,8 @@ static void untrusted_files(void)
     never_runs(stage_path("dirlink/m4.so"), NULL, TENUO_E_PLUGIN_UNTRUSTED, "a good file through a linked directory");
     file = stage_copy(mock_file("no_descriptor"), "m5.so", 0755);
     never_runs(file, NULL, TENUO_E_PLUGIN_LOAD, "a file without a descriptor");
-    never_runs(stage_path("m4.so"), "0000000000000000000000000000000000000000000000000000000000000000", TENUO_E_PLUGIN_UNTRUSTED,
-               "a file with another sha256");
+    never_runs(stage_path("m4.so"), "0000000000000000000000000000000000000000000000000000000000000000",
+               TENUO_E_PLUGIN_UNTRUSTED, "a file with another sha256");
     file = stage_copy(mock_file("rpath"), "m6.so", 0755);
     never_runs(file, NULL, TENUO_E_PLUGIN_UNTRUSTED, "a file whose search path is not there yet");
     says("search path", "rpath");
@@ -206,7 +216,8 @@ static void trusted_file(void)
     is_int(load(TN_F_RESOLVER, "marker", hex, NULL), TENUO_OK, "the same file, trusted and pinned, is loaded");
     ok(marked(), "and its constructor ran: the checks above can fail");
     hex[0] = hex[0] == '0' ? '1' : '0';
-    is_int(load(TN_F_RESOLVER, "marker", hex, NULL), TENUO_E_PLUGIN_UNTRUSTED, "a pin holds for a plugin that is loaded already");
+    is_int(load(TN_F_RESOLVER, "marker", hex, NULL), TENUO_E_PLUGIN_UNTRUSTED,
+           "a pin holds for a plugin that is loaded already");
     is_int(load(TN_F_RESOLVER, stage_copy(mock_file("origin"), "origin.so", 0755), NULL, NULL), TENUO_OK,
            "$ORIGIN is the plugin's own directory, and that is walked");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The trust walk: every way in which somebody else could have changed a file is refused, and the sentence says where and what to do. */
+/* The trust walk: every way in which somebody else could have changed a file is refused, and the sentence says where
+ * and what to do. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,7 +117,8 @@ static void owners(void)
         is_int(open_file("/etc/passwd"), TENUO_OK, "root's file is good for everybody");
         return;
     }
-    const char *file = stage_text("foreign", "x"), *dir = stage_mkdir("foreigndir", 0755), *in = stage_text("foreigndir/file", "x");
+    const char *file = stage_text("foreign", "x"), *dir = stage_mkdir("foreigndir", 0755),
+               *in = stage_text("foreigndir/file", "x");
     if (chown(file, 12345, 0) != 0 || chown(dir, 65534, 0) != 0)
         stage_die("chown");
     is_int(open_file(file), TENUO_E_PLUGIN_UNTRUSTED, "a file of somebody else");

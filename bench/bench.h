@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The benchmark's parts: work items (what is timed, as bytes that both sides read), the peer process, and reporting.
+ *
+ * Times are thread CPU time in nanoseconds; the minimum over rounds counts, and both sides take turns within a round.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <tenuo/tenuo.h>
+
+#define BENCH_MAX_ITEMS 48
+#define BENCH_NOW 1704067260
+
+struct blob {
+    uint8_t *p;
+    size_t len;
+};
+
+enum bench_kind { BENCH_AUTHORIZE, BENCH_MATCH, BENCH_PARSE, BENCH_MINT, BENCH_ATTENUATE, BENCH_SIGN };
+
+/* One thing to time. Members that a kind does not use are empty. */
+struct item {
+    enum bench_kind kind;
+    char name[32];
+    bool warm;   /* the link cache is on and filled */
+    bool allow;  /* what an authorization answers */
+    uint32_t iterations;
+    int64_t now; /* of the call or the builder, Unix seconds */
+    uint8_t root[32], seed[32], holder[32], pop[64];
+    struct blob bytes;      /* stack, warrant, parent or constraint */
+    struct blob args;       /* arguments, constraint set or value */
+    const char *tool;
+    double ours_us, peer_us; /* minimum; peer_us < 0 when there is no peer */
+
+    /* Prepared objects of our side. */
+    struct tenuo_verifier *verifier;
+    struct tenuo_request *request;
+    struct tenuo_stack *stack;
+    struct tenuo_signer *signer;
+    struct tenuo_args *call_args;
+    struct tenuo_constraint *constraint;
+    struct tenuo_constraint_set *set;
+    struct tenuo_value *value;
+};
+
+/* Ends the program with a sentence when a step of the preparation fails. */
+void must(int rc, const char *step);
+double cpu_ns(void); /* of this thread */
+
+/* items.c */
+size_t make_items(struct item items[BENCH_MAX_ITEMS]);
+void write_items(FILE *f, const struct item *items, size_t count); /* the peer's input */
+void free_items(struct item *items, size_t count);
+
+/* ours.c: prepares our objects, and runs an item `iterations` times. */
+void prepare_item(struct item *item);
+void run_item(const struct item *item, uint32_t iterations);
+
+/* peer.c */
+struct peer;
+struct peer *peer_start(const char *program, const char *items_path); /* NULL: there is none, said on stderr */
+double peer_run(struct peer *peer, size_t index, uint32_t iterations); /* nanoseconds, or negative */
+void peer_stop(struct peer *peer);
+
+/* values.c: size, dependencies, memory, start-up. Each prints through `report`; negative: not measured, with a note. */
+typedef void value_fn(const char *name, double value, const char *unit, const char *note);
+void report_library(const char *path, value_fn *report);
+void report_memory(const char *self, const char *conf, value_fn *report);
+void report_startup(const char *command, value_fn *report, const struct item *item);
+int memory_child(const char *conf); /* opens a context and prints its resident memory in KiB */
+
+#endif

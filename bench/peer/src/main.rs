@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The reference side of the benchmark. Reads the items of tenuo-bench (tab separated, bytes as hex), says "ready", then answers
+//! each line "INDEX ITERATIONS" with the nanoseconds of thread CPU time that the item took. Every run is checked: an answer other
+//! than the one the item names ends the program.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::io::{BufRead, Write};
+use std::time::Duration;
+use tenuo::constraints::{Constraint, ConstraintSet, ConstraintValue};
+use tenuo::payload::WarrantPayload;
+use tenuo::planes::Authorizer;
+use tenuo::{wire, PublicKey, Signature, SigningKey, Warrant};
+
+type Args = HashMap<String, ConstraintValue>;
+
+enum Work {
+    Authorize { authorizer: Authorizer, stack: Vec<u8>, tool: String, args: Args, pop: Signature, now: i64, allow: bool },
+    Match { constraint: Constraint, value: ConstraintValue },
+    Parse { payload: Vec<u8> },
+    Mint { key: SigningKey, holder: PublicKey, tool: String, set: ConstraintSet },
+    Attenuate { key: SigningKey, holder: PublicKey, parent: Warrant, tool: String, set: ConstraintSet },
+    Sign { key: SigningKey, warrant: Warrant, tool: String, args: Args, now: i64 },
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    if text == "-" {
+        return Vec::new();
+    }
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
+}
+
+fn read<T: cbor::FromCbor>(bytes: &[u8]) -> T {
+    T::from_cbor(bytes)
+}
+
+/// One place that decodes CBOR into the reference's types.
+mod cbor {
+    use super::*;
+
+    pub trait FromCbor {
+        fn from_cbor(bytes: &[u8]) -> Self;
+    }
+
+    macro_rules! from_cbor {
+        ($($t:ty),*) => {
+            $(impl FromCbor for $t {
+                fn from_cbor(bytes: &[u8]) -> Self {
+                    ciborium::from_reader(bytes).expect("CBOR of an item")
+                }
+            })*
+        };
+    }
+    from_cbor!(Constraint, ConstraintValue, ConstraintSet, Args, WarrantPayload);
+}
+
+/// The payload inside an envelope 83 01 bstr(payload) 82 01 58 40 signature.
+fn payload_of(envelope: &[u8]) -> Vec<u8> {
+    let start = match envelope[2] {
+        0x58 => 4,
+        0x59 => 5,
+        _ => 3,
+    };
+    envelope[start..envelope.len() - 68].to_vec()
+}
+
+fn array<const N: usize>(text: &str) -> [u8; N] {
+    unhex(text).try_into().expect("length")
+}
+
+fn parse_item(line: &str) -> Work {
+    let f: Vec<&str> = line.split('\t').collect();
+    let (tool, now, allow) = (f[2].to_string(), f[3].parse().expect("time"), f[4] == "1");
+    let (bytes, args) = (unhex(f[9]), unhex(f[10]));
+    match f[0] {
+        "authorize" => Work::Authorize {
+            authorizer: Authorizer::new().with_trusted_root(PublicKey::from_bytes(&array(f[5])).expect("root")),
+            stack: bytes,
+            tool,
+            args: read(&args),
+            pop: Signature::from_bytes(&array(f[8])).expect("signature"),
+            now,
+            allow,
+        },
+        "match" => Work::Match { constraint: read(&bytes), value: read(&args) },
+        "parse" => Work::Parse { payload: payload_of(&bytes) },
+        "mint" => Work::Mint {
+            key: SigningKey::from_bytes(&array(f[6])),
+            holder: PublicKey::from_bytes(&array(f[7])).expect("holder"),
+            tool,
+            set: read(&args),
+        },
+        "attenuate" => Work::Attenuate {
+            key: SigningKey::from_bytes(&array(f[6])),
+            holder: PublicKey::from_bytes(&array(f[7])).expect("holder"),
+            parent: wire::decode(&bytes).expect("parent"),
+            tool,
+            set: read(&args),
+        },
+        "sign" => Work::Sign {
+            key: SigningKey::from_bytes(&array(f[6])),
+            warrant: wire::decode(&bytes).expect("warrant"),
+            tool,
+            args: read(&args),
+            now,
+        },
+        other => panic!("unknown kind {other}"),
+    }
+}
+
+fn run(work: &Work) {
+    match work {
+        Work::Authorize { authorizer, stack, tool, args, pop, now, allow } => {
+            let chain = wire::decode_stack(black_box(stack)).expect("stack");
+            let result = authorizer.check_chain_with_pop_args_as_of(&chain.0, tool, args, args, Some(pop), &[], *now);
+            assert_eq!(result.is_ok(), *allow);
+        }
+        Work::Match { constraint, value } => assert!(black_box(constraint).matches(black_box(value)).expect("match")),
+        Work::Parse { payload } => {
+            let payload: WarrantPayload = read(black_box(payload));
+            black_box(payload);
+        }
+        Work::Mint { key, holder, tool, set } => {
+            let made = Warrant::builder()
+                .capability(tool.as_str(), set.clone())
+                .holder(holder.clone())
+                .ttl(Duration::from_secs(300))
+                .build(key);
+            black_box(made.expect("mint"));
+        }
+        Work::Attenuate { key, holder, parent, tool, set } => {
+            let made = parent.attenuate().capability(tool.as_str(), set.clone()).holder(holder.clone()).build(key);
+            black_box(made.expect("attenuate"));
+        }
+        Work::Sign { key, warrant, tool, args, now } => {
+            black_box(warrant.sign_with_timestamp(key, tool, args, Some(*now)).expect("sign"));
+        }
+    }
+}
+
+fn cpu_ns() -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime fills the structure that it is given.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}
+
+fn main() {
+    let path = std::env::args().nth(1).expect("usage: tenuo-bench-peer ITEMS");
+    let items: Vec<Work> = std::fs::read_to_string(path).expect("items").lines().map(parse_item).collect();
+    let mut out = std::io::stdout();
+    writeln!(out, "ready").expect("stdout");
+    out.flush().expect("stdout");
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("stdin");
+        let mut words = line.split(' ').map(|w| w.parse::<usize>().expect("number"));
+        let (index, iterations) = (words.next().expect("index"), words.next().expect("iterations"));
+        let start = cpu_ns();
+        for _ in 0..iterations {
+            run(&items[index]);
+        }
+        writeln!(out, "{}", cpu_ns() - start).expect("stdout");
+        out.flush().expect("stdout");
+    }
+}

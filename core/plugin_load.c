@@ -17,6 +17,7 @@
 
 #include "elf_scan.h"
 #include "err.h"
+#include "forkgen.h"
 #include "limits.h"
 #include "plugin_check.h"
 #include "str.h"
@@ -31,8 +32,23 @@ struct loaded {
     struct loaded *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct tn_lock lock; /* a child of a fork can take it, whoever held it in the parent */
+static bool lock_ready;
 static struct loaded *all; /* under lock; entries are immutable and never freed */
+
+static void make_lock(void)
+{
+    lock_ready = tn_forkgen_init() && tn_lock_init(&lock);
+}
+
+static int take_lock(struct tenuo_error *err)
+{
+    if (pthread_once(&once, make_lock) != 0 || !lock_ready)
+        return tn_fail(err, TENUO_E_PLUGIN_LOAD, "the system gave no lock for loading plugins");
+    tn_lock_acquire(&lock);
+    return TENUO_OK;
+}
 
 const char *tenuo_default_plugin_dir(void)
 {
@@ -239,9 +255,11 @@ int tn_plugin_load_file(const char *module, const char *plugin_dir, const char *
     int r = file_of(module, plugin_dir, &path, err);
     if (r != TENUO_OK)
         return r;
-    pthread_mutex_lock(&lock);
-    r = load_path(path, pin, &plugin, &why);
-    pthread_mutex_unlock(&lock);
+    r = take_lock(&why);
+    if (r == TENUO_OK) {
+        r = load_path(path, pin, &plugin, &why);
+        tn_lock_release(&lock);
+    }
     if (r == TENUO_E_SYSTEM)
         tn_fail(&why, r, "plugin '%s' is not installed: there is no %s", module, path);
     free(path);
@@ -263,9 +281,11 @@ static int load_any(enum tn_facility facility, const char *module, const char *p
     if (sha256 != NULL)
         return tn_fail(err, TENUO_E_CONF, "%s '%s' is built in: there is no file that sha256= could pin",
                        tn_facility_names[facility], module);
-    pthread_mutex_lock(&lock);
-    int r = load_builtin(builtin, module, ret_plugin, err);
-    pthread_mutex_unlock(&lock);
+    int r = take_lock(err);
+    if (r != TENUO_OK)
+        return r;
+    r = load_builtin(builtin, module, ret_plugin, err);
+    tn_lock_release(&lock);
     return r;
 }
 

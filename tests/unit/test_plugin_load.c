@@ -222,10 +222,12 @@ static void trusted_file(void)
            "$ORIGIN is the plugin's own directory, and that is walked");
 }
 
+static char *threads_dir;
+
 static void *load_thread(void *arg)
 {
     const struct tn_plugin **ret = arg;
-    if (tn_plugin_load(TN_F_RESOLVER, "threads", stage_path("plugins"), NULL, ret, NULL) != TENUO_OK)
+    if (tn_plugin_load(TN_F_RESOLVER, "threads", threads_dir, NULL, ret, NULL) != TENUO_OK)
         *ret = NULL;
     return NULL;
 }
@@ -236,6 +238,7 @@ static void threads(void)
     pthread_t thread[4];
     bool same = true;
     stage_copy(mock_file("threads"), "plugins/tenuo_threads.so", 0755);
+    threads_dir = strdup(stage_path("plugins"));
     for (int i = 0; i < 4; i++)
         if (pthread_create(&thread[i], NULL, load_thread, &got[i]) != 0)
             stage_die("pthread_create");
@@ -243,6 +246,7 @@ static void threads(void)
         pthread_join(thread[i], NULL);
         same = same && got[i] != NULL && got[i] == got[0];
     }
+    free(threads_dir);
     ok(same, "threads that load one file get one plugin");
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arguments of a call: -a NAME=TEXT, -a NAME:=JSON, --args JSON|@FILE|-. A name given twice is an error, never "last wins". */
+/* The arguments of a call: -a NAME=TEXT, -a NAME:=JSON, --args JSON|@FILE|-. A name given twice is an error, never
+ * "last wins". */
 #include "cli.h"
 
 #include <string.h>
 
-static int put(struct tenuo_args *args, const char *name, size_t len, const struct tenuo_value *value, struct tenuo_error *err)
+static int put(struct tenuo_args *args, const char *name, size_t len, const struct tenuo_value *value,
+               struct tenuo_error *err)
 {
     struct tenuo_error why;
     if (tenuo_args_put(args, name, len, value, &why) == TENUO_OK)
@@ -56,7 +58,8 @@ int cli_args_put_json(struct tenuo_args *args, const char *source, struct tenuo_
     bool from_file = *source == '@' || strcmp(source, "-") == 0;
     if (from_file && cli_read_file(*source == '@' ? source + 1 : source, CLI_MAX_JSON_FILE, &file, err))
         return err->code == TENUO_E_TOO_LARGE ? (err->code = TENUO_E_INVALID_ARGUMENT) : err->code;
-    json_t *json = cli_json_load("--args", from_file ? (const char *)file.data : source, from_file ? file.len : strlen(source), err);
+    json_t *json = cli_json_load("--args", from_file ? (const char *)file.data : source,
+                                 from_file ? file.len : strlen(source), err);
     int code = json ? TENUO_OK : err->code;
     if (json && !json_is_object(json))
         code = cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--args wants a JSON object of names and values");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the `tenuo` command share: one run of one subcommand, reports, files, keys, text forms and constraints.
+ * What the files of the `tenuo` command share: one run of one subcommand, reports, files, keys, text forms and
+ * constraints.
  *
- * The command uses the public API alone. Nothing here may print a secret; text out of warrants is escaped before it is shown.
+ * The command uses the public API alone. Nothing here may print a secret; text out of warrants is escaped before it is
+ * shown.
  */
 #ifndef TENUO_TOOLS_CLI_H
 #define TENUO_TOOLS_CLI_H
@@ -54,7 +56,13 @@ int cmd_help(struct cli *cli, int argc, char **argv);
 
 /* options.c: argp with our exit codes and with --json errors. Returns 0, or the exit status with *ret_done set. */
 enum cli_option {
-    CLI_OPT_JSON = 0x100, CLI_OPT_HELP, CLI_OPT_USAGE, CLI_OPT_VERBOSE, CLI_OPT_CONF, CLI_OPT_SERVICE, CLI_OPT_PLUGIN_DIR,
+    CLI_OPT_JSON = 0x100,
+    CLI_OPT_HELP,
+    CLI_OPT_USAGE,
+    CLI_OPT_VERBOSE,
+    CLI_OPT_CONF,
+    CLI_OPT_SERVICE,
+    CLI_OPT_PLUGIN_DIR,
     CLI_OPT_FIRST = 0x200 /* a command's own long options start here */
 };
 extern const struct argp cli_common_argp; /* --json --help --usage */
@@ -107,7 +115,8 @@ struct cli_bytes {
     uint8_t *data; /* NUL-terminated beyond len */
     size_t len;
 };
-int cli_read_file(const char *path, size_t max, struct cli_bytes *ret, struct tenuo_error *err); /* "-" is standard input */
+int cli_read_file(const char *path, size_t max, struct cli_bytes *ret,
+                  struct tenuo_error *err); /* "-" is standard input */
 void cli_bytes_free(struct cli_bytes *bytes);
 /* Written beside and renamed; `fresh`: fails when the file exists. "-" is standard output. */
 int cli_write_file(const char *path, const void *data, size_t len, unsigned mode, bool fresh, struct tenuo_error *err);
@@ -115,7 +124,8 @@ int cli_write_file(const char *path, const void *data, size_t len, unsigned mode
 bool cli_close_stdout(void);
 
 /* keys.c */
-int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES], struct tenuo_error *err);
+int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                   struct tenuo_error *err);
 /* From --key FILE, or --key-id ID through the configuration. */
 int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint8_t *holder, struct tenuo_signer **ret,
                struct tenuo_error *err);
@@ -127,7 +137,8 @@ enum cli_form { CLI_FORM_BASE64URL, CLI_FORM_PEM, CLI_FORM_CBOR, CLI_FORM_FILE }
 bool cli_form_parse(const char *text, enum tenuo_text_form *ret);
 int cli_read_warrant_bytes(const char *argument, struct cli_bytes *ret, struct tenuo_error *err);
 int cli_read_stack(const char *argument, struct tenuo_stack **ret, struct tenuo_error *err);
-int cli_write_stack(const char *path, const struct tenuo_stack *stack, enum tenuo_text_form form, struct tenuo_error *err);
+int cli_write_stack(const char *path, const struct tenuo_stack *stack, enum tenuo_text_form form,
+                    struct tenuo_error *err);
 json_t *cli_stack_base64url(const struct tenuo_stack *stack);
 
 /* describe.c: everything in a warrant, as JSON and as text. */
@@ -138,7 +149,8 @@ json_t *cli_key_json(const uint8_t key[TENUO_PUBLIC_KEY_BYTES]);
 /* json_value.c */
 json_t *cli_json_load(const char *what, const char *text, size_t len, struct tenuo_error *err);
 int cli_value_from_json(const json_t *json, struct tenuo_value **ret, struct tenuo_error *err);
-int cli_value_from_text(const char *what, const char *text, size_t len, struct tenuo_value **ret, struct tenuo_error *err);
+int cli_value_from_text(const char *what, const char *text, size_t len, struct tenuo_value **ret,
+                        struct tenuo_error *err);
 
 /* call_args.c: -a NAME=TEXT, -a NAME:=JSON, --args JSON|@FILE|- */
 int cli_args_put(struct tenuo_args *args, const char *assignment, struct tenuo_error *err);
@@ -146,15 +158,15 @@ int cli_args_put_json(struct tenuo_args *args, const char *source, struct tenuo_
 
 /* constraint_text.c, constraint_json.c */
 struct cli_hazards {
-    bool not_only;         /* nothing but exclusions */
-    const char *text[8];   /* static sentences */
+    bool not_only;       /* nothing but exclusions */
+    const char *text[8]; /* static sentences */
     size_t count;
 };
 int cli_constraint_from_json(const char *text, size_t len, struct tenuo_constraint **ret, struct cli_hazards *hazards,
                              struct tenuo_error *err);
 /* "ARG=type:value" or "ARG:=JSON"; *ret_name_len bytes of `text` are the argument's name. */
-int cli_constraint_from_text(const char *text, size_t *ret_name_len, struct tenuo_constraint **ret, struct cli_hazards *hazards,
-                             struct tenuo_error *err);
+int cli_constraint_from_text(const char *text, size_t *ret_name_len, struct tenuo_constraint **ret,
+                             struct cli_hazards *hazards, struct tenuo_error *err);
 int cli_constraint_of_text(enum tenuo_constraint_type type, const char *text, size_t len, struct tenuo_constraint **ret,
                            struct cli_hazards *hazards, struct tenuo_error *err);
 void cli_hazard(struct cli_hazards *hazards, const char *sentence);
@@ -170,8 +182,8 @@ int cli_grants_bound(struct cli *cli, struct cli_grants *grants, const char *tex
 void cli_grants_allow_unknown(struct cli_grants *grants);
 size_t cli_grants_count(const struct cli_grants *grants);
 /* `parent` NULL: a root or an issued warrant. Otherwise tools without -c keep the parent's set. */
-int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const struct tenuo_warrant *parent, struct tenuo_mint *mint,
-                     struct tenuo_error *err);
+int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const struct tenuo_warrant *parent,
+                     struct tenuo_mint *mint, struct tenuo_error *err);
 
 /* make.c: mint, attenuate and issue share their options and their end. */
 struct cli_make;

@@ -39,15 +39,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "no-load", OPT_NO_LOAD, NULL, 0, "check: do not load plugins, so do not check their arguments", 10 }, { 0 } };
+    { "no-load", OPT_NO_LOAD, NULL, 0, "check: do not load plugins, so do not check their arguments", 10 }, { 0 }
+};
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
-static const struct argp parser = { options, parse, "check|show [FILE]",
+static const struct argp parser = {
+    options,
+    parse,
+    "check|show [FILE]",
     "Check a configuration with its drop-ins and plugins, or show the merged result for a service.\v"
     "Exit status: 0 good, 3 not.\n"
     "Examples:\n"
     "  tenuo conf check\n"
     "  tenuo conf check ./tenuo.conf --plugin-dir build/plugins\n"
-    "  tenuo conf show --service web\n", children, cli_help_filter, NULL };
+    "  tenuo conf show --service web\n",
+    children,
+    cli_help_filter,
+    NULL
+};
 
 static void finding(void *arg, int is_error, const char *line)
 {
@@ -84,7 +92,8 @@ static int check(struct conf *c, const struct tenuo_open_options *base)
     if (code && !c->errors)
         return cli_fail(c->cli, &err); /* no diagnostic said it: a missing file, for one */
     if (!c->cli->json) {
-        printf("%u error%s, %u warning%s\n", c->errors, c->errors == 1 ? "" : "s", c->warnings, c->warnings == 1 ? "" : "s");
+        printf("%u error%s, %u warning%s\n", c->errors, c->errors == 1 ? "" : "s", c->warnings,
+               c->warnings == 1 ? "" : "s");
         return code ? CLI_UNDECIDED : CLI_YES;
     }
     json_t *object = cli_object(c->cli, !code);

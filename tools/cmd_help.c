@@ -25,6 +25,8 @@ int cmd_help(struct cli *cli, int argc, char **argv)
         printf("  %-10s %s\n", c->name, c->help);
     fputs("\n'tenuo COMMAND --help' has the options and examples, 'tenuo help constraints' the constraints.\n"
           "Warrants are files, - for standard input, or the text itself. --json works everywhere.\n"
-          "Exit status: 0 yes or done, 1 denied or invalid, 2 usage, 3 cannot decide (configuration, plugin, input or output).\n", stdout);
+          "Exit status: 0 yes or done, 1 denied or invalid, 2 usage, 3 cannot decide (configuration, plugin, input or "
+          "output).\n",
+          stdout);
     return CLI_YES;
 }

@@ -28,11 +28,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = { { &cli_common_argp, 0, NULL, 0 }, { 0 } };
-static const struct argp parser = { NULL, parse, "WARRANT",
-    "Say everything in a warrant or chain. WARRANT is a file, - or the text itself. Nothing is verified: use verify for that.\v"
-    "Examples:\n"
-    "  tenuo inspect alice.tenuo\n"
-    "  tenuo inspect --json - < alice.tenuo | jq '.chain[-1].tools'\n", children, cli_help_filter, NULL };
+static const struct argp parser = { NULL,
+                                    parse,
+                                    "WARRANT",
+                                    "Say everything in a warrant or chain. WARRANT is a file, - or the text itself. "
+                                    "Nothing is verified: use verify for that.\v"
+                                    "Examples:\n"
+                                    "  tenuo inspect alice.tenuo\n"
+                                    "  tenuo inspect --json - < alice.tenuo | jq '.chain[-1].tools'\n",
+                                    children,
+                                    cli_help_filter,
+                                    NULL };
 
 int cmd_inspect(struct cli *cli, int argc, char **argv)
 {
@@ -52,7 +58,8 @@ int cmd_inspect(struct cli *cli, int argc, char **argv)
         cli_set(object, "chain", cli_describe_stack(stack));
         cli_emit(cli, object);
     } else {
-        puts("UNVERIFIED: what follows is what the warrant says; whether it may be trusted was not asked (tenuo verify).");
+        puts("UNVERIFIED: what follows is what the warrant says; whether it may be trusted was not asked (tenuo "
+             "verify).");
         cli_print_stack(stack);
     }
     tenuo_stack_free(stack);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo keygen. The secret goes to a file of mode 0600 that must not exist, or to standard output on request; nowhere else.
+ * tenuo keygen. The secret goes to a file of mode 0600 that must not exist, or to standard output on request; nowhere
+ * else.
  */
 #include "cli.h"
 
@@ -48,16 +49,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     { "force", 'f', NULL, 0, "Replace key files that are there", 10 },
     { "public", OPT_PUBLIC, "FILE", 0, "Make no key: print the public key of this secret key file", 10 },
-    { "pkcs8", OPT_PKCS8, "VERSION", 0, "Version of the secret's PEM: 1 (default) or 2", 10 }, { 0 } };
+    { "pkcs8", OPT_PKCS8, "VERSION", 0, "Version of the secret's PEM: 1 (default) or 2", 10 },
+    { 0 }
+};
 static const struct argp_child children[] = { { &cli_common_argp, 0, NULL, 0 }, { 0 } };
-static const struct argp parser = { options, parse, "NAME|-",
+static const struct argp parser = {
+    options,
+    parse,
+    "NAME|-",
     "Make an Ed25519 key pair: NAME.key (mode 0600) and NAME.pub. With - the secret goes to standard output.\v"
     "Examples:\n"
     "  tenuo keygen alice\n"
     "  tenuo keygen - | systemd-creds encrypt - alice.cred\n"
-    "  tenuo keygen --public alice.key\n", children, cli_help_filter, NULL };
+    "  tenuo keygen --public alice.key\n",
+    children,
+    cli_help_filter,
+    NULL
+};
 
-static void report(struct keygen *k, const struct tenuo_signer *signer, const char *secret_file, const char *public_file)
+static void report(struct keygen *k, const struct tenuo_signer *signer, const char *secret_file,
+                   const char *public_file)
 {
     const uint8_t *key = tenuo_signer_public_key(signer);
     char fingerprint[TENUO_FINGERPRINT_TEXT_BYTES], text[44];
@@ -91,7 +102,8 @@ static int write_pair(struct keygen *k, const struct tenuo_signer *signer, const
         code = cli_set_error(err, TENUO_E_SYSTEM, "%s: is there already; --force replaces it", public_file);
     else
         code = cli_write_file(secret_file, pem, strlen(pem), 0600, !k->force, err);
-    if (!code && (code = cli_write_file(public_file, public_pem, strlen(public_pem), 0644, !k->force, err)) && !k->force)
+    if (!code && (code = cli_write_file(public_file, public_pem, strlen(public_pem), 0644, !k->force, err)) &&
+        !k->force)
         unlink(secret_file);
     if (!code)
         report(k, signer, secret_file, public_file);
@@ -145,7 +157,8 @@ int cmd_keygen(struct cli *cli, int argc, char **argv)
     if (!cli_parse(cli, &parser, argc, argv, &k, &status))
         return status;
     if (!k.name == !k.public_of)
-        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "give a NAME for a new key pair, - for standard output, or --public FILE");
+        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT,
+                         "give a NAME for a new key pair, - for standard output, or --public FILE");
     if (cli->json && k.name && strcmp(k.name, "-") == 0)
         return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "--json never prints a secret: give a NAME instead of -");
     int code = k.name ? generate(&k, &err) : show_public(&k, &err);

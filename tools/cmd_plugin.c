@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo plugin. `list` walks the rules of a configuration and says for each whether its module can be loaded; `info` describes one. Both
- * load plugins exactly as a context would, trust walk first, and open no store.
+ * tenuo plugin. `list` walks the rules of a configuration and says for each whether its module can be loaded; `info`
+ * describes one. Both load plugins exactly as a context would, trust walk first, and open no store.
  */
 #include "cli.h"
 
@@ -35,18 +35,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
-static const struct argp parser = { NULL, parse, "list|info NAME",
+static const struct argp parser = {
+    NULL,
+    parse,
+    "list|info NAME",
     "List the plugins that a configuration uses and their state, or describe one by name or absolute path.\v"
     "Exit status: 0 all can be loaded, 3 one cannot.\n"
     "Examples:\n"
     "  tenuo plugin list --service web\n"
     "  tenuo plugin info jsonl\n"
-    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n", children, cli_help_filter, NULL };
+    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n",
+    children,
+    cli_help_filter,
+    NULL
+};
 
 /* What describe says about the module of one rule. */
 struct probe {
     const char *facility;
-    char *path, *version;   /* of the plugin that is being told */
+    char *path, *version; /* of the plugin that is being told */
     char *found_path, *found_version;
 };
 
@@ -64,7 +71,8 @@ static void probe_line(void *arg, const char *line)
         replace(&p->path, line + 6);
     else if (strncmp(line, "version: ", 9) == 0)
         replace(&p->version, line + 9);
-    else if (strncmp(line, "kind: ", 6) == 0 && strcmp(line + 6, p->facility) == 0 && !p->found_path && p->path && p->version) {
+    else if (strncmp(line, "kind: ", 6) == 0 && strcmp(line + 6, p->facility) == 0 && !p->found_path && p->path &&
+             p->version) {
         replace(&p->found_path, p->path);
         replace(&p->found_version, p->version);
     }
@@ -106,8 +114,8 @@ static void collect(void *arg, const char *line)
     free(second);
 }
 
-static void say_rule(struct plugin *p, const char *facility, const char *control, const char *module, const struct probe *probe,
-                     const struct tenuo_error *err)
+static void say_rule(struct plugin *p, const char *facility, const char *control, const char *module,
+                     const struct probe *probe, const struct tenuo_error *err)
 {
     bool good = probe->found_path;
     const char *why = err->code ? err->msg : "it serves no such facility";
@@ -139,7 +147,8 @@ static void say_rule(struct plugin *p, const char *facility, const char *control
 /* True when the rule's module can be loaded and serves the rule's facility. */
 static bool list_rule(struct plugin *p, const char *line)
 {
-    char *facility = next_word(&line), *control = facility ? next_word(&line) : NULL, *module = control ? next_word(&line) : NULL;
+    char *facility = next_word(&line), *control = facility ? next_word(&line) : NULL,
+         *module = control ? next_word(&line) : NULL;
     struct probe probe = { .facility = facility };
     struct tenuo_error err = { 0 };
     if (module) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tenuo sign. The proof of possession for one call, by the holder of a warrant. Checks nothing about the warrant but its form. */
+/* tenuo sign. The proof of possession for one call, by the holder of a warrant. Checks nothing about the warrant but
+ * its form. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -56,7 +57,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return arguments(s, key, arg);
     case OPT_AT:
         s->has_at = true;
-        return cli_time_parse(arg, &s->at) ? 0 : cli_usage(s->cli, "--at wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds");
+        return cli_time_parse(arg, &s->at)
+                   ? 0
+                   : cli_usage(s->cli, "--at wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds");
     case OPT_FORM:
         if (strcmp(arg, "base64url") != 0 && strcmp(arg, "base64") != 0 && strcmp(arg, "hex") != 0)
             return cli_usage(s->cli, "--form is base64url, base64 or hex");
@@ -75,16 +78,25 @@ static const struct argp_option options[] = {
     { "key-id", OPT_KEY_ID, "ID", 0, "The holder's key from the key stores of the configuration", 10 },
     { "at", OPT_AT, "TIME", 0, "Sign for this time instead of now", 11 },
     { "form", OPT_FORM, "FORM", 0, "base64url (default), base64 or hex", 15 },
-    { "output", 'o', "FILE", 0, "Written beside and renamed; - is standard output, the default", 15 }, { 0 } };
+    { "output", 'o', "FILE", 0, "Written beside and renamed; - is standard output, the default", 15 },
+    { 0 }
+};
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
-static const struct argp parser = { options, parse, "WARRANT",
+static const struct argp parser = {
+    options,
+    parse,
+    "WARRANT",
     "Sign a call: the proof that its maker holds the warrant's key. It is good for about a minute and a half.\v"
     "A number written with '.', 'e' or 'E' is a float; 1 and 1.0 give different signatures.\n"
     "Examples:\n"
     "  tenuo sign alice.tenuo --key alice.key \\\n"
     "      --tool read_file -a path=/data/a.txt\n"
     "  tenuo sign alice.tenuo --key-id alice --service web \\\n"
-    "      --tool resize --args @call.json -o pop.sig\n", children, cli_help_filter, NULL };
+    "      --tool resize --args @call.json -o pop.sig\n",
+    children,
+    cli_help_filter,
+    NULL
+};
 
 static char *signature_text(const struct sign *s, const uint8_t signature[TENUO_SIGNATURE_BYTES])
 {
@@ -93,7 +105,8 @@ static char *signature_text(const struct sign *s, const uint8_t signature[TENUO_
         cli_hex(signature, TENUO_SIGNATURE_BYTES, text);
         return text;
     }
-    return cli_base64(s->form && strcmp(s->form, "base64") == 0 ? CLI_BASE64 : CLI_BASE64URL, signature, TENUO_SIGNATURE_BYTES);
+    return cli_base64(s->form && strcmp(s->form, "base64") == 0 ? CLI_BASE64 : CLI_BASE64URL, signature,
+                      TENUO_SIGNATURE_BYTES);
 }
 
 static int report(struct sign *s, const struct tenuo_warrant *leaf, const uint8_t signature[TENUO_SIGNATURE_BYTES],
@@ -123,10 +136,12 @@ static int report(struct sign *s, const struct tenuo_warrant *leaf, const uint8_
 static int check_options(const struct sign *s, struct tenuo_error *err)
 {
     if (!s->warrant || !s->tool)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, s->warrant ? "name the tool with --tool"
-                                                                       : "name the warrant: a file, - or the text itself");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             s->warrant ? "name the tool with --tool"
+                                        : "name the warrant: a file, - or the text itself");
     if (strcmp(s->warrant, "-") == 0 && s->key && strcmp(s->key, "-") == 0)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "the warrant and the key cannot both come from standard input");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "the warrant and the key cannot both come from standard input");
     return TENUO_OK;
 }
 
@@ -143,7 +158,8 @@ static int sign(struct sign *s, struct tenuo_error *err)
     if (!code)
         code = cli_signer(s->cli, s->key, s->key_id, tenuo_warrant_holder(tenuo_stack_leaf(stack)), &signer, err);
     if (!code)
-        code = tenuo_pop_sign(signer, tenuo_stack_leaf(stack), s->tool, strlen(s->tool), s->args, s->at, signature, err);
+        code =
+            tenuo_pop_sign(signer, tenuo_stack_leaf(stack), s->tool, strlen(s->tool), s->args, s->at, signature, err);
     if (!code)
         code = report(s, tenuo_stack_leaf(stack), signature, err);
     tenuo_signer_free(signer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hex and base64 for what the command reads and writes besides warrants and keys. Strict: no characters are skipped inside. */
+/* Hex and base64 for what the command reads and writes besides warrants and keys. Strict: no characters are skipped
+ * inside. */
 #include "cli.h"
 
 #include <string.h>
@@ -45,7 +46,8 @@ char *cli_base64(enum cli_alphabet alphabet, const uint8_t *bytes, size_t len)
     char *text = cli_alloc(len / 3 * 4 + 5, 1), *p = text;
     for (size_t i = 0; i < len; i += 3) {
         size_t left = len - i < 3 ? len - i : 3;
-        uint32_t n = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+        uint32_t n =
+            (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
         for (size_t k = 0; k <= left; k++)
             *p++ = alphabets[alphabet][n >> (18 - 6 * k) & 63];
         for (size_t k = left; alphabet == CLI_BASE64 && k < 3; k++)

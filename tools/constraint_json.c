@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constraints as JSON: the vocabulary of constraint_text.c, every type and every option. Unknown members are refused, never ignored: an
- * option with a typing error would otherwise widen a warrant. No recursion.
+ * Constraints as JSON: the vocabulary of constraint_text.c, every type and every option. Unknown members are refused,
+ * never ignored: an option with a typing error would otherwise widen a warrant. No recursion.
  */
 #include "cli.h"
 
@@ -18,12 +18,14 @@ static int bad(struct tenuo_error *err, const char *type, const char *wants)
 /* Every member of `object` must be one of `names` (NULL-terminated). */
 static int only(const json_t *object, const char *const *names, struct tenuo_error *err)
 {
-    for (void *i = json_object_iter((json_t *)(uintptr_t)object); i; i = json_object_iter_next((json_t *)(uintptr_t)object, i)) {
+    for (void *i = json_object_iter((json_t *)(uintptr_t)object); i;
+         i = json_object_iter_next((json_t *)(uintptr_t)object, i)) {
         const char *const *n = names;
         while (*n && strcmp(*n, json_object_iter_key(i)) != 0)
             n++;
         if (!*n)
-            return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "%s: unknown member '%.64s'", names[0], json_object_iter_key(i));
+            return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "%s: unknown member '%.64s'", names[0],
+                                 json_object_iter_key(i));
     }
     return TENUO_OK;
 }
@@ -92,8 +94,9 @@ static int range(const json_t *json, struct tenuo_constraint **ret, struct tenuo
     int min_inclusive = 1, max_inclusive = 1, code;
     if (!json_is_object(json))
         return bad(err, "range", "wants an object with min and max");
-    if ((code = only(json, names, err)) || (code = bound(json, "min", &min, &lo, err)) || (code = bound(json, "max", &max, &hi, err)) ||
-        (code = flag(json, "min_inclusive", &min_inclusive, err)) || (code = flag(json, "max_inclusive", &max_inclusive, err)))
+    if ((code = only(json, names, err)) || (code = bound(json, "min", &min, &lo, err)) ||
+        (code = bound(json, "max", &max, &hi, err)) || (code = flag(json, "min_inclusive", &min_inclusive, err)) ||
+        (code = flag(json, "max_inclusive", &max_inclusive, err)))
         return code;
     return tenuo_constraint_range(lo, hi, min_inclusive, max_inclusive, ret, err);
 }
@@ -108,11 +111,13 @@ static int subpath(const json_t *object, struct tenuo_constraint **ret, struct t
     if ((code = only(object, names, err)) || (code = flag(object, "case_sensitive", &case_sensitive, err)) ||
         (code = flag(object, "allow_equal", &allow_equal, err)))
         return code;
-    return tenuo_constraint_subpath(json_string_value(root), json_string_length(root), case_sensitive, allow_equal, ret, err);
+    return tenuo_constraint_subpath(json_string_value(root), json_string_length(root), case_sensitive, allow_equal, ret,
+                                    err);
 }
 
 /* Texts without NUL, lent by the JSON. *ret_texts stays NULL when the member is absent. */
-static int texts(const json_t *list, const char *name, const char ***ret_texts, size_t *ret_count, struct tenuo_error *err)
+static int texts(const json_t *list, const char *name, const char ***ret_texts, size_t *ret_count,
+                 struct tenuo_error *err)
 {
     size_t count = json_array_size(list);
     if (!list || json_is_null(list))
@@ -154,8 +159,10 @@ static int ports(const json_t *list, uint16_t **ret_ports, size_t *ret_count, st
 
 static int urlsafe(const json_t *json, struct tenuo_constraint **ret, struct tenuo_error *err)
 {
-    static const char *const names[] = { "schemes", "allow_domains", "deny_domains", "allow_ports", "block_private", "block_loopback",
-                                         "block_metadata", "block_reserved", "block_internal_tlds", NULL };
+    static const char *const names[] = {
+        "schemes",        "allow_domains",  "deny_domains",   "allow_ports",         "block_private",
+        "block_loopback", "block_metadata", "block_reserved", "block_internal_tlds", NULL
+    };
     struct tenuo_url_safe o = TENUO_URL_SAFE_INIT;
     const char **schemes = NULL, **allow = NULL, **deny = NULL;
     uint16_t *port_list = NULL;
@@ -164,12 +171,15 @@ static int urlsafe(const json_t *json, struct tenuo_constraint **ret, struct ten
         return tenuo_constraint_url_safe(&o, ret, err);
     if (!json_is_object(json))
         return bad(err, "urlsafe", "wants an object of options, {} for the defaults");
-    if ((code = only(json, names, err)) || (code = texts(json_object_get(json, "schemes"), "schemes", &schemes, &o.nschemes, err)) ||
+    if ((code = only(json, names, err)) ||
+        (code = texts(json_object_get(json, "schemes"), "schemes", &schemes, &o.nschemes, err)) ||
         (code = texts(json_object_get(json, "allow_domains"), "allow_domains", &allow, &o.nallow_domains, err)) ||
         (code = texts(json_object_get(json, "deny_domains"), "deny_domains", &deny, &o.ndeny_domains, err)) ||
         (code = ports(json_object_get(json, "allow_ports"), &port_list, &o.nallow_ports, err)) ||
-        (code = flag(json, "block_private", &o.block_private, err)) || (code = flag(json, "block_loopback", &o.block_loopback, err)) ||
-        (code = flag(json, "block_metadata", &o.block_metadata, err)) || (code = flag(json, "block_reserved", &o.block_reserved, err)) ||
+        (code = flag(json, "block_private", &o.block_private, err)) ||
+        (code = flag(json, "block_loopback", &o.block_loopback, err)) ||
+        (code = flag(json, "block_metadata", &o.block_metadata, err)) ||
+        (code = flag(json, "block_reserved", &o.block_reserved, err)) ||
         (code = flag(json, "block_internal_tlds", &o.block_internal_tlds, err)))
         goto out;
     o.schemes = schemes;
@@ -214,24 +224,36 @@ static int from_cbor(const json_t *json, struct tenuo_constraint **ret, struct t
 static int one_text(const char *name, const json_t *json, struct tenuo_constraint **ret, struct cli_hazards *hazards,
                     struct tenuo_error *err)
 {
-    static const struct { const char *name; enum tenuo_constraint_type type; } types[] = {
-        { "pattern", TENUO_C_PATTERN }, { "regex", TENUO_C_REGEX }, { "cidr", TENUO_C_CIDR }, { "url", TENUO_C_URL_PATTERN },
-        { "cel", TENUO_C_CEL } };
+    static const struct {
+        const char *name;
+        enum tenuo_constraint_type type;
+    } types[] = { { "pattern", TENUO_C_PATTERN },
+                  { "regex", TENUO_C_REGEX },
+                  { "cidr", TENUO_C_CIDR },
+                  { "url", TENUO_C_URL_PATTERN },
+                  { "cel", TENUO_C_CEL } };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(name, types[i].name) == 0)
-            return json_is_string(json) ? cli_constraint_of_text(types[i].type, json_string_value(json), json_string_length(json), ret,
-                                                                 hazards, err)
+            return json_is_string(json) ? cli_constraint_of_text(types[i].type, json_string_value(json),
+                                                                 json_string_length(json), ret, hazards, err)
                                         : bad(err, name, "wants a text");
-    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "unknown constraint type '%.32s'; see 'tenuo help constraints'", name);
+    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "unknown constraint type '%.32s'; see 'tenuo help constraints'",
+                         name);
 }
 
 /* A constraint without others inside. */
 static int leaf(const json_t *json, struct tenuo_constraint **ret, struct cli_hazards *hazards, struct tenuo_error *err)
 {
-    static const struct { const char *name; enum tenuo_constraint_type type; } lists[] = {
-        { "oneof", TENUO_C_ONE_OF }, { "notoneof", TENUO_C_NOT_ONE_OF }, { "contains", TENUO_C_CONTAINS }, { "subset", TENUO_C_SUBSET } };
+    static const struct {
+        const char *name;
+        enum tenuo_constraint_type type;
+    } lists[] = { { "oneof", TENUO_C_ONE_OF },
+                  { "notoneof", TENUO_C_NOT_ONE_OF },
+                  { "contains", TENUO_C_CONTAINS },
+                  { "subset", TENUO_C_SUBSET } };
     if (json_is_array(json))
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "a list is no constraint; write {\"oneof\": [...]} or {\"exact\": [...]}");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "a list is no constraint; write {\"oneof\": [...]} or {\"exact\": [...]}");
     if (!json_is_object(json))
         return exact(json, ret, err);
     if (json_object_get(json, "subpath"))
@@ -247,7 +269,8 @@ static int leaf(const json_t *json, struct tenuo_constraint **ret, struct cli_ha
     if (strcmp(name, "exact") == 0)
         return exact(value, ret, err);
     if (strcmp(name, "wildcard") == 0)
-        return json_is_true(value) || json_is_null(value) ? tenuo_constraint_wildcard(ret, err) : bad(err, name, "wants true");
+        return json_is_true(value) || json_is_null(value) ? tenuo_constraint_wildcard(ret, err)
+                                                          : bad(err, name, "wants true");
     if (strcmp(name, "range") == 0)
         return range(value, ret, err);
     if (strcmp(name, "urlsafe") == 0)
@@ -262,7 +285,7 @@ static int leaf(const json_t *json, struct tenuo_constraint **ret, struct cli_ha
 /* An All, Any or Not whose inner constraints are being built. */
 struct frame {
     enum tenuo_constraint_type type;
-    const json_t *list; /* NULL for Not */
+    const json_t *list;           /* NULL for Not */
     size_t count, done, positive; /* of the inner ones, how many allow only what they name */
     struct tenuo_constraint **items;
 };
@@ -270,8 +293,10 @@ struct frame {
 /* Is this a combinator? Then *ret_first is its first inner constraint, NULL when it has none. */
 static bool frame_open(const json_t *json, struct frame *f, const json_t **ret_first, bool *ret_wrong)
 {
-    static const struct { const char *name; enum tenuo_constraint_type type; } combinators[] = {
-        { "all", TENUO_C_ALL }, { "any", TENUO_C_ANY }, { "not", TENUO_C_NOT } };
+    static const struct {
+        const char *name;
+        enum tenuo_constraint_type type;
+    } combinators[] = { { "all", TENUO_C_ALL }, { "any", TENUO_C_ANY }, { "not", TENUO_C_NOT } };
     if (!json_is_object(json) || json_object_size(json) != 1)
         return false;
     for (size_t i = 0; i < 3; i++) {
@@ -280,7 +305,9 @@ static bool frame_open(const json_t *json, struct frame *f, const json_t **ret_f
             continue;
         bool is_not = combinators[i].type == TENUO_C_NOT;
         *ret_wrong = !is_not && !json_is_array(inner);
-        *f = (struct frame){ .type = combinators[i].type, .list = is_not ? NULL : inner, .count = is_not ? 1 : json_array_size(inner) };
+        *f = (struct frame){ .type = combinators[i].type,
+                             .list = is_not ? NULL : inner,
+                             .count = is_not ? 1 : json_array_size(inner) };
         f->items = cli_alloc(f->count, sizeof(struct tenuo_constraint *));
         *ret_first = is_not ? inner : json_array_get(inner, 0);
         return true;
@@ -303,7 +330,8 @@ static bool is_positive(const struct frame *f)
     return f->type == TENUO_C_ALL ? f->positive > 0 : f->positive == f->count;
 }
 
-static int build(const json_t *json, struct tenuo_constraint **ret, struct cli_hazards *hazards, struct tenuo_error *err)
+static int build(const json_t *json, struct tenuo_constraint **ret, struct cli_hazards *hazards,
+                 struct tenuo_error *err)
 {
     struct frame stack[MAX_DEPTH];
     size_t depth = 0;
@@ -316,7 +344,8 @@ static int build(const json_t *json, struct tenuo_constraint **ret, struct cli_h
         if (frame_open(json, &next, &first, &wrong)) {
             if (depth == MAX_DEPTH || wrong) {
                 frame_free(&next);
-                code = wrong ? bad(err, "all, any", "want a list of constraints") : bad(err, "constraint", "more than 32 levels");
+                code = wrong ? bad(err, "all, any", "want a list of constraints")
+                             : bad(err, "constraint", "more than 32 levels");
                 break;
             }
             stack[depth++] = next;
@@ -341,7 +370,8 @@ static int build(const json_t *json, struct tenuo_constraint **ret, struct cli_h
                 break;
             }
             positive = is_positive(f);
-            code = tenuo_constraint_combine(f->type, (const struct tenuo_constraint *const *)f->items, f->count, &made, err);
+            code = tenuo_constraint_combine(f->type, (const struct tenuo_constraint *const *)f->items, f->count, &made,
+                                            err);
             frame_free(f);
             depth--;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constraints as people write them: ARG=TYPE:VALUE. `tenuo help constraints` prints the vocabulary below, which is the documentation of
- * this file and of constraint_json.c. A value without a known type is refused: a forgotten "exact:" must not become a glob.
+ * Constraints as people write them: ARG=TYPE:VALUE. `tenuo help constraints` prints the vocabulary below, which is the
+ * documentation of this file and of constraint_json.c. A value without a known type is refused: a forgotten "exact:"
+ * must not become a glob.
  */
 #include "cli.h"
 
@@ -41,12 +42,15 @@ const char cli_constraint_help[] =
     "  {\"oneof\": [V, ...]}  {\"notoneof\": [V, ...]}  {\"contains\": [V, ...]}  {\"subset\": [V, ...]}\n"
     "  {\"all\": [C, ...]}  {\"any\": [C, ...]}  {\"not\": C}\n"
     "  {\"subpath\": T, \"case_sensitive\": true, \"allow_equal\": true}\n"
-    "  {\"urlsafe\": {\"schemes\": [T], \"allow_domains\": [T], \"deny_domains\": [T], \"allow_ports\": [N], \"block_private\": true,\n"
-    "               \"block_loopback\": true, \"block_metadata\": true, \"block_reserved\": true, \"block_internal_tlds\": false}}\n"
+    "  {\"urlsafe\": {\"schemes\": [T], \"allow_domains\": [T], \"deny_domains\": [T], \"allow_ports\": [N], "
+    "\"block_private\": true,\n"
+    "               \"block_loopback\": true, \"block_metadata\": true, \"block_reserved\": true, "
+    "\"block_internal_tlds\": false}}\n"
     "  {\"shlex\": [T, ...]}\n"
     "  {\"cbor\": \"HEX\"}                    the wire form [type, payload]\n"
     "\n"
-    "An option of -c before the first --tool is for all tools, one after --tool NAME for that tool alone. A tool without any constraint\n"
+    "An option of -c before the first --tool is for all tools, one after --tool NAME for that tool alone. A tool "
+    "without any constraint\n"
     "allows every argument; with one, arguments that are not named are refused unless --allow-unknown is given.\n";
 
 void cli_hazard(struct cli_hazards *hazards, const char *sentence)
@@ -67,7 +71,8 @@ static void url_hazards(const char *text, size_t len, struct cli_hazards *hazard
     size_t host_len = path ? (size_t)(path - host) : left;
     if (!path || path + 1 == text + len)
         cli_hazard(hazards, "a URL pattern without a path allows every path");
-    bool https = len > 8 && strncasecmp(text, "https://", 8) == 0, http = len > 7 && strncasecmp(text, "http://", 7) == 0;
+    bool https = len > 8 && strncasecmp(text, "https://", 8) == 0,
+         http = len > 7 && strncasecmp(text, "http://", 7) == 0;
     if ((https && host_len > 4 && memcmp(host + host_len - 4, ":443", 4) == 0) ||
         (http && host_len > 3 && memcmp(host + host_len - 3, ":80", 3) == 0))
         cli_hazard(hazards, "the scheme's own port in a URL pattern counts as no port: every port is allowed");
@@ -102,7 +107,8 @@ static json_t *comma_list(const char *text, bool numbers)
         uint64_t n;
         if (numbers && len < sizeof digits)
             memcpy(digits, text, len);
-        cli_append(list, numbers && cli_number_parse(digits, 65535, &n) ? json_integer((json_int_t)n) : cli_text(text, len));
+        cli_append(list,
+                   numbers && cli_number_parse(digits, 65535, &n) ? json_integer((json_int_t)n) : cli_text(text, len));
         text += len + (text[len] == ',');
     }
     return list;
@@ -155,8 +161,8 @@ static int range_value(const char *text, struct tenuo_constraint **ret, struct t
     min_len -= min_open;
     high += max_open;
     size_t max_len = strlen(high);
-    if ((min_len && !number(text, min_len, &min)) || (max_len && !number(high, max_len, &max)) || (min_open && !min_len) ||
-        (max_open && !max_len))
+    if ((min_len && !number(text, min_len, &min)) || (max_len && !number(high, max_len, &max)) ||
+        (min_open && !min_len) || (max_open && !max_len))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "range: both ends are decimal numbers or empty");
     return tenuo_constraint_range(min_len ? &min : NULL, max_len ? &max : NULL, !min_open, !max_open, ret, err);
 }
@@ -168,7 +174,8 @@ static bool yes_no(const char *text, bool *ret)
 }
 
 /* Options "key=value;key=value" as the JSON object that constraint_json.c reads. */
-static int urlsafe_value(const char *text, struct tenuo_constraint **ret, struct cli_hazards *hazards, struct tenuo_error *err)
+static int urlsafe_value(const char *text, struct tenuo_constraint **ret, struct cli_hazards *hazards,
+                         struct tenuo_error *err)
 {
     json_t *options = json_object();
     char *copy = strdup(text), *rest = copy, *option;
@@ -190,15 +197,21 @@ static int urlsafe_value(const char *text, struct tenuo_constraint **ret, struct
     if (good)
         return through_json("urlsafe", options, ret, hazards, err);
     json_decref(options);
-    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "urlsafe wants OPTION=VALUE;... ; see 'tenuo help constraints'");
+    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                         "urlsafe wants OPTION=VALUE;... ; see 'tenuo help constraints'");
 }
 
-static int typed(const char *type, size_t type_len, const char *value, struct tenuo_constraint **ret, struct cli_hazards *hazards,
-                 struct tenuo_error *err)
+static int typed(const char *type, size_t type_len, const char *value, struct tenuo_constraint **ret,
+                 struct cli_hazards *hazards, struct tenuo_error *err)
 {
-    static const struct { const char *name; enum tenuo_constraint_type type; } texts[] = {
-        { "pattern", TENUO_C_PATTERN }, { "regex", TENUO_C_REGEX }, { "cidr", TENUO_C_CIDR }, { "url", TENUO_C_URL_PATTERN },
-        { "cel", TENUO_C_CEL } };
+    static const struct {
+        const char *name;
+        enum tenuo_constraint_type type;
+    } texts[] = { { "pattern", TENUO_C_PATTERN },
+                  { "regex", TENUO_C_REGEX },
+                  { "cidr", TENUO_C_CIDR },
+                  { "url", TENUO_C_URL_PATTERN },
+                  { "cel", TENUO_C_CEL } };
     static const char *const lists[] = { "oneof", "notoneof", "contains", "subset", "shlex" };
     char name[16] = "";
     if (type_len < sizeof name)
@@ -220,12 +233,14 @@ static int typed(const char *type, size_t type_len, const char *value, struct te
     if (strcmp(name, "urlsafe") == 0)
         return urlsafe_value(value, ret, hazards, err);
     if (strcmp(name, "all") == 0 || strcmp(name, "any") == 0 || strcmp(name, "not") == 0)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "'%s' is written as JSON: -c 'ARG:={\"%s\": ...}'", name, name);
-    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "no constraint type before the ':'; see 'tenuo help constraints'");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "'%s' is written as JSON: -c 'ARG:={\"%s\": ...}'", name,
+                             name);
+    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                         "no constraint type before the ':'; see 'tenuo help constraints'");
 }
 
-int cli_constraint_from_text(const char *text, size_t *ret_name_len, struct tenuo_constraint **ret, struct cli_hazards *hazards,
-                             struct tenuo_error *err)
+int cli_constraint_from_text(const char *text, size_t *ret_name_len, struct tenuo_constraint **ret,
+                             struct cli_hazards *hazards, struct tenuo_error *err)
 {
     const char *equals = strchr(text, '=');
     bool json = equals && equals > text && equals[-1] == ':';
@@ -242,7 +257,8 @@ int cli_constraint_from_text(const char *text, size_t *ret_name_len, struct tenu
     else if (strcmp(value, "urlsafe") == 0)
         code = urlsafe_value("", ret, hazards, &why);
     else
-        code = typed(value, colon ? (size_t)(colon - value) : sizeof "urlsafe" * 2, colon ? colon + 1 : "", ret, hazards, &why);
+        code = typed(value, colon ? (size_t)(colon - value) : sizeof "urlsafe" * 2, colon ? colon + 1 : "", ret,
+                     hazards, &why);
     if (code) /* a constraint that can never match is a mistake on the command line, not an answer */
         return cli_set_error(err, code == TENUO_E_NOMEM ? code : TENUO_E_INVALID_ARGUMENT, "constraint on '%.*s': %s",
                              (int)(name_len < 64 ? name_len : 64), text, why.msg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify and authorize. With --root a pure verifier decides and nothing is audited, which the answer says; otherwise the configuration of
- * the service decides, by the same path that applications use. Without a root there is no answer: never "valid".
+ * verify and authorize. With --root a pure verifier decides and nothing is audited, which the answer says; otherwise
+ * the configuration of the service decides, by the same path that applications use. Without a root there is no answer:
+ * never "valid".
  */
 #include "cli.h"
 
@@ -9,11 +10,21 @@
 #include <string.h>
 #include <time.h>
 
-enum { OPT_ROOT = CLI_OPT_FIRST, OPT_WARRANT, OPT_AT, OPT_ARGS, OPT_POP, OPT_EXPLAIN, OPT_REQUEST_ID, OPT_ATTRIBUTE, OPT_REQUIRE };
+enum {
+    OPT_ROOT = CLI_OPT_FIRST,
+    OPT_WARRANT,
+    OPT_AT,
+    OPT_ARGS,
+    OPT_POP,
+    OPT_EXPLAIN,
+    OPT_REQUEST_ID,
+    OPT_ATTRIBUTE,
+    OPT_REQUIRE
+};
 
 struct decide {
     struct cli *cli;
-    bool call; /* authorize */
+    bool call;                              /* authorize */
     struct tenuo_verifier_builder *builder; /* NULL: from the configuration */
     struct tenuo_args *args;
     struct tenuo_request *request;
@@ -81,7 +92,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return once(d, &d->warrant, arg);
     case OPT_AT:
         d->has_at = true;
-        return cli_time_parse(arg, &d->at) ? 0 : cli_usage(d->cli, "--at wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds");
+        return cli_time_parse(arg, &d->at)
+                   ? 0
+                   : cli_usage(d->cli, "--at wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds");
     case 'q':
         d->quiet = true;
         return 0;
@@ -107,22 +120,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* clang-format off */
 #define ROOT_OPTIONS \
     { "root", 'r', "KEY", 0, "Trusted root instead of the configuration: public key or file (repeatable); nothing is audited", 10 }, \
     { "warrant", OPT_WARRANT, "WARRANT", 0, "The warrant, instead of the word after the options", 10 }, \
     { "at", OPT_AT, "TIME", 0, "Decide as of this time, RFC 3339 or Unix seconds", 11 }, \
     { "explain", OPT_EXPLAIN, NULL, 0, "Every step and where it ended", 12 }, \
     { "quiet", 'q', NULL, 0, "Say nothing but the exit status", 12 }
+/* clang-format on */
 
 static const struct argp_option verify_options[] = { ROOT_OPTIONS, { 0 } };
 static const struct argp_option authorize_options[] = {
-    ROOT_OPTIONS, { "tool", 't', "NAME", 0, "The tool that is called", 9 },
+    ROOT_OPTIONS,
+    { "tool", 't', "NAME", 0, "The tool that is called", 9 },
     { "arg", 'a', "NAME=TEXT", 0, "An argument; NAME:=JSON for other values than text (repeatable)", 9 },
     { "args", OPT_ARGS, "JSON", 0, "Arguments as a JSON object; @FILE or - reads it", 9 },
     { "pop", OPT_POP, "SIGNATURE", 0, "Proof of possession: base64url, base64, hex, or @FILE", 9 },
     { "require-clearance", OPT_REQUIRE, "TOOL=LEVEL", 0, "With --root: clearance that a tool needs (repeatable)", 10 },
     { "request-id", OPT_REQUEST_ID, "TEXT", 0, "Id of the request, for the audit record", 13 },
-    { "attribute", OPT_ATTRIBUTE, "NAME=VALUE", 0, "Attribute for the audit record (repeatable)", 13 }, { 0 } };
+    { "attribute", OPT_ATTRIBUTE, "NAME=VALUE", 0, "Attribute for the audit record (repeatable)", 13 },
+    { 0 }
+};
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp parsers[] = {
     { verify_options, parse, "WARRANT",
@@ -130,7 +148,8 @@ static const struct argp parsers[] = {
       "Examples:\n"
       "  tenuo verify alice.tenuo\n"
       "  tenuo verify --root root.pub --at 2030-01-31T12:00:00Z - \\\n"
-      "      < alice.tenuo\n", children, cli_help_filter, NULL },
+      "      < alice.tenuo\n",
+      children, cli_help_filter, NULL },
     { authorize_options, parse, "WARRANT",
       "Decide one call, as a guarded program would: chain, proof of possession, tool, constraints, audit.\v"
       "Exit status: 0 allow, 1 deny, 2 usage, 3 no decision.\n"
@@ -139,7 +158,8 @@ static const struct argp parsers[] = {
       "      -a path=/data/a.txt --pop @pop.sig\n"
       "  tenuo authorize --root root.pub alice.tenuo --tool resize \\\n"
       "      --args '{\"width\": 40}' --pop BASE64URL --explain\n",
-      children, cli_help_filter, NULL } };
+      children, cli_help_filter, NULL }
+};
 
 static int read_pop(struct decide *d, struct tenuo_error *err)
 {
@@ -153,7 +173,8 @@ static int read_pop(struct decide *d, struct tenuo_error *err)
     bool good = cli_signature_parse(text, file.data ? file.len : strlen(text), signature);
     cli_bytes_free(&file);
     if (!good)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--pop wants 64 bytes as base64url, base64 or hex, or @FILE with them");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "--pop wants 64 bytes as base64url, base64 or hex, or @FILE with them");
     tenuo_request_set_pop(d->request, signature);
     return TENUO_OK;
 }
@@ -201,7 +222,8 @@ static int decide_pure(struct decide *d, struct tenuo_verifier *verifier, const 
     return code;
 }
 
-static int decide(struct decide *d, const struct cli_bytes *bytes, struct tenuo_decision **ret_decision, struct tenuo_error *err)
+static int decide(struct decide *d, const struct cli_bytes *bytes, struct tenuo_decision **ret_decision,
+                  struct tenuo_error *err)
 {
     if (d->builder) {
         struct tenuo_verifier *verifier = NULL;
@@ -217,13 +239,16 @@ static int decide(struct decide *d, const struct cli_bytes *bytes, struct tenuo_
     if (!d->call)
         return decide_pure(d, tenuo_ctx_verifier(d->cli->ctx), bytes, ret_decision, err);
     d->audited = true;
-    return d->has_at ? tenuo_ctx_authorize_at(d->cli->ctx, bytes->data, bytes->len, d->request, d->at, ret_decision, err)
-                     : tenuo_ctx_authorize(d->cli->ctx, bytes->data, bytes->len, d->request, ret_decision, err);
+    return d->has_at
+               ? tenuo_ctx_authorize_at(d->cli->ctx, bytes->data, bytes->len, d->request, d->at, ret_decision, err)
+               : tenuo_ctx_authorize(d->cli->ctx, bytes->data, bytes->len, d->request, ret_decision, err);
 }
 
 static const char *word(const struct decide *d, enum tenuo_outcome outcome)
 {
-    static const char *const calls[] = { [TENUO_DENY] = "deny", [TENUO_ALLOW] = "allow", [TENUO_WOULD_DENY] = "would_deny" };
+    static const char *const calls[] = {
+        [TENUO_DENY] = "deny", [TENUO_ALLOW] = "allow", [TENUO_WOULD_DENY] = "would_deny"
+    };
     return d->call ? calls[outcome] : outcome == TENUO_ALLOW ? "valid" : "invalid";
 }
 
@@ -262,7 +287,8 @@ static void identity_json(json_t *object, const struct tenuo_decision *decision)
         cli_time_text(expires, when);
         cli_set(object, "holder", cli_key_json(tenuo_decision_holder(decision)));
         cli_set(object, "depth", json_integer(tenuo_decision_leaf_depth(decision)));
-        cli_set(object, "expires_at", expires <= INT64_MAX ? json_integer((json_int_t)expires) : json_real((double)expires));
+        cli_set(object, "expires_at",
+                expires <= INT64_MAX ? json_integer((json_int_t)expires) : json_real((double)expires));
         cli_set(object, "expires_at_text", json_string(when));
     }
     if (tenuo_decision_request_hash(decision)) {
@@ -325,9 +351,11 @@ static void print_headline(const struct decide *d, const json_t *object)
 
 static void print_answer(const struct decide *d, const json_t *object)
 {
-    static const char *const rows[][2] = { { "message", "reason" }, { "step", "step" }, { "field", "argument" }, { "link", "link" },
-                                           { "tool", "tool" }, { "root", "root" }, { "holder", "holder" },
-                                           { "expires_at_text", "expires" }, { "decision_id", "decision" } };
+    static const char *const rows[][2] = { { "message", "reason" },      { "step", "step" },
+                                           { "field", "argument" },      { "link", "link" },
+                                           { "tool", "tool" },           { "root", "root" },
+                                           { "holder", "holder" },       { "expires_at_text", "expires" },
+                                           { "decision_id", "decision" } };
     const json_t *item;
     size_t i;
     print_headline(d, object);
@@ -335,8 +363,10 @@ static void print_answer(const struct decide *d, const json_t *object)
         print_row(object, rows[i][0], rows[i][1]);
     json_array_foreach(json_object_get(object, "chain"), i, item)
         printf("  %-11s %s\n", i ? "" : "chain", json_string_value(item));
-    printf("  %-11s %s\n", "audited", d->audited ? "yes" : d->nroots ? "no: explicit roots, nothing was audited"
-                                                                     : "no: the chain alone is no decision about a call");
+    printf("  %-11s %s\n", "audited",
+           d->audited  ? "yes"
+           : d->nroots ? "no: explicit roots, nothing was audited"
+                       : "no: the chain alone is no decision about a call");
     json_array_foreach(json_object_get(object, "steps"), i, item)
         printf("  %-11s %-12s %s\n", i ? "" : "steps", json_string_value(json_object_get(item, "step")),
                json_string_value(json_object_get(item, "result")));
@@ -366,8 +396,8 @@ static int undecodable(struct decide *d, const struct tenuo_error *err)
     if (d->quiet)
         return cli_exit_status(err->code);
     if (!d->cli->json) {
-        printf("%s %d %s\n  %-11s %s\n  %-11s %s\n", d->call ? "DENY" : "INVALID", err->code, tenuo_err_name(err->code), "reason", err->msg,
-               "step", tenuo_step_name(TENUO_STEP_DECODE));
+        printf("%s %d %s\n  %-11s %s\n  %-11s %s\n", d->call ? "DENY" : "INVALID", err->code, tenuo_err_name(err->code),
+               "reason", err->msg, "step", tenuo_step_name(TENUO_STEP_DECODE));
         return cli_exit_status(err->code);
     }
     json_t *object = cli_object(d->cli, false);
@@ -386,7 +416,8 @@ static int check_options(struct decide *d, struct tenuo_error *err)
     if (!d->warrant)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "name the warrant: a file, - or the text itself");
     if (d->builder && !d->nroots)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--require-clearance goes with --root; a configuration has its own");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "--require-clearance goes with --root; a configuration has its own");
     if (d->builder && (d->cli->conf || d->cli->service || d->cli->plugin_dir))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "give --root, or --service and --conf, not both");
     if (!d->has_at)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything that a warrant says, for people and for programs. Nothing here has been verified, and the text comes from strangers: it is
- * escaped for the terminal. One walk builds the JSON; the text is printed from the same JSON, so that neither view hides a field.
+ * Everything that a warrant says, for people and for programs. Nothing here has been verified, and the text comes from
+ * strangers: it is escaped for the terminal. One walk builds the JSON; the text is printed from the same JSON, so that
+ * neither view hides a field.
  */
 #include "cli.h"
 
@@ -42,11 +43,14 @@ static json_t *new_object(void)
 
 static const char *type_name(unsigned type)
 {
-    static const char *const names[] = { [TENUO_C_EXACT] = "exact", [TENUO_C_PATTERN] = "pattern", [TENUO_C_RANGE] = "range",
-        [TENUO_C_ONE_OF] = "oneof", [TENUO_C_REGEX] = "regex", [TENUO_C_NOT_ONE_OF] = "notoneof", [TENUO_C_CIDR] = "cidr",
-        [TENUO_C_URL_PATTERN] = "url", [TENUO_C_CONTAINS] = "contains", [TENUO_C_SUBSET] = "subset", [TENUO_C_ALL] = "all",
-        [TENUO_C_ANY] = "any", [TENUO_C_NOT] = "not", [TENUO_C_CEL] = "cel", [TENUO_C_WILDCARD] = "wildcard",
-        [TENUO_C_SUBPATH] = "subpath", [TENUO_C_URL_SAFE] = "urlsafe", [TENUO_C_SHLEX] = "shlex" };
+    static const char *const names[] = {
+        [TENUO_C_EXACT] = "exact",     [TENUO_C_PATTERN] = "pattern",  [TENUO_C_RANGE] = "range",
+        [TENUO_C_ONE_OF] = "oneof",    [TENUO_C_REGEX] = "regex",      [TENUO_C_NOT_ONE_OF] = "notoneof",
+        [TENUO_C_CIDR] = "cidr",       [TENUO_C_URL_PATTERN] = "url",  [TENUO_C_CONTAINS] = "contains",
+        [TENUO_C_SUBSET] = "subset",   [TENUO_C_ALL] = "all",          [TENUO_C_ANY] = "any",
+        [TENUO_C_NOT] = "not",         [TENUO_C_CEL] = "cel",          [TENUO_C_WILDCARD] = "wildcard",
+        [TENUO_C_SUBPATH] = "subpath", [TENUO_C_URL_SAFE] = "urlsafe", [TENUO_C_SHLEX] = "shlex"
+    };
     return type < sizeof names / sizeof names[0] && names[type] ? names[type] : "unknown";
 }
 
@@ -213,7 +217,8 @@ static void print_set(const char *label, const json_t *name, const json_t *set)
     else if (open)
         fputs("  (other arguments are allowed too)", stdout);
     putchar('\n');
-    json_array_foreach(list, i, c) {
+    json_array_foreach(list, i, c)
+    {
         fputs("    ", stdout);
         print_text(json_object_get(c, "argument"));
         fputs(": ", stdout);
@@ -227,7 +232,8 @@ static void print_list(const char *label, const json_t *list)
 {
     const json_t *item;
     size_t i;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         printf("  %-16s ", label);
         if (json_is_object(item)) {
             print_text(json_object_get(item, "key"));
@@ -241,15 +247,26 @@ static void print_list(const char *label, const json_t *list)
 
 static void print_scalars(const json_t *w)
 {
-    static const struct { const char *key, *label, *also; } rows[] = {
-        { "type", "type", NULL }, { "depth", "depth", NULL }, { "max_depth", "max depth", NULL },
-        { "issuer", "issuer", "issuer_fingerprint" }, { "holder", "holder", "holder_fingerprint" },
-        { "issued_at_text", "issued", NULL }, { "expires_at_text", "expires", NULL }, { "clearance", "clearance", "clearance_name" },
-        { "max_issue_depth", "max issue depth", NULL }, { "session_id", "session", NULL }, { "agent_id", "agent", NULL },
-        { "min_approvals", "min approvals", NULL }, { "parent_hash", "parent hash", NULL }, { "payload_hash", "payload hash", NULL },
-        { "signature", "signature", NULL } };
+    static const struct {
+        const char *key, *label, *also;
+    } rows[] = { { "type", "type", NULL },
+                 { "depth", "depth", NULL },
+                 { "max_depth", "max depth", NULL },
+                 { "issuer", "issuer", "issuer_fingerprint" },
+                 { "holder", "holder", "holder_fingerprint" },
+                 { "issued_at_text", "issued", NULL },
+                 { "expires_at_text", "expires", NULL },
+                 { "clearance", "clearance", "clearance_name" },
+                 { "max_issue_depth", "max issue depth", NULL },
+                 { "session_id", "session", NULL },
+                 { "agent_id", "agent", NULL },
+                 { "min_approvals", "min approvals", NULL },
+                 { "parent_hash", "parent hash", NULL },
+                 { "payload_hash", "payload hash", NULL },
+                 { "signature", "signature", NULL } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const json_t *value = json_object_get(w, rows[i].key), *also = rows[i].also ? json_object_get(w, rows[i].also) : NULL;
+        const json_t *value = json_object_get(w, rows[i].key),
+                     *also = rows[i].also ? json_object_get(w, rows[i].also) : NULL;
         if (!value)
             continue;
         printf("  %-16s ", rows[i].label);
@@ -268,12 +285,16 @@ void cli_print_stack(const struct tenuo_stack *stack)
     json_t *list = cli_describe_stack(stack);
     const json_t *w, *tool;
     size_t i, k, count = json_array_size(list);
-    json_array_foreach(list, i, w) {
-        printf("Warrant %zu of %zu%s: %s\n", i + 1, count, count == 1 ? "" : i == 0 ? " (root)" : i + 1 == count ? " (leaf)" : "",
+    json_array_foreach(list, i, w)
+    {
+        printf("Warrant %zu of %zu%s: %s\n", i + 1, count,
+               count == 1       ? ""
+               : i == 0         ? " (root)"
+               : i + 1 == count ? " (leaf)"
+                                : "",
                json_string_value(json_object_get(w, "id")));
         print_scalars(w);
-        json_array_foreach(json_object_get(w, "tools"), k, tool)
-            print_set("tool", json_object_get(tool, "tool"), tool);
+        json_array_foreach(json_object_get(w, "tools"), k, tool) print_set("tool", json_object_get(tool, "tool"), tool);
         print_list("issuable tool", json_object_get(w, "issuable_tools"));
         if (json_object_get(w, "bounds"))
             print_set("bounds", NULL, json_object_get(w, "bounds"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a new warrant grants, collected from --tool, -c, --allow-unknown and --bound in the order in which they were given: before the
- * first --tool for all tools, after it for the last one named. Tool names are exact and never split.
+ * What a new warrant grants, collected from --tool, -c, --allow-unknown and --bound in the order in which they were
+ * given: before the first --tool for all tools, after it for the last one named. Tool names are exact and never split.
  */
 #include "cli.h"
 
@@ -10,7 +10,11 @@
 
 struct grant {
     const char *name; /* NULL: for all tools */
-    struct { const char *arg; size_t len; struct tenuo_constraint *constraint; } *list;
+    struct {
+        const char *arg;
+        size_t len;
+        struct tenuo_constraint *constraint;
+    } *list;
     size_t count;
     bool allow_unknown;
 };
@@ -80,8 +84,8 @@ static int add(struct cli *cli, struct grant *g, const char *text, struct tenuo_
     int shown = (int)(len < 64 ? len : 64);
     if (find(g, text, len)) {
         tenuo_constraint_free(constraint);
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "two constraints on '%.*s' of one tool; join them with {\"all\": [...]}", shown,
-                             text);
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "two constraints on '%.*s' of one tool; join them with {\"all\": [...]}", shown, text);
     }
     if (hazards.not_only)
         cli_hazard(&hazards, "this only excludes: everything else, also of another kind, is allowed");
@@ -115,7 +119,8 @@ size_t cli_grants_count(const struct cli_grants *grants)
 }
 
 /* All of `from` that is not in the set under construction already, which `taken` and `also` say. */
-static int put_missing(struct tenuo_constraint_set *set, const struct grant *from, const struct grant *taken, struct tenuo_error *err)
+static int put_missing(struct tenuo_constraint_set *set, const struct grant *from, const struct grant *taken,
+                       struct tenuo_error *err)
 {
     int code = TENUO_OK;
     for (size_t i = 0; i < from->count && !code; i++)
@@ -139,8 +144,8 @@ static const struct tenuo_constraint_set *parent_set(const struct tenuo_warrant 
 }
 
 /* A child may not drop an argument of its parent, so those that are not named again stay as they were. */
-static int put_parent(struct tenuo_constraint_set *set, const struct tenuo_constraint_set *parent, const struct grant *own,
-                      const struct grant *all, struct tenuo_error *err)
+static int put_parent(struct tenuo_constraint_set *set, const struct tenuo_constraint_set *parent,
+                      const struct grant *own, const struct grant *all, struct tenuo_error *err)
 {
     int code = TENUO_OK;
     for (size_t i = 0; parent && i < tenuo_constraint_set_count(parent) && !code; i++) {
@@ -153,8 +158,8 @@ static int put_parent(struct tenuo_constraint_set *set, const struct tenuo_const
     return code;
 }
 
-static int apply_tool(struct cli *cli, const struct cli_grants *grants, const struct grant *g, const struct tenuo_warrant *parent,
-                      struct tenuo_mint *mint, struct tenuo_error *err)
+static int apply_tool(struct cli *cli, const struct cli_grants *grants, const struct grant *g,
+                      const struct tenuo_warrant *parent, struct tenuo_mint *mint, struct tenuo_error *err)
 {
     size_t name_len = strlen(g->name);
     bool unknown = g->allow_unknown || grants->all.allow_unknown;
@@ -194,8 +199,8 @@ static int apply_bounds(const struct cli_grants *grants, struct tenuo_mint *mint
     return code;
 }
 
-int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const struct tenuo_warrant *parent, struct tenuo_mint *mint,
-                     struct tenuo_error *err)
+int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const struct tenuo_warrant *parent,
+                     struct tenuo_mint *mint, struct tenuo_error *err)
 {
     int code = TENUO_OK;
     bool any = false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files in and out. Reading is bounded; writing goes to a file beside the target, which is then renamed, so that nobody ever sees half
- * a file; devices and pipes are written in place. A failed write or close is an error, also on standard output.
+ * Files in and out. Reading is bounded; writing goes to a file beside the target, which is then renamed, so that nobody
+ * ever sees half a file; devices and pipes are written in place. A failed write or close is an error, also on standard
+ * output.
  */
 #include "cli.h"
 
@@ -65,7 +66,8 @@ int cli_read_file(const char *path, size_t max, struct cli_bytes *ret, struct te
     if (!standard)
         close(fd);
     if (failed)
-        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot read: %s", standard ? "standard input" : path, strerror(failed));
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot read: %s", standard ? "standard input" : path,
+                             strerror(failed));
     if (b.len > max) {
         cli_bytes_free(&b);
         return cli_set_error(err, TENUO_E_TOO_LARGE, "%s: longer than the %zu bytes that may come here",
@@ -116,7 +118,8 @@ static bool move_into_place(const char *beside, const char *path, bool fresh)
     return link(beside, path) == 0 && unlink(beside) == 0; /* file systems without the flag */
 }
 
-static int write_beside(const char *path, const void *data, size_t len, unsigned mode, bool fresh, struct tenuo_error *err)
+static int write_beside(const char *path, const void *data, size_t len, unsigned mode, bool fresh,
+                        struct tenuo_error *err)
 {
     size_t size = strlen(path) + sizeof ".XXXXXX";
     char *beside = cli_alloc(size, 1);
@@ -170,6 +173,6 @@ bool cli_close_stdout(void)
     if (fclose(stdout) == 0 && !had_error)
         return true;
     if (errno == EBADF)
-        return true; /* started without standard output: nothing was wanted there */
+        return true;       /* started without standard output: nothing was wanted there */
     return errno == EPIPE; /* the reader has seen enough; our answer is the exit status */
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON to typed values, strictly: no name twice in an object, at most TENUO_VALUE_MAX_DEPTH levels, integers within 64 bits. A number
- * with '.', 'e' or 'E' is a Float, any other an Integer: the two differ in a proof of possession. No recursion.
+ * JSON to typed values, strictly: no name twice in an object, at most TENUO_VALUE_MAX_DEPTH levels, integers within 64
+ * bits. A number with '.', 'e' or 'E' is a Float, any other an Integer: the two differ in a proof of possession. No
+ * recursion.
  */
 #include "cli.h"
 
@@ -29,7 +30,10 @@ static bool too_deep(const char *text, size_t len)
 /* The parser's own text may quote the input: say the kind alone. */
 static const char *fault_text(enum json_error_code fault)
 {
-    static const struct { enum json_error_code fault; const char *text; } faults[] = {
+    static const struct {
+        enum json_error_code fault;
+        const char *text;
+    } faults[] = {
         { json_error_duplicate_key, "one name twice in an object" },
         { json_error_numeric_overflow, "a number beyond 64 bits" },
         { json_error_end_of_input_expected, "more text after the JSON value" },
@@ -154,7 +158,8 @@ int cli_value_from_json(const json_t *json, struct tenuo_value **ret, struct ten
     while (!code) {
         if ((json_is_array(json) && json_array_size(json)) || (json_is_object(json) && json_object_size(json))) {
             if (depth == TENUO_VALUE_MAX_DEPTH) {
-                code = cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "JSON nests more than %d levels", TENUO_VALUE_MAX_DEPTH);
+                code = cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "JSON nests more than %d levels",
+                                     TENUO_VALUE_MAX_DEPTH);
                 break;
             }
             json = frame_open(&stack[depth++], json);
@@ -176,7 +181,8 @@ int cli_value_from_json(const json_t *json, struct tenuo_value **ret, struct ten
     return code;
 }
 
-int cli_value_from_text(const char *what, const char *text, size_t len, struct tenuo_value **ret, struct tenuo_error *err)
+int cli_value_from_text(const char *what, const char *text, size_t len, struct tenuo_value **ret,
+                        struct tenuo_error *err)
 {
     json_t *json = cli_json_load(what, text, len, err);
     if (!json)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys as options name them: a public key as text or as a file that holds one, a signer from a file or from the key stores of the
- * configuration. An option that cannot be read ends the run: it is never skipped.
+ * Keys as options name them: a public key as text or as a file that holds one, a signer from a file or from the key
+ * stores of the configuration. An option that cannot be read ends the run: it is never skipped.
  */
 #include "cli.h"
 
@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES], struct tenuo_error *err)
+int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                   struct tenuo_error *err)
 {
     struct stat st;
     size_t len = strlen(text);
@@ -17,8 +18,9 @@ int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_P
     if (!file && tenuo_public_key_parse(text, len, ret_key, NULL) == TENUO_OK)
         return TENUO_OK;
     if (!file && !strchr(text, '/') && !strchr(text, '.'))
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "%s: '%.64s' is neither a file nor an Ed25519 public key (PEM, hex or base64)",
-                             option, text);
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "%s: '%.64s' is neither a file nor an Ed25519 public key (PEM, hex or base64)", option,
+                             text);
     struct cli_bytes b = { 0 };
     if (cli_read_file(text, CLI_MAX_KEY_FILE, &b, err)) {
         if (err->code == TENUO_E_TOO_LARGE)
@@ -28,14 +30,17 @@ int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_P
     int code = tenuo_public_key_parse((const char *)b.data, b.len, ret_key, NULL);
     cli_bytes_free(&b);
     if (code)
-        return cli_set_error(err, TENUO_E_KEY_INVALID, "%s: %.128s holds no usable Ed25519 public key (PEM, hex or base64)", option, text);
+        return cli_set_error(err, TENUO_E_KEY_INVALID,
+                             "%s: %.128s holds no usable Ed25519 public key (PEM, hex or base64)", option, text);
     return TENUO_OK;
 }
 
 static void log_line(void *arg, int level, const char *line)
 {
     const struct cli *cli = arg;
-    static const char *const names[] = { "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug" };
+    static const char *const names[] = {
+        "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"
+    };
     if (level <= 4 || cli->verbose)
         fprintf(stderr, "tenuo: %s: %s\n", names[level & 7], line);
 }
@@ -59,8 +64,13 @@ static void diag_line(void *arg, int is_error, const char *line)
 
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret)
 {
-    *ret = (struct tenuo_open_options){ .size = sizeof *ret, .conf = cli->conf, .plugin_dir = cli->plugin_dir, .log = log_line,
-                                        .log_arg = cli, .diag = diag_line, .diag_arg = cli };
+    *ret = (struct tenuo_open_options){ .size = sizeof *ret,
+                                        .conf = cli->conf,
+                                        .plugin_dir = cli->plugin_dir,
+                                        .log = log_line,
+                                        .log_arg = cli,
+                                        .diag = diag_line,
+                                        .diag_arg = cli };
 }
 
 int cli_open(struct cli *cli, struct tenuo_error *err)
@@ -86,8 +96,8 @@ int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint
                struct tenuo_error *err)
 {
     if (!file == !key_id)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "name the signing key with --key FILE or with --key-id ID%s",
-                             file ? ", not both" : "");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "name the signing key with --key FILE or with --key-id ID%s", file ? ", not both" : "");
     if (key_id) {
         int code = cli_open(cli, err);
         return code ? code : tenuo_ctx_signer(cli->ctx, key_id, 0, holder, ret, err);
@@ -95,7 +105,8 @@ int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint
     struct tenuo_error why = { 0 };
     int code = strcmp(file, "-") == 0 ? signer_from_stdin(ret, &why) : tenuo_signer_from_file(file, ret, &why);
     if (code && code < TENUO_E_NOMEM) /* a bad key file is no answer about a warrant */
-        return cli_set_error(err, TENUO_E_KEY_INVALID, "--key %.100s: %s", file, why.msg);
+        return cli_set_error(err, TENUO_E_KEY_INVALID, "%s%s", strcmp(file, "-") == 0 ? "standard input: " : "",
+                             why.msg);
     if (code)
         *err = why;
     return code;

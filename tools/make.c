@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mint, attenuate and issue: the options that say what the new warrant holds, signing, and the result. The three differ in where they
- * start (nothing, a parent of the same type, an issuer warrant), not in how the result is written: always the whole stack.
+ * mint, attenuate and issue: the options that say what the new warrant holds, signing, and the result. The three differ
+ * in where they start (nothing, a parent of the same type, an issuer warrant), not in how the result is written: always
+ * the whole stack.
  */
 #include "cli.h"
 
@@ -11,9 +12,33 @@
 
 #define ONE_DAY 86400
 
-enum { OPT_KEY = CLI_OPT_FIRST, OPT_KEY_ID, OPT_HOLDER, OPT_ALLOW_UNKNOWN, OPT_CONSTRAINT_JSON, OPT_TTL, OPT_TTL_CAPPED, OPT_EXPIRES,
-       OPT_ISSUABLE, OPT_BOUND, OPT_MAX_DEPTH, OPT_MAX_ISSUE_DEPTH, OPT_CLEARANCE, OPT_SESSION, OPT_AGENT, OPT_ID, OPT_TYPE,
-       OPT_EXTENSION, OPT_APPROVER, OPT_MIN_APPROVALS, OPT_KEEP_ALL, OPT_TERMINAL, OPT_FORM, OPT_AT, OPT_WARRANT };
+enum {
+    OPT_KEY = CLI_OPT_FIRST,
+    OPT_KEY_ID,
+    OPT_HOLDER,
+    OPT_ALLOW_UNKNOWN,
+    OPT_CONSTRAINT_JSON,
+    OPT_TTL,
+    OPT_TTL_CAPPED,
+    OPT_EXPIRES,
+    OPT_ISSUABLE,
+    OPT_BOUND,
+    OPT_MAX_DEPTH,
+    OPT_MAX_ISSUE_DEPTH,
+    OPT_CLEARANCE,
+    OPT_SESSION,
+    OPT_AGENT,
+    OPT_ID,
+    OPT_TYPE,
+    OPT_EXTENSION,
+    OPT_APPROVER,
+    OPT_MIN_APPROVALS,
+    OPT_KEEP_ALL,
+    OPT_TERMINAL,
+    OPT_FORM,
+    OPT_AT,
+    OPT_WARRANT
+};
 
 struct make {
     struct cli *cli;
@@ -21,7 +46,10 @@ struct make {
     struct cli_grants *grants;
     struct tenuo_mint *mint; /* made before parsing for a root, after it for a child */
     const char *key, *key_id, *holder, *session, *agent, *id, *type, *clearance, *out, *warrant;
-    struct { int key; const char *value; } *lists; /* --issuable, --extension, --approver in order */
+    struct {
+        int key;
+        const char *value;
+    } *lists; /* --issuable, --extension, --approver in order */
     size_t nlists;
     enum tenuo_text_form form;
     bool form_given, keep_all, terminal, has_ttl, capped, has_expires, has_at;
@@ -73,7 +101,8 @@ static error_t time_option(struct make *m, int key, const char *arg)
 {
     int64_t *target = key == OPT_AT ? &m->at : &m->expires;
     if (!cli_time_parse(arg, target))
-        return cli_usage(m->cli, "%s wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds", key == OPT_AT ? "--at" : "--expires-at");
+        return cli_usage(m->cli, "%s wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds",
+                         key == OPT_AT ? "--at" : "--expires-at");
     *(key == OPT_AT ? &m->has_at : &m->has_expires) = true;
     return 0;
 }
@@ -83,7 +112,8 @@ static error_t ttl_option(struct make *m, int key, const char *arg)
     if (m->has_ttl)
         return cli_usage(m->cli, "a lifetime is given twice");
     if (!cli_duration_parse(arg, &m->ttl) || m->ttl == 0)
-        return cli_usage(m->cli, "%s wants a lifetime such as 90s, 15m, 1h or 7d", key == OPT_TTL ? "--ttl" : "--ttl-capped");
+        return cli_usage(m->cli, "%s wants a lifetime such as 90s, 15m, 1h or 7d",
+                         key == OPT_TTL ? "--ttl" : "--ttl-capped");
     m->has_ttl = true;
     m->capped = key == OPT_TTL_CAPPED;
     return 0;
@@ -91,9 +121,13 @@ static error_t ttl_option(struct make *m, int key, const char *arg)
 
 static error_t plain_text_option(struct make *m, int key, const char *arg)
 {
-    const struct { int key; const char **target; } texts[] = {
-        { OPT_KEY, &m->key }, { OPT_KEY_ID, &m->key_id }, { OPT_HOLDER, &m->holder }, { OPT_SESSION, &m->session }, { OPT_AGENT, &m->agent },
-        { OPT_ID, &m->id }, { OPT_TYPE, &m->type }, { OPT_CLEARANCE, &m->clearance }, { 'o', &m->out }, { OPT_WARRANT, &m->warrant } };
+    const struct {
+        int key;
+        const char **target;
+    } texts[] = { { OPT_KEY, &m->key },         { OPT_KEY_ID, &m->key_id },       { OPT_HOLDER, &m->holder },
+                  { OPT_SESSION, &m->session }, { OPT_AGENT, &m->agent },         { OPT_ID, &m->id },
+                  { OPT_TYPE, &m->type },       { OPT_CLEARANCE, &m->clearance }, { 'o', &m->out },
+                  { OPT_WARRANT, &m->warrant } };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].key == key) {
             if (*texts[i].target)
@@ -146,12 +180,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_FORM:
         return cli_form_parse(arg, &m->form) ? 0 : cli_usage(m->cli, "--form is base64url, pem, cbor or file");
     case ARGP_KEY_ARG:
-        return m->kind == CLI_MINT ? cli_usage(m->cli, "'%.64s' is one word too many", arg) : plain_text_option(m, OPT_WARRANT, arg);
+        return m->kind == CLI_MINT ? cli_usage(m->cli, "'%.64s' is one word too many", arg)
+                                   : plain_text_option(m, OPT_WARRANT, arg);
     default:
         return plain_text_option(m, key, arg);
     }
 }
 
+/* clang-format off */
 #define MAKE_OPTIONS \
     { "key", OPT_KEY, "FILE", 0, "Signing key file; - is standard input", 10 }, \
     { "key-id", OPT_KEY_ID, "ID", 0, "Signing key from the key stores of the configuration", 10 }, \
@@ -177,46 +213,62 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     { "bound", OPT_BOUND, "ARG=TYPE:VALUE", 0, "Bound on what may be issued (issuer warrants)", 12 }, \
     { "max-issue-depth", OPT_MAX_ISSUE_DEPTH, "N", 0, "Deepest warrant that may be issued", 14 }
 #define SESSION_OPTION { "session", OPT_SESSION, "TEXT", 0, "Session id", 14 }
+/* clang-format on */
 
-static const struct argp_option mint_options[] = {
-    MAKE_OPTIONS, ISSUER_OPTIONS, SESSION_OPTION, { "type", OPT_TYPE, "TYPE", 0, "execution or issuer; default: what the tools say", 14 }, { 0 } };
+static const struct argp_option mint_options[] = { MAKE_OPTIONS,
+                                                   ISSUER_OPTIONS,
+                                                   SESSION_OPTION,
+                                                   { "type", OPT_TYPE, "TYPE", 0,
+                                                     "execution or issuer; default: what the tools say", 14 },
+                                                   { 0 } };
 static const struct argp_option attenuate_options[] = {
-    MAKE_OPTIONS, ISSUER_OPTIONS, { "keep-all", OPT_KEEP_ALL, NULL, 0, "Keep all tools of the parent as they are", 12 },
+    MAKE_OPTIONS,
+    ISSUER_OPTIONS,
+    { "keep-all", OPT_KEEP_ALL, NULL, 0, "Keep all tools of the parent as they are", 12 },
     { "warrant", OPT_WARRANT, "WARRANT", 0, "The parent, instead of the word after the options", 10 },
     { "terminal", OPT_TERMINAL, NULL, 0, "No further delegation", 14 },
-    { "ttl-capped", OPT_TTL_CAPPED, "TIME", 0, "Lifetime, shortened to the parent's where it is longer", 13 }, { 0 } };
+    { "ttl-capped", OPT_TTL_CAPPED, "TIME", 0, "Lifetime, shortened to the parent's where it is longer", 13 },
+    { 0 }
+};
 static const struct argp_option issue_options[] = {
-    MAKE_OPTIONS, SESSION_OPTION, { "warrant", OPT_WARRANT, "WARRANT", 0, "The issuer warrant, instead of the word after the options", 10 },
+    MAKE_OPTIONS,
+    SESSION_OPTION,
+    { "warrant", OPT_WARRANT, "WARRANT", 0, "The issuer warrant, instead of the word after the options", 10 },
     { "terminal", OPT_TERMINAL, NULL, 0, "No further delegation", 14 },
-    { "ttl-capped", OPT_TTL_CAPPED, "TIME", 0, "Lifetime, shortened to the parent's where it is longer", 13 }, { 0 } };
+    { "ttl-capped", OPT_TTL_CAPPED, "TIME", 0, "Lifetime, shortened to the parent's where it is longer", 13 },
+    { 0 }
+};
 
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp parsers[] = {
     [CLI_MINT] = { mint_options, parse, NULL,
-        "Make a root warrant: the start of a chain.\v"
-        "Examples:\n"
-        "  tenuo mint --key root.key --holder alice.pub --ttl 1h \\\n"
-        "      --tool read_file -c path=subpath:/data\n"
-        "  tenuo mint --key root.key --holder desk.pub --type issuer \\\n"
-        "      --issuable read_file --bound path=subpath:/data\n"
-        "  tenuo mint --key-id root --service web --holder alice.pub \\\n"
-        "      --tool search --tool fetch -c url=urlsafe --form pem -o alice.tenuo\n",
-        children, cli_help_filter, NULL },
+                   "Make a root warrant: the start of a chain.\v"
+                   "Examples:\n"
+                   "  tenuo mint --key root.key --holder alice.pub --ttl 1h \\\n"
+                   "      --tool read_file -c path=subpath:/data\n"
+                   "  tenuo mint --key root.key --holder desk.pub --type issuer \\\n"
+                   "      --issuable read_file --bound path=subpath:/data\n"
+                   "  tenuo mint --key-id root --service web --holder alice.pub \\\n"
+                   "      --tool search --tool fetch -c url=urlsafe --form pem -o alice.tenuo\n",
+                   children, cli_help_filter, NULL },
     [CLI_ATTENUATE] = { attenuate_options, parse, "WARRANT",
-        "Narrow a warrant for another holder. WARRANT is a file, - or the text itself; the result is the whole chain.\v"
-        "A --tool without -c keeps the parent's constraints. With -c, the arguments that are not named keep theirs.\n"
-        "Examples:\n"
-        "  tenuo attenuate alice.tenuo --key alice.key --holder bob.pub \\\n"
-        "      --tool read_file -c path=subpath:/data/reports --ttl 10m\n"
-        "  tenuo attenuate - --key alice.key --holder bob.pub \\\n"
-        "      --keep-all --terminal < alice.tenuo\n",
-        children, cli_help_filter, NULL },
+                        "Narrow a warrant for another holder. WARRANT is a file, - or the text itself; the result is "
+                        "the whole chain.\v"
+                        "A --tool without -c keeps the parent's constraints. With -c, the arguments that are not named "
+                        "keep theirs.\n"
+                        "Examples:\n"
+                        "  tenuo attenuate alice.tenuo --key alice.key --holder bob.pub \\\n"
+                        "      --tool read_file -c path=subpath:/data/reports --ttl 10m\n"
+                        "  tenuo attenuate - --key alice.key --holder bob.pub \\\n"
+                        "      --keep-all --terminal < alice.tenuo\n",
+                        children, cli_help_filter, NULL },
     [CLI_ISSUE] = { issue_options, parse, "WARRANT",
-        "Issue an execution warrant from an issuer warrant. WARRANT is a file, - or the text itself; the result is the whole chain.\v"
-        "Examples:\n"
-        "  tenuo issue desk.tenuo --key desk.key --holder carol.pub \\\n"
-        "      --tool read_file -c path=subpath:/data/carol --ttl 30m\n",
-        children, cli_help_filter, NULL },
+                    "Issue an execution warrant from an issuer warrant. WARRANT is a file, - or the text itself; the "
+                    "result is the whole chain.\v"
+                    "Examples:\n"
+                    "  tenuo issue desk.tenuo --key desk.key --holder carol.pub \\\n"
+                    "      --tool read_file -c path=subpath:/data/carol --ttl 30m\n",
+                    children, cli_help_filter, NULL },
 };
 
 static int set_extension(struct make *m, const char *value, struct tenuo_error *err)
@@ -266,8 +318,9 @@ static int set_texts(struct make *m, struct tenuo_error *err)
     }
     if (!code && m->clearance) {
         if (tenuo_clearance_parse(m->clearance, strlen(m->clearance), &level, NULL))
-            return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--clearance wants untrusted, external, partner, internal, privileged, "
-                                                                "system or a number from 0 to 255");
+            return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                                 "--clearance wants untrusted, external, partner, internal, privileged, "
+                                 "system or a number from 0 to 255");
         tenuo_mint_set_clearance(m->mint, level);
     }
     if (!code && m->type && strcmp(m->type, "execution") != 0 && strcmp(m->type, "issuer") != 0)
@@ -308,8 +361,9 @@ static int fill(struct make *m, const struct tenuo_warrant *parent, struct tenuo
 {
     int code = TENUO_OK;
     if (m->keep_all)
-        code = cli_grants_count(m->grants) ? cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--keep-all and --tool exclude each other")
-                                           : tenuo_mint_keep_all(m->mint, err);
+        code = cli_grants_count(m->grants)
+                   ? cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--keep-all and --tool exclude each other")
+                   : tenuo_mint_keep_all(m->mint, err);
     if (!code)
         code = cli_grants_apply(m->cli, m->grants, m->kind == CLI_ATTENUATE ? parent : NULL, m->mint, err);
     if (!code)
@@ -330,11 +384,13 @@ static int begin(struct make *m, struct tenuo_stack **ret_parent, struct tenuo_e
     if (!m->warrant)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "name the parent warrant: a file, - or the text itself");
     if (strcmp(m->warrant, "-") == 0 && m->key && strcmp(m->key, "-") == 0)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "the warrant and the key cannot both come from standard input");
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "the warrant and the key cannot both come from standard input");
     int code = cli_read_stack(m->warrant, ret_parent, err);
     if (code)
         return code;
-    return m->kind == CLI_ATTENUATE ? tenuo_mint_attenuate(*ret_parent, &m->mint, err) : tenuo_mint_issue(*ret_parent, &m->mint, err);
+    return m->kind == CLI_ATTENUATE ? tenuo_mint_attenuate(*ret_parent, &m->mint, err)
+                                    : tenuo_mint_issue(*ret_parent, &m->mint, err);
 }
 
 static int finish(struct make *m, const struct tenuo_stack *stack, struct tenuo_error *err)
@@ -380,7 +436,12 @@ static int make(struct make *m, struct tenuo_error *err)
 
 int cli_make_run(struct cli *cli, enum cli_make_kind kind, int argc, char **argv)
 {
-    struct make m = { .cli = cli, .kind = kind, .form = TENUO_FORM_BASE64URL, .max_depth = -1, .max_issue_depth = -1, .min_approvals = -1 };
+    struct make m = { .cli = cli,
+                      .kind = kind,
+                      .form = TENUO_FORM_BASE64URL,
+                      .max_depth = -1,
+                      .max_issue_depth = -1,
+                      .min_approvals = -1 };
     struct tenuo_error err = { 0 };
     int status;
     m.grants = cli_grants_new();

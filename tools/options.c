@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * argp, with three things it does not do by itself: exit status 2 for every usage error, the error as JSON under --json, and help that
- * notices a full disk.
+ * argp, with three things it does not do by itself: exit status 2 for every usage error, the error as JSON under
+ * --json, and help that notices a full disk.
  */
 #include "cli.h"
 
@@ -41,7 +41,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *argp_state)
     case CLI_OPT_HELP:
     case CLI_OPT_USAGE:
         if (!state.help)
-            argp_state_help(argp_state, stdout, key == CLI_OPT_USAGE ? ARGP_HELP_USAGE : ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
+            argp_state_help(argp_state, stdout,
+                            key == CLI_OPT_USAGE ? ARGP_HELP_USAGE : ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
         state.help = true;
         return EINVAL;
     case CLI_OPT_VERBOSE:
@@ -60,7 +61,9 @@ static error_t parse_common(int key, char *arg, struct argp_state *argp_state)
     case ARGP_KEY_ERROR: /* getopt has printed its own line; under --json it is silent, so say which word it was */
         if (cli->json && !state.reported && !state.help)
             cli_usage(cli, "unknown option, or one without its value, near '%s'",
-                      argp_state->next > 0 && argp_state->next <= argp_state->argc ? argp_state->argv[argp_state->next - 1] : "");
+                      argp_state->next > 0 && argp_state->next <= argp_state->argc
+                          ? argp_state->argv[argp_state->next - 1]
+                          : "");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -73,10 +76,12 @@ char *cli_help_filter(int key, const char *text, void *input)
     return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
 }
 
+/* clang-format off */
 #define COMMON_OPTIONS \
     { "json", CLI_OPT_JSON, NULL, 0, "One JSON object on standard output, errors too", -2 }, \
     { "help", CLI_OPT_HELP, NULL, 0, "This help", -1 }, { NULL, 'h', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, -1 }, \
     { "usage", CLI_OPT_USAGE, NULL, 0, "A short reminder", -1 }
+/* clang-format on */
 
 static const struct argp_option common_options[] = { COMMON_OPTIONS, { 0 } };
 static const struct argp_option conf_options[] = {
@@ -85,7 +90,8 @@ static const struct argp_option conf_options[] = {
     { "conf", CLI_OPT_CONF, "FILE", 0, "Main file instead of /etc/tenuo.conf", 91 },
     { "plugin-dir", CLI_OPT_PLUGIN_DIR, "DIR", 0, "Directory of plugins when the file sets none", 91 },
     { "verbose", CLI_OPT_VERBOSE, NULL, 0, "The library's log on standard error, not only its warnings", 91 },
-    COMMON_OPTIONS, { 0 }
+    COMMON_OPTIONS,
+    { 0 }
 };
 const struct argp cli_common_argp = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 const struct argp cli_conf_argp = { conf_options, parse_common, NULL, NULL, NULL, NULL, NULL };

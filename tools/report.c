@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a run says: errors and warnings as text on standard error or as the one JSON object on standard output, and the exit status
- * that belongs to a code. Never prints a secret or an argument value: messages come from the library, which holds to the same.
+ * What a run says: errors and warnings as text on standard error or as the one JSON object on standard output, and the
+ * exit status that belongs to a code. Never prints a secret or an argument value: messages come from the library, which
+ * holds to the same.
  */
 #include "cli.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The `tenuo` command: from its first word to a subcommand, and the end of every run: a full disk must not look like success. */
+/* The `tenuo` command: from its first word to a subcommand, and the end of every run: a full disk must not look like
+ * success. */
 #include "cli.h"
 
 #include <signal.h>
@@ -7,26 +8,24 @@
 #include <string.h>
 
 extern const struct cli_command cli_commands[];
-const struct cli_command cli_commands[] = {
-    { "keygen", cmd_keygen, "make an Ed25519 key pair" },
-    { "mint", cmd_mint, "make a root warrant" },
-    { "attenuate", cmd_attenuate, "narrow a warrant for another holder" },
-    { "issue", cmd_issue, "issue an execution warrant from an issuer warrant" },
-    { "inspect", cmd_inspect, "say everything in a warrant, unverified" },
-    { "sign", cmd_sign, "sign a call: proof of possession" },
-    { "verify", cmd_verify, "check a chain against trusted roots" },
-    { "authorize", cmd_authorize, "decide a call, audited" },
-    { "conf", cmd_conf, "check or show a configuration" },
-    { "plugin", cmd_plugin, "list plugins or describe one" },
-    { "help", cmd_help, "this help, that of a command, or 'constraints'" },
-    { NULL, NULL, NULL }
-};
+const struct cli_command cli_commands[] = { { "keygen", cmd_keygen, "make an Ed25519 key pair" },
+                                            { "mint", cmd_mint, "make a root warrant" },
+                                            { "attenuate", cmd_attenuate, "narrow a warrant for another holder" },
+                                            { "issue", cmd_issue, "issue an execution warrant from an issuer warrant" },
+                                            { "inspect", cmd_inspect, "say everything in a warrant, unverified" },
+                                            { "sign", cmd_sign, "sign a call: proof of possession" },
+                                            { "verify", cmd_verify, "check a chain against trusted roots" },
+                                            { "authorize", cmd_authorize, "decide a call, audited" },
+                                            { "conf", cmd_conf, "check or show a configuration" },
+                                            { "plugin", cmd_plugin, "list plugins or describe one" },
+                                            { "help", cmd_help, "this help, that of a command, or 'constraints'" },
+                                            { NULL, NULL, NULL } };
 
 static int version(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[2], "--json") == 0)
-        printf("{\"schema\":\"%s\",\"ok\":true,\"command\":\"version\",\"version\":\"%s\",\"library\":\"%s\"}\n", CLI_SCHEMA, TENUO_VERSION,
-               tenuo_version());
+        printf("{\"schema\":\"%s\",\"ok\":true,\"command\":\"version\",\"version\":\"%s\",\"library\":\"%s\"}\n",
+               CLI_SCHEMA, TENUO_VERSION, tenuo_version());
     else
         printf("tenuo %s (libtenuo %s)\n", TENUO_VERSION, tenuo_version());
     return CLI_YES;

@@ -9,8 +9,13 @@
 
 bool cli_form_parse(const char *text, enum tenuo_text_form *ret)
 {
-    static const struct { const char *name; enum tenuo_text_form form; } forms[] = {
-        { "base64url", TENUO_FORM_BASE64URL }, { "pem", TENUO_FORM_PEM }, { "cbor", TENUO_FORM_CBOR }, { "file", TENUO_FORM_FILE } };
+    static const struct {
+        const char *name;
+        enum tenuo_text_form form;
+    } forms[] = { { "base64url", TENUO_FORM_BASE64URL },
+                  { "pem", TENUO_FORM_PEM },
+                  { "cbor", TENUO_FORM_CBOR },
+                  { "file", TENUO_FORM_FILE } };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (strcmp(text, forms[i].name) == 0) {
             *ret = forms[i].form;
@@ -50,7 +55,8 @@ int cli_read_stack(const char *argument, struct tenuo_stack **ret, struct tenuo_
 }
 
 /* The encoded stack with a newline after text that has none. */
-static int encode(const struct tenuo_stack *stack, enum tenuo_text_form form, struct cli_bytes *ret, struct tenuo_error *err)
+static int encode(const struct tenuo_stack *stack, enum tenuo_text_form form, struct cli_bytes *ret,
+                  struct tenuo_error *err)
 {
     size_t len = 0;
     int code = tenuo_stack_encode(stack, form, NULL, &len, err);
@@ -65,7 +71,8 @@ static int encode(const struct tenuo_stack *stack, enum tenuo_text_form form, st
     return TENUO_OK;
 }
 
-int cli_write_stack(const char *path, const struct tenuo_stack *stack, enum tenuo_text_form form, struct tenuo_error *err)
+int cli_write_stack(const char *path, const struct tenuo_stack *stack, enum tenuo_text_form form,
+                    struct tenuo_error *err)
 {
     struct cli_bytes b = { 0 };
     int code = encode(stack, form, &b, err);

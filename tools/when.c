@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times and lifetimes as people write them: RFC 3339 or Unix seconds, 90s 15m 2h 7d. No locale, no time zone database. */
+/* Times and lifetimes as people write them: RFC 3339 or Unix seconds, 90s 15m 2h 7d. No locale, no time zone database.
+ */
 #include "cli.h"
 
 #include <string.h>
@@ -16,8 +17,8 @@ void cli_time_text(uint64_t when, char ret_text[CLI_TIME_TEXT])
     time_t t = (time_t)when;
     struct tm tm;
     gmtime_r(&t, &tm);
-    snprintf(ret_text, CLI_TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-             tm.tm_min, tm.tm_sec);
+    snprintf(ret_text, CLI_TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+             tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 bool cli_number_parse(const char *text, uint64_t max, uint64_t *ret)
@@ -39,7 +40,10 @@ bool cli_number_parse(const char *text, uint64_t max, uint64_t *ret)
 
 bool cli_duration_parse(const char *text, uint64_t *ret_secs)
 {
-    static const struct { char unit; uint64_t secs; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    static const struct {
+        char unit;
+        uint64_t secs;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
     char digits[16];
     size_t len = strlen(text);
     uint64_t factor = 1, n;

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# needs plugins
+warrants
+configuration
+t conf check tenuo.conf
+t conf check "$DIR/tenuo.conf"
+t conf check "$DIR/tenuo.conf" --json
+t conf check "$DIR/tenuo.conf" --no-load
+t conf show --conf "$DIR/tenuo.conf"
+t conf show --conf "$DIR/tenuo.conf" --json
+t plugin list --conf "$DIR/tenuo.conf"
+t plugin list --conf "$DIR/tenuo.conf" --json
+t plugin info jsonl --plugin-dir "$DIR/plugins" >out; sed 's/sha256: .*/sha256: HASH/' out
+t plugin info jsonl --plugin-dir "$DIR/plugins" --json >out; grep -c '"properties"' out
+t plugin info nothing --plugin-dir "$DIR/plugins"
+t plugin info nothing --plugin-dir "$DIR/plugins" --json
+cat >bad.conf <<CONF
+set       plugin_dir  $DIR/plugins
+trust     requird     file   path=$DIR/root.pub
+resolver  required    nothing
+audit     required    jsonl
+set       pop_windows 11
+CONF
+t conf check "$DIR/bad.conf"
+t conf check "$DIR/bad.conf" --json
+t conf show --conf "$DIR/bad.conf"
+t verify bob.tenuo --conf "$DIR/bad.conf"
+t verify bob.tenuo --conf "$DIR/bad.conf" --json
+t conf check "$DIR/missing.conf"
+t conf check "$DIR/missing.conf" --json
+printf 'set plugin_dir %s/plugins\nresolver optional nothing\nresolver required jsonl path=/x\n' "$DIR" >list.conf
+t plugin list --conf "$DIR/list.conf"
+t plugin list --conf "$DIR/list.conf" --json

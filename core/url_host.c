@@ -113,7 +113,7 @@ static bool ends_in_number(struct tn_str name)
     return all_digits(last) || read_number(last, &v);
 }
 
-/* One to four parts; the last fills what is left. *ret_ambiguous: a leading zero, octal to some and decimal to others. */
+/* One to four parts, the last fills what is left. *ret_ambiguous: a leading zero, octal to some, decimal to others. */
 static bool read_ipv4(struct tn_str name, uint32_t *ret, bool *ret_ambiguous)
 {
     struct tn_str rest = without_dot(name), part;

@@ -132,8 +132,8 @@ static bool has_port(const struct tn_url_safe *c, uint32_t port)
 }
 
 /*
- * The host as the rules below see it: lowercase, one trailing dot gone, escapes decoded. Only control characters are escaped in a
- * host: two digits, the first below '8'. Works in u's memory.
+ * The host as the rules below see it: lowercase, one trailing dot gone, escapes decoded. Only control characters are
+ * escaped in a host: two digits, the first below '8'. Works in u's memory.
  */
 static bool plain_host(struct tn_url *u, struct tn_str *ret)
 {

@@ -19,6 +19,7 @@ import tenuo_core as t
 import specs
 
 CASES = int(os.environ.get("TENUO_CASES", "300"))
+COMMAND_CASES = int(os.environ.get("TENUO_COMMAND_CASES", "30"))  # each of them starts the real command a few dozen times
 SEED = int(os.environ.get("TENUO_SEED", "0") or 0) or random.SystemRandom().randrange(1, 2**31)
 
 
@@ -270,7 +271,10 @@ def main():
         run_case(tap, number, Case(rng), maker, (ours, reference), int(time.time()))
     if len(sys.argv) > 2:
         import command
-        command.run(tap, rng, sys.argv[2], Case, reference, ours)
+        ours = command.Command(sys.argv[2])
+        for number in range(CASES, CASES + COMMAND_CASES):
+            maker = (ours, reference)[number % 2]
+            run_case(tap, number, Case(rng), maker, (ours, reference), int(time.time()))
     print(f"1..{tap.number}")
     print(f"{tap.passed} passed, {tap.failed} failed, {tap.skipped} skipped")
     return 1 if tap.failed else 0

@@ -84,19 +84,16 @@ class Spec:
         return cls(a)
 
     def cli(self):
-        """JSON of the command's `ARG:=JSON` form: {"type": ..., members}."""
-        number, payload = self.wire()
-        name = {"url_pattern": "url-pattern", "one_of": "one-of", "not_one_of": "not-one-of"}.get(self.kind, self.kind)
-        del number
-        if self.kind in ("all", "any"):
-            return {"type": name, "constraints": [s.cli() for s in self.arg]}
-        if self.kind == "not":
-            return {"type": name, "constraint": self.arg.cli()}
-        if self.kind == "cidr":
-            return {"type": name, "network": payload}
-        if self.kind == "url_pattern":
-            return {"type": name, "pattern": payload}
-        return {"type": name, **(payload or {})}
+        """The command's JSON form (tenuo help constraints)."""
+        k, a = self.kind, self.arg
+        if k in ("all", "any"):
+            return {k: [s.cli() for s in a]}
+        if k == "not":
+            return {"not": a.cli()}
+        if k == "range":
+            return {"range": {"min": a[0], "max": a[1]}}
+        name = {"one_of": "oneof", "not_one_of": "notoneof", "url_pattern": "url"}.get(k, k)
+        return {name: True if k == "wildcard" else a}
 
 
 def wire_set(args):

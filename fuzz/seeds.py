@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""seeds.py VECTORS OUT: a seed corpus for every fuzz target from the bytes of the vector files, OUT/TARGET/HASH."""
+
+import hashlib
+import json
+import pathlib
+import sys
+
+
+def part(data):
+    return len(data).to_bytes(2, "big") + data
+
+
+def seeds(case):
+    kind = case["kind"]
+    raw = {k: bytes.fromhex(case[k]) for k in ("input", "stack", "warrant", "constraint", "value", "parent", "child", "args", "witness")
+           if isinstance(case.get(k), str) and all(c in "0123456789abcdef" for c in case[k]) and len(case[k]) % 2 == 0}
+    if kind in ("warrant", "pop"):
+        yield "warrant", raw.get("input") or raw.get("warrant", b"")
+    if kind in ("stack", "authorize"):
+        yield "stack", raw.get("input") or raw.get("stack", b"")
+    if kind == "match" and {"constraint", "value"} <= raw.keys():
+        yield "constraint", part(raw["constraint"]) + raw["value"]
+    if kind == "attenuate" and {"parent", "child"} <= raw.keys():
+        yield "subset", b"\0" + part(raw["parent"]) + part(raw["child"]) + raw.get("witness", b"\x61a")
+    if "args" in raw:
+        yield "args", raw["args"]
+    if "value" in raw:
+        yield "args", raw["value"]
+    if kind in ("warrant_text", "chain_text"):
+        yield "stack", case["text"].encode()
+    elif "text" in case:
+        yield "text", case["text"].encode()
+
+
+def main():
+    out = pathlib.Path(sys.argv[2])
+    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jsonl")):
+        for line in path.read_text().splitlines():
+            for target, data in seeds(json.loads(line)):
+                folder = out / target
+                folder.mkdir(parents=True, exist_ok=True)
+                if 0 < len(data) <= 65536:
+                    (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -92,6 +92,8 @@ void *cli_alloc(size_t count, size_t size);
 void *cli_grow(void *old, size_t count, size_t size);
 /* Untrusted text for a terminal: everything outside printable ASCII as \xNN. */
 void cli_print_escaped(FILE *out, const char *text, size_t len);
+/* The same for text in which the library has escaped what it quotes: a backslash stays one. */
+void cli_print_ascii(FILE *out, const char *text, size_t len);
 
 /* when.c */
 #define CLI_TIME_TEXT 48

@@ -211,7 +211,13 @@ static int info(struct plugin *p)
     struct tenuo_error err = { 0 };
     if (!p->name)
         return cli_failf(p->cli, TENUO_E_INVALID_ARGUMENT, "name the plugin: tenuo plugin info NAME");
-    if (tenuo_plugin_describe(p->name, p->cli->plugin_dir, info_line, p, &err)) {
+    if (p->cli->conf || p->cli->service) { /* its plugin_dir is the place to look */
+        struct tenuo_open_options options;
+        cli_open_options(p->cli, &options);
+        if (tenuo_conf_show(p->cli->service ? p->cli->service : "", &options, collect, p, &err))
+            return cli_fail(p->cli, &err);
+    }
+    if (tenuo_plugin_describe(p->name, p->dir ? p->dir : p->cli->plugin_dir, info_line, p, &err)) {
         int status = cli_fail(p->cli, &err);
         return status == CLI_USAGE ? status : CLI_UNDECIDED;
     }

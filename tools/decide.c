@@ -122,7 +122,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* clang-format off */
 #define ROOT_OPTIONS \
-    { "root", 'r', "KEY", 0, "Trusted root instead of the configuration: public key or file (repeatable); nothing is audited", 10 }, \
+    { "root", 'r', "KEY", 0, "Trusted root instead of the configuration (repeatable); nothing is audited", 10 }, \
     { "warrant", OPT_WARRANT, "WARRANT", 0, "The warrant, instead of the word after the options", 10 }, \
     { "at", OPT_AT, "TIME", 0, "Decide as of this time, RFC 3339 or Unix seconds", 11 }, \
     { "explain", OPT_EXPLAIN, NULL, 0, "Every step and where it ended", 12 }, \
@@ -330,8 +330,10 @@ static void print_row(const json_t *object, const char *key, const char *label)
     if (!value)
         return;
     printf("  %-11s ", label);
-    if (json_is_string(value))
+    if (json_is_string(value) && strcmp(key, "tool") == 0)
         cli_print_escaped(stdout, json_string_value(value), json_string_length(value));
+    else if (json_is_string(value))
+        cli_print_ascii(stdout, json_string_value(value), json_string_length(value));
     else
         printf("%lld", (long long)json_integer_value(value));
     putchar('\n');

@@ -222,8 +222,8 @@ static void print_set(const char *label, const json_t *name, const json_t *set)
         fputs("    ", stdout);
         print_text(json_object_get(c, "argument"));
         fputs(": ", stdout);
-        /* the library has escaped this one */
-        fputs(json_string_value(json_object_get(c, "text")), stdout);
+        const json_t *text = json_object_get(c, "text");
+        cli_print_ascii(stdout, json_string_value(text), json_string_length(text));
         putchar('\n');
     }
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,7 +58,11 @@ static int read_all(int fd, size_t max, struct cli_bytes *ret)
 
 int cli_read_file(const char *path, size_t max, struct cli_bytes *ret, struct tenuo_error *err)
 {
+    static bool taken;
     bool standard = strcmp(path, "-") == 0;
+    if (standard && taken)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "only one thing can come from standard input");
+    taken = taken || standard;
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
@@ -154,7 +159,7 @@ int cli_write_file(const char *path, const void *data, size_t len, unsigned mode
 {
     struct stat st;
     if (strcmp(path, "-") == 0) {
-        if (fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0)
+        if ((fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0) && errno != EPIPE)
             return cli_set_error(err, TENUO_E_SYSTEM, "standard output: cannot write: %s", strerror(errno));
         return TENUO_OK;
     }
@@ -168,11 +173,10 @@ int cli_write_file(const char *path, const void *data, size_t len, unsigned mode
 
 bool cli_close_stdout(void)
 {
-    bool had_error = ferror(stdout) != 0;
-    errno = 0;
-    if (fclose(stdout) == 0 && !had_error)
-        return true;
-    if (errno == EBADF)
-        return true;       /* started without standard output: nothing was wanted there */
-    return errno == EPIPE; /* the reader has seen enough; our answer is the exit status */
+    struct pollfd fd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        return true; /* started without standard output: nothing was wanted there */
+    bool good = fflush(stdout) == 0 && !ferror(stdout);
+    bool reader_gone = poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR);
+    return (fclose(stdout) == 0 && good) || reader_gone; /* it has seen enough; our answer is the exit status */
 }

@@ -97,7 +97,7 @@ void cli_emit(struct cli *cli, json_t *object)
         cli_set(object, "warnings", json_incref(cli->warnings));
     if (cli->diagnostics && !json_object_get(object, "diagnostics"))
         cli_set(object, "diagnostics", json_incref(cli->diagnostics));
-    if (json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0)
+    if (json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17)) == 0)
         putchar('\n');
     json_decref(object);
     cli->reported = true;
@@ -147,6 +147,17 @@ void cli_warn(struct cli *cli, const char *fmt, ...)
     if (!cli->warnings && !(cli->warnings = json_array()))
         cli_no_memory();
     cli_append(cli->warnings, cli_text(line, strlen(line)));
+}
+
+void cli_print_ascii(FILE *out, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c < 0x7f)
+            putc(c, out);
+        else
+            fprintf(out, "\\x%02x", c);
+    }
 }
 
 void cli_print_escaped(FILE *out, const char *text, size_t len)

@@ -16,7 +16,7 @@ static int bad(struct tenuo_error *err, const char *type, const char *wants)
 }
 
 /* Every member of `object` must be one of `names` (NULL-terminated). */
-static int only(const json_t *object, const char *const *names, struct tenuo_error *err)
+static int only(const json_t *object, const char *type, const char *const *names, struct tenuo_error *err)
 {
     for (void *i = json_object_iter((json_t *)(uintptr_t)object); i;
          i = json_object_iter_next((json_t *)(uintptr_t)object, i)) {
@@ -24,7 +24,7 @@ static int only(const json_t *object, const char *const *names, struct tenuo_err
         while (*n && strcmp(*n, json_object_iter_key(i)) != 0)
             n++;
         if (!*n)
-            return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "%s: unknown member '%.64s'", names[0],
+            return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "%s: unknown member '%.64s'", type,
                                  json_object_iter_key(i));
     }
     return TENUO_OK;
@@ -94,7 +94,7 @@ static int range(const json_t *json, struct tenuo_constraint **ret, struct tenuo
     int min_inclusive = 1, max_inclusive = 1, code;
     if (!json_is_object(json))
         return bad(err, "range", "wants an object with min and max");
-    if ((code = only(json, names, err)) || (code = bound(json, "min", &min, &lo, err)) ||
+    if ((code = only(json, "range", names, err)) || (code = bound(json, "min", &min, &lo, err)) ||
         (code = bound(json, "max", &max, &hi, err)) || (code = flag(json, "min_inclusive", &min_inclusive, err)) ||
         (code = flag(json, "max_inclusive", &max_inclusive, err)))
         return code;
@@ -108,7 +108,7 @@ static int subpath(const json_t *object, struct tenuo_constraint **ret, struct t
     int case_sensitive = 1, allow_equal = 1, code;
     if (!json_is_string(root))
         return bad(err, "subpath", "wants an absolute path");
-    if ((code = only(object, names, err)) || (code = flag(object, "case_sensitive", &case_sensitive, err)) ||
+    if ((code = only(object, "subpath", names, err)) || (code = flag(object, "case_sensitive", &case_sensitive, err)) ||
         (code = flag(object, "allow_equal", &allow_equal, err)))
         return code;
     return tenuo_constraint_subpath(json_string_value(root), json_string_length(root), case_sensitive, allow_equal, ret,
@@ -171,7 +171,7 @@ static int urlsafe(const json_t *json, struct tenuo_constraint **ret, struct ten
         return tenuo_constraint_url_safe(&o, ret, err);
     if (!json_is_object(json))
         return bad(err, "urlsafe", "wants an object of options, {} for the defaults");
-    if ((code = only(json, names, err)) ||
+    if ((code = only(json, "urlsafe", names, err)) ||
         (code = texts(json_object_get(json, "schemes"), "schemes", &schemes, &o.nschemes, err)) ||
         (code = texts(json_object_get(json, "allow_domains"), "allow_domains", &allow, &o.nallow_domains, err)) ||
         (code = texts(json_object_get(json, "deny_domains"), "deny_domains", &deny, &o.ndeny_domains, err)) ||

@@ -3,9 +3,11 @@
  * success. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern const struct cli_command cli_commands[];
 const struct cli_command cli_commands[] = { { "keygen", cmd_keygen, "make an Ed25519 key pair" },
@@ -62,9 +64,19 @@ static int run(struct cli *cli, int argc, char **argv)
     return no_command(argc, argv);
 }
 
+/* Started without standard files, the next file opened would take their numbers, and our answer would go into an audit
+ * log. */
+static void hold_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+            _exit(CLI_UNDECIDED);
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = { .command = "help" };
+    hold_standard_files();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and the exit status keeps its meaning */
     int status = run(&cli, argc, argv);
     tenuo_ctx_unref(cli.ctx);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE]: times the library beside its reference.
+ * tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE]: times the library beside its
+ * reference.
  *
- * Both sides read the same bytes and take turns in every round; thread CPU time, minimum of the rounds. Without a peer its
- * columns are empty and say so.
+ * Both sides read the same bytes and take turns in every round; thread CPU time, minimum of the rounds. Without a peer
+ * its columns are empty and say so.
  */
 #include "bench.h"
 #include <getopt.h>
@@ -57,7 +58,8 @@ static void print_item(const struct item *item)
         (void)printf("{\"name\":\"%s\",\"ours_us\":%.3f,\"peer_us\":%.3f,\"ratio\":%.3f}\n", item->name, item->ours_us,
                      item->peer_us, ratio);
     else if (json)
-        (void)printf("{\"name\":\"%s\",\"ours_us\":%.3f,\"peer_us\":null,\"ratio\":null,\"note\":\"no peer: cargo is missing, or "
+        (void)printf("{\"name\":\"%s\",\"ours_us\":%.3f,\"peer_us\":null,\"ratio\":null,\"note\":\"no peer: cargo is "
+                     "missing, or "
                      "it could not build\"}\n",
                      item->name, item->ours_us);
     else if (both)
@@ -72,7 +74,8 @@ static void print_value(const char *name, double value, const char *unit, const 
     if (json && value >= 0)
         (void)printf("{\"name\":\"%s\",\"value\":%.1f,\"unit\":\"%s\",\"note\":\"%s\"}\n", name, value, unit, note);
     else if (json)
-        (void)printf("{\"name\":\"%s\",\"value\":null,\"unit\":\"%s\",\"note\":\"not measured: %s\"}\n", name, unit, note);
+        (void)printf("{\"name\":\"%s\",\"value\":null,\"unit\":\"%s\",\"note\":\"not measured: %s\"}\n", name, unit,
+                     note);
     else if (value >= 0)
         (void)printf("%-20s %10.1f %s (%s)\n", name, value, unit, note);
     else
@@ -101,9 +104,13 @@ struct options {
 static bool parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},          {"peer", required_argument, NULL, 'p'}, {"lib", required_argument, NULL, 'l'},
-        {"command", required_argument, NULL, 'c'}, {"conf", required_argument, NULL, 'f'}, {"memory-of", required_argument, NULL, 'm'},
-        {NULL, 0, NULL, 0},
+        { "json", no_argument, NULL, 'j' },
+        { "peer", required_argument, NULL, 'p' },
+        { "lib", required_argument, NULL, 'l' },
+        { "command", required_argument, NULL, 'c' },
+        { "conf", required_argument, NULL, 'f' },
+        { "memory-of", required_argument, NULL, 'm' },
+        { NULL, 0, NULL, 0 },
     };
     int option;
     while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -128,9 +135,10 @@ static bool parse_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     static struct item items[BENCH_MAX_ITEMS];
-    struct options o = {NULL, NULL, NULL, NULL, NULL};
+    struct options o = { NULL, NULL, NULL, NULL, NULL };
     if (!parse_options(argc, argv, &o)) {
-        (void)fprintf(stderr, "usage: tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE]\n");
+        (void)fprintf(stderr,
+                      "usage: tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE]\n");
         return 2;
     }
     if (o.memory_of != NULL)

@@ -27,13 +27,13 @@ enum bench_kind { BENCH_AUTHORIZE, BENCH_MATCH, BENCH_PARSE, BENCH_MINT, BENCH_A
 struct item {
     enum bench_kind kind;
     char name[32];
-    bool warm;   /* the link cache is on and filled */
-    bool allow;  /* what an authorization answers */
+    bool warm;  /* the link cache is on and filled */
+    bool allow; /* what an authorization answers */
     uint32_t iterations;
     int64_t now; /* of the call or the builder, Unix seconds */
     uint8_t root[32], seed[32], holder[32], pop[64];
-    struct blob bytes;      /* stack, warrant, parent or constraint */
-    struct blob args;       /* arguments, constraint set or value */
+    struct blob bytes; /* stack, warrant, parent or constraint */
+    struct blob args;  /* arguments, constraint set or value */
     const char *tool;
     double ours_us, peer_us; /* minimum; peer_us < 0 when there is no peer */
 
@@ -63,7 +63,7 @@ void run_item(const struct item *item, uint32_t iterations);
 
 /* peer.c */
 struct peer;
-struct peer *peer_start(const char *program, const char *items_path); /* NULL: there is none, said on stderr */
+struct peer *peer_start(const char *program, const char *items_path);  /* NULL: there is none, said on stderr */
 double peer_run(struct peer *peer, size_t index, uint32_t iterations); /* nanoseconds, or negative */
 void peer_stop(struct peer *peer);
 

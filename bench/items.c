@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is measured: chains, calls, constraints and builder inputs, made once with fixed keys and written out as bytes, so that
- * both sides read the same. Nothing here is timed.
+ * What is measured: chains, calls, constraints and builder inputs, made once with fixed keys and written out as bytes,
+ * so that both sides read the same. Nothing here is timed.
  */
 #include "bench.h"
 #include <stdlib.h>
@@ -32,10 +32,10 @@ static void key_seed(unsigned n, uint8_t seed[32])
 static struct blob from_hex(const char *hex)
 {
     size_t n = strlen(hex) / 2;
-    struct blob b = {malloc(n + 1), n};
+    struct blob b = { malloc(n + 1), n };
     must(b.p == NULL ? TENUO_E_NOMEM : 0, "memory");
     for (size_t i = 0; i < n; i++) {
-        char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        char pair[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
         b.p[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return b;
@@ -79,17 +79,21 @@ static void add_tools(struct tenuo_mint *mint, unsigned tools)
     tenuo_constraint_set_free(set);
 }
 
-/* A chain of `links` warrants with `tools` tools each; link i is held by key i + 1. `agent` bytes of agent id pad the root. */
+/* A chain of `links` warrants with `tools` tools each; link i is held by key i + 1. `agent` bytes of agent id pad the
+ * root. */
 static struct tenuo_stack *chain(unsigned links, unsigned tools, unsigned agent, int64_t now)
 {
-    static const char filler[] = "agent-0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz-0123456789"
-                                 "abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmn";
+    static const char filler[] =
+        "agent-0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz-0123456789"
+        "abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmn";
     struct tenuo_stack *stack = NULL;
     for (unsigned i = 0; i < links; i++) {
         struct tenuo_mint *mint = NULL;
         struct tenuo_stack *next = NULL;
         struct tenuo_signer *signer = key(i), *holder = key(i + 1);
-        uint8_t id[TENUO_WARRANT_ID_BYTES] = {1, (uint8_t)links, (uint8_t)i, (uint8_t)(tools >> 8), (uint8_t)tools, (uint8_t)agent};
+        uint8_t id[TENUO_WARRANT_ID_BYTES] = {
+            1, (uint8_t)links, (uint8_t)i, (uint8_t)(tools >> 8), (uint8_t)tools, (uint8_t)agent
+        };
         must(i == 0 ? tenuo_mint_root(&mint, NULL) : tenuo_mint_attenuate(stack, &mint, NULL), "builder");
         add_tools(mint, tools);
         tenuo_mint_set_id(mint, id);
@@ -111,17 +115,20 @@ static struct blob encoded(const struct tenuo_stack *stack, enum tenuo_text_form
 {
     size_t len = 0;
     must(tenuo_stack_encode(stack, form, NULL, &len, NULL), "encode");
-    struct blob b = {malloc(len + 1), len};
+    struct blob b = { malloc(len + 1), len };
     must(b.p == NULL ? TENUO_E_NOMEM : 0, "memory");
     must(tenuo_stack_encode(stack, form, b.p, &b.len, NULL), "encode");
     return b;
 }
 
-static struct item *new_item(struct item *items, size_t *count, enum bench_kind kind, const char *name, uint32_t iterations)
+static struct item *new_item(struct item *items, size_t *count, enum bench_kind kind, const char *name,
+                             uint32_t iterations)
 {
     must(*count == BENCH_MAX_ITEMS ? TENUO_E_NOMEM : 0, "room for items");
     struct item *item = &items[(*count)++];
-    *item = (struct item){.kind = kind, .iterations = iterations, .peer_us = -1, .allow = true, .now = BENCH_NOW, .tool = "read_file"};
+    *item = (struct item){
+        .kind = kind, .iterations = iterations, .peer_us = -1, .allow = true, .now = BENCH_NOW, .tool = "read_file"
+    };
     (void)snprintf(item->name, sizeof item->name, "%s", name);
     return item;
 }
@@ -133,15 +140,18 @@ static void sign_call(struct item *item, const struct tenuo_stack *stack, unsign
     uint8_t *preimage = NULL;
     size_t len = 0;
     must(tenuo_args_parse(item->args.p, item->args.len, &args, NULL), "arguments");
-    must(tenuo_pop_preimage(tenuo_stack_leaf(stack), "read_file", 9, args, BENCH_NOW, &preimage, &len, NULL), "preimage");
-    must(tenuo_signer_sign(signer, preimage, len, item->pop, NULL), "sign"); /* also with a key that is not the holder's */
+    must(tenuo_pop_preimage(tenuo_stack_leaf(stack), "read_file", 9, args, BENCH_NOW, &preimage, &len, NULL),
+         "preimage");
+    must(tenuo_signer_sign(signer, preimage, len, item->pop, NULL),
+         "sign"); /* also with a key that is not the holder's */
     tenuo_bytes_free(preimage, len);
     tenuo_args_free(args);
     tenuo_signer_free(signer);
 }
 
 /* `wrong`: the PoP is made by a key that is not the holder's. */
-static void add_call(struct item *items, size_t *count, const char *name, unsigned links, unsigned tools, bool warm, bool wrong)
+static void add_call(struct item *items, size_t *count, const char *name, unsigned links, unsigned tools, bool warm,
+                     bool wrong)
 {
     struct item *item = new_item(items, count, BENCH_AUTHORIZE, name, links > 16 || tools > 16 ? 20 : 100);
     struct tenuo_stack *stack = chain(links, tools, 0, BENCH_NOW);
@@ -154,7 +164,8 @@ static void add_call(struct item *items, size_t *count, const char *name, unsign
     tenuo_stack_free(stack);
 }
 
-/* A warrant of exactly 499 bytes with a signature whose scalar is out of range: refused right after the payload was read. */
+/* A warrant of exactly 499 bytes with a signature whose scalar is out of range: refused right after the payload was
+ * read. */
 static void add_parse(struct item *items, size_t *count)
 {
     struct item *item = new_item(items, count, BENCH_PARSE, "parse_499", 2000);
@@ -171,15 +182,17 @@ static void add_parse(struct item *items, size_t *count)
 static struct blob set_bytes(void)
 {
     /* {"constraints": {"max_size": Range 0..1048576, "path": Subpath "/data"}} */
-    return from_hex("a16b636f6e73747261696e7473a2686d61785f73697a658203a4636d696ef90000636d6178fa498000006d6d696e5f696e63"
-                    "6c7573697665f56d6d61785f696e636c7573697665f564706174688211a364726f6f74652f646174616e636173655f73656e"
-                    "736974697665f56b616c6c6f775f657175616cf5");
+    return from_hex(
+        "a16b636f6e73747261696e7473a2686d61785f73697a658203a4636d696ef90000636d6178fa498000006d6d696e5f696e63"
+        "6c7573697665f56d6d61785f696e636c7573697665f564706174688211a364726f6f74652f646174616e636173655f73656e"
+        "736974697665f56b616c6c6f775f657175616cf5");
 }
 
 static void add_builders(struct item *items, size_t *count)
 {
     struct tenuo_signer *holder = key(1), *next = key(2);
-    int64_t now = (int64_t)time(NULL); /* the reference reads the clock when it makes a child, so the parent must be current */
+    int64_t now =
+        (int64_t)time(NULL); /* the reference reads the clock when it makes a child, so the parent must be current */
     struct tenuo_stack *parent = chain(1, 1, 0, now);
     struct item *item = new_item(items, count, BENCH_MINT, "mint", 100);
     key_seed(0, item->seed);
@@ -204,32 +217,29 @@ static void add_builders(struct item *items, size_t *count)
 static const struct {
     const char *name, *constraint, *value;
 } matches[] = {
-    {"match_exact", "8201a16576616c75656770726f64756374", "6770726f64756374"},
-    {"match_pattern", "8202a1677061747465726e6973746167696e672d2a", "6e73746167696e672d7765622d3033"},
-    {"match_range",
-     "8203a4636d696ef90000636d6178f956406d6d696e5f696e636c7573697665f56d6d61785f696e636c7573697665f5",
-     "182a"},
-    {"match_one_of", "8204a16676616c75657383647265616465777269746565746f756368", "65746f756368"},
-    {"match_not_one_of", "8207a1686578636c756465648264726f6f746561646d696e", "656775657374"},
-    {"match_cidr", "82086a31302e302e302e302f38", "6831302e312e322e33"},
-    {"match_url_pattern",
-     "8209781968747470733a2f2f6170692e6578616d706c652e636f6d2f2a",
-     "782068747470733a2f2f6170692e6578616d706c652e636f6d2f76312f7573657273"},
-    {"match_contains", "820aa16872657175697265648261616162", "83616161626163"},
-    {"match_subset", "820ba167616c6c6f77656483616161626163", "8261616162"},
-    {"match_all",
-     "820ca16b636f6e73747261696e7473828202a1677061747465726e6973746167696e672d2a8207a1686578636c756465648164726f6f74",
-     "6e73746167696e672d7765622d3033"},
-    {"match_any",
-     "820da16b636f6e73747261696e7473828201a16576616c756564726f6f748202a1677061747465726e6973746167696e672d2a",
-     "6e73746167696e672d7765622d3033"},
-    {"match_not", "820ea16a636f6e73747261696e748201a16576616c756564726f6f74", "656775657374"},
-    {"match_wildcard", "8210f6", "656775657374"},
-    {"match_subpath",
-     "8211a364726f6f74652f646174616e636173655f73656e736974697665f56b616c6c6f775f657175616cf5",
-     "702f646174612f7265706f72742e747874"},
-    {"match_url_safe", "8212a0", "782068747470733a2f2f6170692e6578616d706c652e636f6d2f76312f7573657273"},
-    {"match_shlex", "821880a165616c6c6f7782626c7363636174", "656c73202d6c"},
+    { "match_exact", "8201a16576616c75656770726f64756374", "6770726f64756374" },
+    { "match_pattern", "8202a1677061747465726e6973746167696e672d2a", "6e73746167696e672d7765622d3033" },
+    { "match_range", "8203a4636d696ef90000636d6178f956406d6d696e5f696e636c7573697665f56d6d61785f696e636c7573697665f5",
+      "182a" },
+    { "match_one_of", "8204a16676616c75657383647265616465777269746565746f756368", "65746f756368" },
+    { "match_not_one_of", "8207a1686578636c756465648264726f6f746561646d696e", "656775657374" },
+    { "match_cidr", "82086a31302e302e302e302f38", "6831302e312e322e33" },
+    { "match_url_pattern", "8209781968747470733a2f2f6170692e6578616d706c652e636f6d2f2a",
+      "782068747470733a2f2f6170692e6578616d706c652e636f6d2f76312f7573657273" },
+    { "match_contains", "820aa16872657175697265648261616162", "83616161626163" },
+    { "match_subset", "820ba167616c6c6f77656483616161626163", "8261616162" },
+    { "match_all",
+      "820ca16b636f6e73747261696e7473828202a1677061747465726e6973746167696e672d2a8207a1686578636c756465648164726f6f74",
+      "6e73746167696e672d7765622d3033" },
+    { "match_any",
+      "820da16b636f6e73747261696e7473828201a16576616c756564726f6f748202a1677061747465726e6973746167696e672d2a",
+      "6e73746167696e672d7765622d3033" },
+    { "match_not", "820ea16a636f6e73747261696e748201a16576616c756564726f6f74", "656775657374" },
+    { "match_wildcard", "8210f6", "656775657374" },
+    { "match_subpath", "8211a364726f6f74652f646174616e636173655f73656e736974697665f56b616c6c6f775f657175616cf5",
+      "702f646174612f7265706f72742e747874" },
+    { "match_url_safe", "8212a0", "782068747470733a2f2f6170692e6578616d706c652e636f6d2f76312f7573657273" },
+    { "match_shlex", "821880a165616c6c6f7782626c7363636174", "656c73202d6c" },
 };
 
 static void add_matches(struct item *items, size_t *count)
@@ -248,9 +258,11 @@ size_t make_items(struct item items[BENCH_MAX_ITEMS])
         unsigned links, tools;
         bool warm, wrong;
     } calls[] = {
-        {"cold_chain_1", 1, 1, false, false}, {"cold_chain_2", 2, 1, false, false}, {"cold_chain_4", 4, 1, false, false},
-        {"cold_chain_8", 8, 1, false, false}, {"warm_chain_1", 1, 1, true, false},  {"warm_chain_4", 4, 1, true, false},
-        {"warm_chain_64", 64, 1, true, false}, {"tools_256", 1, 256, false, false}, {"deny_wrong_pop", 1, 1, false, true},
+        { "cold_chain_1", 1, 1, false, false },  { "cold_chain_2", 2, 1, false, false },
+        { "cold_chain_4", 4, 1, false, false },  { "cold_chain_8", 8, 1, false, false },
+        { "warm_chain_1", 1, 1, true, false },   { "warm_chain_4", 4, 1, true, false },
+        { "warm_chain_64", 64, 1, true, false }, { "tools_256", 1, 256, false, false },
+        { "deny_wrong_pop", 1, 1, false, true },
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
@@ -273,7 +285,7 @@ static void write_hex(FILE *f, const uint8_t *p, size_t len)
 /* KIND NAME TOOL NOW ALLOW ROOT SEED HOLDER POP BYTES ARGS, separated by tabs. */
 void write_items(FILE *f, const struct item *items, size_t count)
 {
-    static const char *const kinds[] = {"authorize", "match", "parse", "mint", "attenuate", "sign"};
+    static const char *const kinds[] = { "authorize", "match", "parse", "mint", "attenuate", "sign" };
     for (size_t i = 0; i < count; i++) {
         const struct item *it = &items[i];
         (void)fprintf(f, "%s\t%s\t%s\t%lld\t%d", kinds[it->kind], it->name, it->tool, (long long)it->now, it->allow);

@@ -78,7 +78,8 @@ static void run_mint(const struct item *it)
 {
     struct tenuo_mint *mint = NULL;
     struct tenuo_stack *made = NULL;
-    must(it->kind == BENCH_MINT ? tenuo_mint_root(&mint, NULL) : tenuo_mint_attenuate(it->stack, &mint, NULL), it->name);
+    must(it->kind == BENCH_MINT ? tenuo_mint_root(&mint, NULL) : tenuo_mint_attenuate(it->stack, &mint, NULL),
+         it->name);
     must(tenuo_mint_add_tool(mint, it->tool, strlen(it->tool), it->set, NULL), it->name);
     must(tenuo_mint_set_holder(mint, it->holder, NULL), it->name);
     tenuo_mint_set_ttl(mint, 300);
@@ -90,13 +91,14 @@ static void run_mint(const struct item *it)
 static void run_sign(const struct item *it)
 {
     uint8_t pop[TENUO_SIGNATURE_BYTES];
-    must(tenuo_pop_sign(it->signer, tenuo_stack_leaf(it->stack), it->tool, strlen(it->tool), it->call_args, it->now, pop, NULL),
+    must(tenuo_pop_sign(it->signer, tenuo_stack_leaf(it->stack), it->tool, strlen(it->tool), it->call_args, it->now,
+                        pop, NULL),
          it->name);
 }
 
 void run_item(const struct item *it, uint32_t iterations)
 {
-    static void (*const runs[])(const struct item *) = {run_call, run_match, run_parse, run_mint, run_mint, run_sign};
+    static void (*const runs[])(const struct item *) = { run_call, run_match, run_parse, run_mint, run_mint, run_sign };
     for (uint32_t i = 0; i < iterations; i++)
         runs[it->kind](it);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other side: a process that reads the items once, then runs "INDEX ITERATIONS" lines and answers with its CPU nanoseconds.
+ * The other side: a process that reads the items once, then runs "INDEX ITERATIONS" lines and answers with its CPU
+ * nanoseconds.
  *
  * A peer that is missing or fails is said once and never stops the benchmark.
  */
@@ -22,7 +23,7 @@ static bool spawn_piped(const char *program, const char *items_path, struct peer
 {
     int to[2], from[2];
     posix_spawn_file_actions_t actions;
-    char *const argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)items_path, NULL};
+    char *const argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)items_path, NULL };
     if (pipe(to) != 0 || pipe(from) != 0)
         return false;
     (void)posix_spawn_file_actions_init(&actions);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is not a time per call: size and dependencies of the library, memory of a process with a context open, start-up of the
- * command. Each is measured from outside, on the files as they are built.
+ * What is not a time per call: size and dependencies of the library, memory of a process with a context open, start-up
+ * of the command. Each is measured from outside, on the files as they are built.
  */
 #include "bench.h"
 #include <spawn.h>
@@ -19,7 +19,7 @@ extern char **environ;
 /* Runs a program to its end, output discarded unless `out` asks for it. Exit status, or -1. */
 static int run_program(char *const argv[], FILE **out)
 {
-    int pipes[2] = {-1, -1}, status = 0;
+    int pipes[2] = { -1, -1 }, status = 0;
     posix_spawn_file_actions_t actions;
     pid_t pid = 0;
     if (out != NULL && pipe(pipes) != 0)
@@ -46,8 +46,8 @@ static double stripped_size(const char *path)
 {
     char copy[] = "/tmp/tenuo-bench-XXXXXX";
     int fd = mkstemp(copy);
-    struct stat st = {0};
-    char *const argv[] = {(char[]){"strip"}, (char[]){"-o"}, copy, (char *)(uintptr_t)path, NULL};
+    struct stat st = { 0 };
+    char *const argv[] = { (char[]){ "strip" }, (char[]){ "-o" }, copy, (char *)(uintptr_t)path, NULL };
     if (fd < 0)
         return -1;
     (void)close(fd);
@@ -59,7 +59,7 @@ static double stripped_size(const char *path)
 /* The NEEDED entries, in one line. */
 static unsigned dependencies(const char *path, char *names, size_t size)
 {
-    char *const argv[] = {(char[]){"readelf"}, (char[]){"-d"}, (char *)(uintptr_t)path, NULL};
+    char *const argv[] = { (char[]){ "readelf" }, (char[]){ "-d" }, (char *)(uintptr_t)path, NULL };
     char line[512];
     FILE *out = NULL;
     unsigned count = 0;
@@ -71,7 +71,8 @@ static unsigned dependencies(const char *path, char *names, size_t size)
         size_t used = strlen(names);
         if (strstr(line, "(NEEDED)") == NULL || name == NULL)
             continue;
-        (void)snprintf(names + used, size - used, "%s%.*s", count == 0 ? "" : " ", (int)strcspn(name + 1, "]"), name + 1);
+        (void)snprintf(names + used, size - used, "%s%.*s", count == 0 ? "" : " ", (int)strcspn(name + 1, "]"),
+                       name + 1);
         count++;
     }
     (void)fclose(out);
@@ -106,7 +107,7 @@ static long resident_kib(void)
 
 int memory_child(const char *conf)
 {
-    struct tenuo_open_options options = {.size = sizeof options, .conf = conf};
+    struct tenuo_open_options options = { .size = sizeof options, .conf = conf };
     struct tenuo_ctx *ctx = NULL;
     struct tenuo_error err;
     int rc = tenuo_open("", &options, &ctx, &err);
@@ -119,7 +120,7 @@ int memory_child(const char *conf)
 
 void report_memory(const char *self, const char *conf, value_fn *report)
 {
-    char *const argv[] = {(char *)(uintptr_t)self, (char[]){"--memory-of"}, (char *)(uintptr_t)conf, NULL};
+    char *const argv[] = { (char *)(uintptr_t)self, (char[]){ "--memory-of" }, (char *)(uintptr_t)conf, NULL };
     FILE *out = NULL;
     long kib = -1;
     if (conf != NULL && run_program(argv, &out) == 0 && out != NULL && fscanf(out, "%ld", &kib) != 1)
@@ -127,14 +128,16 @@ void report_memory(const char *self, const char *conf, value_fn *report)
     if (out != NULL)
         (void)fclose(out);
     (void)wait(NULL);
-    report("resident_memory", (double)kib, "KiB", conf == NULL ? "no configuration given" : "a process with a context open");
+    report("resident_memory", (double)kib, "KiB",
+           conf == NULL ? "no configuration given" : "a process with a context open");
 }
 
 static double children_cpu_us(void)
 {
     struct rusage usage;
     (void)getrusage(RUSAGE_CHILDREN, &usage);
-    return 1e6 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    return 1e6 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
 static bool write_bytes(char *path, const struct blob *bytes)
@@ -152,8 +155,14 @@ void report_startup(const char *command, value_fn *report, const struct item *it
     double best = -1;
     for (size_t i = 0; i < 32; i++)
         (void)snprintf(root + 2 * i, 3, "%02x", item->root[i]);
-    char *const argv[] = {(char *)(uintptr_t)command, (char[]){"verify"}, (char[]){"--root"}, root,
-                          (char[]){"--at"},           (char[]){"1704067260"}, warrant,       NULL};
+    char *const argv[] = { (char *)(uintptr_t)command,
+                           (char[]){ "verify" },
+                           (char[]){ "--root" },
+                           root,
+                           (char[]){ "--at" },
+                           (char[]){ "1704067260" },
+                           warrant,
+                           NULL };
     bool good = command != NULL && write_bytes(warrant, &item->bytes);
     for (int i = 0; good && i < STARTS; i++) {
         double before = children_cpu_us();
@@ -163,5 +172,6 @@ void report_startup(const char *command, value_fn *report, const struct item *it
             best = used;
     }
     (void)unlink(warrant);
-    report("verify_startup", good ? best : -1, "us", command == NULL ? "no command given" : "CPU of `tenuo verify` on one warrant");
+    report("verify_startup", good ? best : -1, "us",
+           command == NULL ? "no command given" : "CPU of `tenuo verify` on one warrant");
 }

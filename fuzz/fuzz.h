@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput; libFuzzer drives it, or replay.c where the
- * compiler has none. A broken property ends the process through REQUIRE, which every driver reports as a crash.
+ * What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput; libFuzzer drives it, or replay.c where
+ * the compiler has none. A broken property ends the process through REQUIRE, which every driver reports as a crash.
  */
 #ifndef TENUO_FUZZ_H
 #define TENUO_FUZZ_H
@@ -16,12 +16,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(property)                                                                                                      \
-    do {                                                                                                                       \
-        if (!(property)) {                                                                                                     \
-            (void)fprintf(stderr, "%s:%d: broken property: %s\n", __FILE__, __LINE__, #property);                             \
-            abort();                                                                                                           \
-        }                                                                                                                      \
+#define REQUIRE(property)                                                                         \
+    do {                                                                                          \
+        if (!(property)) {                                                                        \
+            (void)fprintf(stderr, "%s:%d: broken property: %s\n", __FILE__, __LINE__, #property); \
+            abort();                                                                              \
+        }                                                                                         \
     } while (0)
 
 /* Input as a source of choices; an empty source gives zeros. */
@@ -33,7 +33,8 @@ uint8_t source_byte(struct source *source);
 /* The next part: two length bytes, then that many bytes or what is left. */
 struct source source_part(struct source *source);
 
-/* gen.c: constraints and values over a small alphabet, so that two of them are often related. `like`: a type to prefer, or 0. */
+/* gen.c: constraints and values over a small alphabet, so that two of them are often related. `like`: a type to prefer,
+ * or 0. */
 #define GEN_MAX 16384
 struct gen {
     uint8_t bytes[GEN_MAX];

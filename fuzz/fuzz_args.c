@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Argument maps and values: accepted ones give one hash and one PoP preimage, and canonical bytes read back as themselves.
+ * Argument maps and values: accepted ones give one hash and one PoP preimage, and canonical bytes read back as
+ * themselves.
  */
 #include "fuzz.h"
 
@@ -23,7 +24,7 @@ static void require_args(const uint8_t *data, size_t size)
     static const char id[] = "tnu_wrt_00000000000000000000000000000000";
     struct tenuo_args *args = NULL;
     struct tenuo_request *request = NULL;
-    uint8_t a[32] = {0}, b[32] = {1};
+    uint8_t a[32] = { 0 }, b[32] = { 1 };
     if (tenuo_args_parse(data, size, &args, NULL) != 0)
         return;
     REQUIRE(tenuo_request_hash(id, "t", 1, args, NULL, a, NULL) == tenuo_request_hash(id, "t", 1, args, NULL, b, NULL));

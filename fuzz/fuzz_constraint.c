@@ -7,7 +7,8 @@
 static void require_repeatable(const struct tenuo_constraint *c, const struct tenuo_value *value)
 {
     int a = -1, b = -1;
-    int first = tenuo_constraint_match(c, value, NULL, &a, NULL), second = tenuo_constraint_match(c, value, NULL, &b, NULL);
+    int first = tenuo_constraint_match(c, value, NULL, &a, NULL),
+        second = tenuo_constraint_match(c, value, NULL, &b, NULL);
     REQUIRE(first == second && a == b);
     REQUIRE(first != 0 ? a == -1 : a == TENUO_MATCH || a == TENUO_NO_MATCH);
 }
@@ -31,7 +32,7 @@ static void use(const struct tenuo_constraint *c, struct source value_bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct source source = {data, size}, part = source_part(&source);
+    struct source source = { data, size }, part = source_part(&source);
     struct tenuo_constraint *c = NULL;
     if (tenuo_constraint_parse(part.p, part.len, &c, NULL) == 0)
         use(c, source);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A warrant or a chain in any form. What is accepted encodes in every form to something that reads back as the same stack.
+ * A warrant or a chain in any form. What is accepted encodes in every form to something that reads back as the same
+ * stack.
  */
 #include "fuzz.h"
 
@@ -30,8 +31,8 @@ static void require_same(const struct tenuo_stack *stack, enum tenuo_text_form f
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum tenuo_text_form forms[] = {TENUO_FORM_CBOR, TENUO_FORM_STACK, TENUO_FORM_BASE64URL, TENUO_FORM_PEM,
-                                                 TENUO_FORM_FILE};
+    static const enum tenuo_text_form forms[] = { TENUO_FORM_CBOR, TENUO_FORM_STACK, TENUO_FORM_BASE64URL,
+                                                  TENUO_FORM_PEM, TENUO_FORM_FILE };
     struct tenuo_stack *stack = NULL;
     if (tenuo_stack_parse_any(data, size, &stack, NULL) != 0)
         return 0;

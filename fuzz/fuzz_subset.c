@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The promise of attenuation: when a child may replace its parent and the child matches a value, the parent matches it too. The
- * one exception is H-11 (constraints.md 9): an error in an earlier branch of Any, or under Not, denies for the parent alone.
+ * The promise of attenuation: when a child may replace its parent and the child matches a value, the parent matches it
+ * too. The one exception is H-11 (constraints.md 9): an error in an earlier branch of Any, or under Not, denies for the
+ * parent alone.
  */
 #include "fuzz.h"
 
@@ -46,8 +47,8 @@ static void judge(struct source p, struct source c, struct source v)
 {
     struct tenuo_constraint *parent = NULL, *child = NULL;
     struct tenuo_value *value = NULL;
-    if (tenuo_constraint_parse(p.p, p.len, &parent, NULL) == 0 && tenuo_constraint_parse(c.p, c.len, &child, NULL) == 0 &&
-        tenuo_value_parse(v.p, v.len, &value, NULL) == 0)
+    if (tenuo_constraint_parse(p.p, p.len, &parent, NULL) == 0 &&
+        tenuo_constraint_parse(c.p, c.len, &child, NULL) == 0 && tenuo_value_parse(v.p, v.len, &value, NULL) == 0)
         require_monotone(parent, child, value);
     tenuo_value_free(value);
     tenuo_constraint_free(child);
@@ -57,17 +58,17 @@ static void judge(struct source p, struct source c, struct source v)
 /* First byte even: three raw parts. Odd: the bytes choose among related constraints (gen.c). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct source source = {data, size};
+    struct source source = { data, size };
     if ((source_byte(&source) & 1) == 0) {
         struct source parent = source_part(&source), child = source_part(&source);
         judge(parent, child, source);
         return 0;
     }
-    struct gen parent, child, value = {.len = 0};
+    struct gen parent, child, value = { .len = 0 };
     gen_constraint(&parent, &source, 0);
     gen_constraint(&child, &source, parent.bytes[1] == 0x18 ? parent.bytes[2] : parent.bytes[1]);
     gen_value(&value, &source);
-    judge((struct source){parent.bytes, parent.len}, (struct source){child.bytes, child.len},
-          (struct source){value.bytes, value.len});
+    judge((struct source){ parent.bytes, parent.len }, (struct source){ child.bytes, child.len },
+          (struct source){ value.bytes, value.len });
     return 0;
 }

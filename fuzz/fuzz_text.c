@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text forms of keys, ids and clearance: what is accepted is written in the one canonical form and read back as the same.
+ * Text forms of keys, ids and clearance: what is accepted is written in the one canonical form and read back as the
+ * same.
  */
 #include "fuzz.h"
 
@@ -14,7 +15,8 @@ static void require_key(const char *text, size_t len)
     tenuo_public_key_pem(key, pem);
     REQUIRE(tenuo_public_key_parse_pem(pem, strlen(pem), again, NULL) == 0 && memcmp(key, again, sizeof key) == 0);
     tenuo_public_key_base64url(key, url);
-    REQUIRE(tenuo_public_key_parse_base64url(url, strlen(url), again, NULL) == 0 && memcmp(key, again, sizeof key) == 0);
+    REQUIRE(tenuo_public_key_parse_base64url(url, strlen(url), again, NULL) == 0 &&
+            memcmp(key, again, sizeof key) == 0);
 }
 
 static void require_secret(const char *text, size_t len)
@@ -23,7 +25,8 @@ static void require_secret(const char *text, size_t len)
     char pem[TENUO_SECRET_PEM_MAX_BYTES];
     if (tenuo_signer_from_text(text, len, &signer, NULL) != 0)
         return;
-    REQUIRE(tenuo_signer_secret_pem(signer, 1, pem, NULL) == 0 && tenuo_signer_from_pem(pem, strlen(pem), &again, NULL) == 0);
+    REQUIRE(tenuo_signer_secret_pem(signer, 1, pem, NULL) == 0 &&
+            tenuo_signer_from_pem(pem, strlen(pem), &again, NULL) == 0);
     REQUIRE(memcmp(tenuo_signer_public_key(signer), tenuo_signer_public_key(again), TENUO_PUBLIC_KEY_BYTES) == 0);
     tenuo_signer_free(again);
     tenuo_signer_free(signer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One signed warrant. Accepted bytes encode to themselves, and two verifications, without and with the link cache, agree.
+ * One signed warrant. Accepted bytes encode to themselves, and two verifications, without and with the link cache,
+ * agree.
  */
 #include "fuzz.h"
 

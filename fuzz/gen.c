@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random constraints and values from a byte source, as CBOR: every type that needs no plugin, texts from a small alphabet.
+ * Random constraints and values from a byte source, as CBOR: every type that needs no plugin, texts from a small
+ * alphabet.
  *
  * Emits well-formed bytes only, nested at most GEN_DEPTH deep, and never more than GEN_MAX.
  */
@@ -21,7 +22,7 @@ struct source source_part(struct source *source)
     size_t hi = source_byte(source), n = hi << 8 | source_byte(source);
     if (n > source->len)
         n = source->len;
-    struct source part = {source->p, n};
+    struct source part = { source->p, n };
     source->p += n;
     source->len -= n;
     return part;
@@ -55,26 +56,65 @@ static const char *pick(struct source *source, const char *const *table, size_t 
 }
 #define PICK(source, table) pick(source, table, sizeof(table) / sizeof(table)[0])
 
-static const char *const texts[] = {
-    "", "a", "b", "ab", "aab", "abb", "x", "/", "/data", "/data/x", "/data/x/y", "/data/../etc", "/DATA/x", "/data\\x", "data/x",
-    "a?b", "[ab]", "10.0.0.1", "10.1.2.3", "::1", "::ffff:10.0.0.1", "127.0.0.1", "https://a.com", "https://a.com/",
-    "https://a.com/x", "https://a.com/x/y", "https://A.com:443/x", "https://b.a.com/x", "http://a.com/x", "https://a.com@b.com/",
-    "http://127.1/", "http://[::1]/", "http://169.254.169.254/", "ftp://a.com/", "ls", "ls -l", "ls -l; rm", "ls 'a b'", "\xc3\xa9"};
-static const char *const patterns[] = {"*", "a*", "ab*", "*b", "*ab", "a*b", "ab", "a", "", "**", "/data/*", "/data/x*", "*/x", "a?",
-                                       "a?b", "[ab]", "[a-c]*", "[!a]*", "*.com", "a*b*", "/**/x"};
-static const char *const networks[] = {"10.0.0.0/8", "10.0.0.0/16", "10.0.0.1", "10.0.0.1/32", "0.0.0.0/0", "::/0", "::1/128",
-                                       "::ffff:10.0.0.0/104", "127.0.0.0/8", "10.1.0.0/16"};
-static const char *const urls[] = {"https://a.com", "https://a.com/", "https://a.com/*", "https://a.com/x", "https://a.com/x/*",
-                                   "https://*.a.com/*", "https://*.a.com", "*://a.com/*", "https://a.com:443/*", "http://a.com/x*",
-                                   "https://b.a.com/*", "https://a.com/x/y"};
-static const char *const roots[] = {"/", "/data", "/data/x", "/data/", "/data/../data", "data", "/DATA", ""};
-static const char *const hosts[] = {"a.com", "*.a.com", "b.a.com", "127.0.0.1", "A.com", "com"};
-static const char *const commands[] = {"ls", "cat", "/bin/ls"};
+static const char *const texts[] = { "",
+                                     "a",
+                                     "b",
+                                     "ab",
+                                     "aab",
+                                     "abb",
+                                     "x",
+                                     "/",
+                                     "/data",
+                                     "/data/x",
+                                     "/data/x/y",
+                                     "/data/../etc",
+                                     "/DATA/x",
+                                     "/data\\x",
+                                     "data/x",
+                                     "a?b",
+                                     "[ab]",
+                                     "10.0.0.1",
+                                     "10.1.2.3",
+                                     "::1",
+                                     "::ffff:10.0.0.1",
+                                     "127.0.0.1",
+                                     "https://a.com",
+                                     "https://a.com/",
+                                     "https://a.com/x",
+                                     "https://a.com/x/y",
+                                     "https://A.com:443/x",
+                                     "https://b.a.com/x",
+                                     "http://a.com/x",
+                                     "https://a.com@b.com/",
+                                     "http://127.1/",
+                                     "http://[::1]/",
+                                     "http://169.254.169.254/",
+                                     "ftp://a.com/",
+                                     "ls",
+                                     "ls -l",
+                                     "ls -l; rm",
+                                     "ls 'a b'",
+                                     "\xc3\xa9" };
+static const char *const patterns[] = { "*",   "a*",   "ab*",    "*b",      "*ab",      "a*b",  "ab",
+                                        "a",   "",     "**",     "/data/*", "/data/x*", "*/x",  "a?",
+                                        "a?b", "[ab]", "[a-c]*", "[!a]*",   "*.com",    "a*b*", "/**/x" };
+static const char *const networks[] = { "10.0.0.0/8",  "10.0.0.0/16", "10.0.0.1", "10.0.0.1/32",
+                                        "0.0.0.0/0",   "::/0",        "::1/128",  "::ffff:10.0.0.0/104",
+                                        "127.0.0.0/8", "10.1.0.0/16" };
+static const char *const urls[] = {
+    "https://a.com",       "https://a.com/",    "https://a.com/*",   "https://a.com/x",
+    "https://a.com/x/*",   "https://*.a.com/*", "https://*.a.com",   "*://a.com/*",
+    "https://a.com:443/*", "http://a.com/x*",   "https://b.a.com/*", "https://a.com/x/y"
+};
+static const char *const roots[] = { "/", "/data", "/data/x", "/data/", "/data/../data", "data", "/DATA", "" };
+static const char *const hosts[] = { "a.com", "*.a.com", "b.a.com", "127.0.0.1", "A.com", "com" };
+static const char *const commands[] = { "ls", "cat", "/bin/ls" };
 
 static void gen_number(struct gen *out, struct source *source)
 {
-    static const uint8_t floats[][3] = {{0xf9, 0x38, 0x00}, {0xf9, 0x3c, 0x00}, {0xf9, 0xbc, 0x00}, {0xf9, 0x00, 0x00},
-                                        {0xf9, 0x80, 0x00}, {0xf9, 0x7c, 0x00}, {0xf9, 0x7e, 0x00}, {0xf9, 0x49, 0x00}};
+    static const uint8_t floats[][3] = { { 0xf9, 0x38, 0x00 }, { 0xf9, 0x3c, 0x00 }, { 0xf9, 0xbc, 0x00 },
+                                         { 0xf9, 0x00, 0x00 }, { 0xf9, 0x80, 0x00 }, { 0xf9, 0x7c, 0x00 },
+                                         { 0xf9, 0x7e, 0x00 }, { 0xf9, 0x49, 0x00 } };
     uint8_t choice = source_byte(source);
     if (choice & 1)
         emit(out, floats[choice >> 1 & 7], 3);
@@ -127,7 +167,9 @@ static void member_values(struct gen *out, struct source *source, const char *me
 
 static void gen_bound(struct gen *out, struct source *source)
 {
-    static const uint8_t bounds[][3] = {{0xf9, 0x00, 0x00}, {0xf9, 0x3c, 0x00}, {0xf9, 0x49, 0x00}, {0xf9, 0xbc, 0x00}};
+    static const uint8_t bounds[][3] = {
+        { 0xf9, 0x00, 0x00 }, { 0xf9, 0x3c, 0x00 }, { 0xf9, 0x49, 0x00 }, { 0xf9, 0xbc, 0x00 }
+    };
     uint8_t choice = source_byte(source);
     if (choice & 1)
         emit(out, bounds[choice >> 1 & 3], 3);
@@ -169,7 +211,8 @@ static void gen_texts(struct gen *out, struct source *source, const char *const 
 
 static void gen_url_safe(struct gen *out, struct source *source)
 {
-    static const char *const flags[] = {"block_private", "block_loopback", "block_metadata", "block_reserved", "block_internal_tlds"};
+    static const char *const flags[] = { "block_private", "block_loopback", "block_metadata", "block_reserved",
+                                         "block_internal_tlds" };
     uint8_t choice = source_byte(source);
     emit_byte(out, 0xa0u + (choice & 1) + (choice >> 1 & 1) + (choice >> 2 & 1) + 1);
     if (choice & 1) {
@@ -269,7 +312,7 @@ static void gen_payload(struct gen *out, struct source *source, unsigned type, u
 
 static void gen_at(struct gen *out, struct source *source, unsigned like, unsigned depth)
 {
-    static const uint8_t types[] = {1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 128};
+    static const uint8_t types[] = { 1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 128 };
     uint8_t choice = source_byte(source);
     unsigned type = like != 0 && (choice & 0x80) ? like : types[choice % sizeof types];
     bool combined = type == TENUO_C_ALL || type == TENUO_C_ANY || type == TENUO_C_NOT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A main for the fuzz targets where there is no libFuzzer: replays files and folders, and can make its own random inputs.
- * Usage: TARGET [-n COUNT] [-s SEED] FILE|FOLDER... With -n, COUNT inputs come from a fixed generator.
+ * A main for the fuzz targets where there is no libFuzzer: replays files and folders, and can make its own random
+ * inputs. Usage: TARGET [-n COUNT] [-s SEED] FILE|FOLDER... With -n, COUNT inputs come from a fixed generator.
  */
 #include "fuzz.h"
 #include <dirent.h>

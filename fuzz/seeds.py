@@ -36,7 +36,7 @@ def seeds(case):
 def main():
     out = pathlib.Path(sys.argv[2])
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jsonl")):
-        for line in path.read_text().splitlines():
+        for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
             for target, data in seeds(json.loads(line)):
                 folder = out / target
                 folder.mkdir(parents=True, exist_ok=True)

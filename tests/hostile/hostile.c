@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo-hostile FILE...: the bytes of every vector case truncated at every length, bit-flipped and mutated, with a fixed seed.
+ * tenuo-hostile FILE...: the bytes of every vector case truncated at every length, bit-flipped and mutated, with a
+ * fixed seed.
  *
- * What must hold: nothing crashes (run it under ASan and UBSan); no strict prefix of what is accepted is accepted; a spoilt
- * warrant or stack is accepted only if every warrant in it stands unspoilt in the files; a spoilt constraint, value or argument
- * map gives the same answer twice, and what is accepted encodes to bytes that read back as themselves.
+ * What must hold: nothing crashes (run it under ASan and UBSan); no strict prefix of what is accepted is accepted; a
+ * spoilt warrant or stack is accepted only if every warrant in it stands unspoilt in the files; a spoilt constraint,
+ * value or argument map gives the same answer twice, and what is accepted encodes to bytes that read back as
+ * themselves.
  */
 #include "../vectors_runner/runner.h"
 #include "mutate.h"
@@ -96,8 +98,16 @@ static bool probe_text(const uint8_t *p, size_t len)
 /* Answer of one constraint on a few values and on itself, as one number. */
 static int constraint_answer(const struct tenuo_constraint *c)
 {
-    static const uint8_t values[][12] = {"\x61" "a", "\x05", "\xf9\x3c\x00", "\x82\x61" "a\x61" "b", "\x6a/data/x/10", "\xa1\x61k\xf6"};
-    static const size_t lens[] = {2, 1, 3, 5, 11, 4};
+    static const uint8_t values[][12] = { "\x61"
+                                          "a",
+                                          "\x05",
+                                          "\xf9\x3c\x00",
+                                          "\x82\x61"
+                                          "a\x61"
+                                          "b",
+                                          "\x6a/data/x/10",
+                                          "\xa1\x61k\xf6" };
+    static const size_t lens[] = { 2, 1, 3, 5, 11, 4 };
     int sum = tenuo_constraint_attenuates(c, c, NULL, NULL);
     for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         struct tenuo_value *value = NULL;
@@ -235,18 +245,25 @@ static const struct target {
     probe_fn *probe;
     unsigned rounds;
 } targets[] = {
-    {"warrant", "input", probe_stack, 120},      {"stack", "input", probe_stack, 120},
-    {"authorize", "stack", probe_stack, 48},    {"authorize", "args", probe_args, 48},
-    {"pop", "warrant", probe_stack, 24},         {"pop", "args", probe_args, 72},
-    {"bytes", "payload", probe_stack, 24},       {"match", "constraint", probe_constraint, 36},
-    {"match", "value", probe_value, 36},        {"attenuate", "parent", probe_constraint, 24},
-    {"attenuate", "child", probe_constraint, 24}, {"attenuate_set", "parent", probe_set, 72},
-    {"attenuate_set", "child", probe_set, 72},  {"mint_child", "parent", probe_stack, 48},
-    {"mint_issue", "issuer_warrant", probe_stack, 48},
+    { "warrant", "input", probe_stack, 120 },
+    { "stack", "input", probe_stack, 120 },
+    { "authorize", "stack", probe_stack, 48 },
+    { "authorize", "args", probe_args, 48 },
+    { "pop", "warrant", probe_stack, 24 },
+    { "pop", "args", probe_args, 72 },
+    { "bytes", "payload", probe_stack, 24 },
+    { "match", "constraint", probe_constraint, 36 },
+    { "match", "value", probe_value, 36 },
+    { "attenuate", "parent", probe_constraint, 24 },
+    { "attenuate", "child", probe_constraint, 24 },
+    { "attenuate_set", "parent", probe_set, 72 },
+    { "attenuate_set", "child", probe_set, 72 },
+    { "mint_child", "parent", probe_stack, 48 },
+    { "mint_issue", "issuer_warrant", probe_stack, 48 },
 };
 
-static const char *const text_kinds[] = {"warrant_text", "chain_text", "secret_pem", "public_pem", "public_key_json",
-                                         "warrant_id", "clearance"};
+static const char *const text_kinds[] = { "warrant_text",    "chain_text", "secret_pem", "public_pem",
+                                          "public_key_json", "warrant_id", "clearance" };
 
 static bool is_text_kind(const char *kind)
 {
@@ -287,7 +304,7 @@ static void attack_line(const json_t *json, const char *kind)
     const char *text = is_text_kind(kind) ? get_text(json, "text", &len) : NULL;
     t.id = get_text(json, "id", NULL);
     if (text != NULL) {
-        struct bytes b = {(uint8_t *)(uintptr_t)text, len};
+        struct bytes b = { (uint8_t *)(uintptr_t)text, len };
         attack(probe_text, &b, 120);
     }
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
@@ -340,7 +357,8 @@ int main(int argc, char **argv)
         (void)printf("%s %d - %s: %lu inputs\n", t.failed == before ? "ok" : "not ok", i, argv[i], t.tried - tried);
     }
     bool empty = t.tried == 0 || t.nknown == 0;
-    (void)printf("%s %d - the files hold inputs, and could be read\n", empty || unreadable != 0 ? "not ok" : "ok", argc);
+    (void)printf("%s %d - the files hold inputs, and could be read\n", empty || unreadable != 0 ? "not ok" : "ok",
+                 argc);
     (void)printf("1..%d\n# %lu inputs, %lu accepted, %lu failed, seed %u\n", argc, t.tried, t.accepted, t.failed, SEED);
     return t.failed != 0 || unreadable != 0 || empty;
 }

@@ -32,8 +32,9 @@ void flip_bit(struct rng *rng, uint8_t *p, size_t len)
 static void overwrite(struct rng *rng, uint8_t *p, size_t len)
 {
     /* break, indefinite heads, 64-bit lengths, tags, undefined, NaN, limits of the one-byte heads */
-    static const uint8_t values[] = {0xff, 0x9f, 0xbf, 0x5f, 0x7f, 0x1b, 0x3b, 0x5b, 0x7b, 0x9b, 0xbb, 0xdb, 0xc0, 0xc2,
-                                     0xf7, 0xf6, 0xf9, 0xfb, 0x00, 0x17, 0x18, 0x1f, 0x20, 0x37, 0x80, 0xa0, 0x60, 0x40};
+    static const uint8_t values[] = { 0xff, 0x9f, 0xbf, 0x5f, 0x7f, 0x1b, 0x3b, 0x5b, 0x7b, 0x9b,
+                                      0xbb, 0xdb, 0xc0, 0xc2, 0xf7, 0xf6, 0xf9, 0xfb, 0x00, 0x17,
+                                      0x18, 0x1f, 0x20, 0x37, 0x80, 0xa0, 0x60, 0x40 };
     size_t count = 1 + rng_below(rng, 3);
     while (count-- > 0)
         p[rng_below(rng, len)] = values[rng_below(rng, sizeof values)];
@@ -48,7 +49,8 @@ static size_t delete_span(struct rng *rng, uint8_t *p, size_t len)
 
 static size_t double_span(struct rng *rng, uint8_t *p, size_t len)
 {
-    size_t at = rng_below(rng, len), room = len - at < MUTATE_GROWTH ? len - at : MUTATE_GROWTH, n = 1 + rng_below(rng, room);
+    size_t at = rng_below(rng, len), room = len - at < MUTATE_GROWTH ? len - at : MUTATE_GROWTH,
+           n = 1 + rng_below(rng, room);
     memmove(p + at + n, p + at, len - at);
     return len + n;
 }

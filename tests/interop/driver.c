@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo-interop-driver: the public API over JSON lines, so that the interop test can run hundreds of cases in one process.
- * A request a line on stdin, an answer a line on stdout; binary members are hex. Operations: mint, attenuate, sign, authorize.
+ * tenuo-interop-driver: the public API over JSON lines, so that the interop test can run hundreds of cases in one
+ * process. A request a line on stdin, an answer a line on stdout; binary members are hex. Operations: mint, attenuate,
+ * sign, authorize.
  *
  * For tests only: it takes seeds in clear. It must never decide anything that the library did not.
  */
@@ -12,8 +13,9 @@
 
 static int hex_item(const json_t *item, struct bytes *ret)
 {
-    return json_is_string(item) && hex_decode(json_string_value(item), json_string_length(item), ret) ? 0
-                                                                                                     : TENUO_E_INVALID_ARGUMENT;
+    return json_is_string(item) && hex_decode(json_string_value(item), json_string_length(item), ret)
+               ? 0
+               : TENUO_E_INVALID_ARGUMENT;
 }
 
 static int signer_of(const json_t *json, struct tenuo_signer **ret_signer)
@@ -50,7 +52,7 @@ static int add_tools(const json_t *json, struct tenuo_mint *mint)
     for (size_t i = 0; rc == 0 && i < json_array_size(tools); i++) {
         const json_t *pair = json_array_get(tools, i), *name = json_array_get(pair, 0);
         struct tenuo_constraint_set *set = NULL;
-        struct bytes cbor = {0};
+        struct bytes cbor = { 0 };
         rc = hex_item(json_array_get(pair, 1), &cbor);
         if (rc == 0)
             rc = tenuo_constraint_set_parse(cbor.p, cbor.len, &set, NULL);
@@ -188,7 +190,7 @@ static json_t *op_authorize(const json_t *json)
     struct tenuo_verifier *verifier = NULL;
     struct tenuo_request *request = NULL;
     struct tenuo_decision *decision = NULL;
-    struct bytes input = {0};
+    struct bytes input = { 0 };
     int64_t now = 0;
     int rc = get_bytes(json, "stack", &input) && get_number(json, "now", &now) ? 0 : TENUO_E_INVALID_ARGUMENT;
     if (rc == 0)
@@ -211,7 +213,9 @@ static json_t *dispatch(const json_t *json)
     static const struct {
         const char *name;
         json_t *(*run)(const json_t *);
-    } ops[] = {{"mint", op_mint}, {"attenuate", op_attenuate}, {"sign", op_sign}, {"authorize", op_authorize}};
+    } ops[] = {
+        { "mint", op_mint }, { "attenuate", op_attenuate }, { "sign", op_sign }, { "authorize", op_authorize }
+    };
     const char *op = get_text(json, "op", NULL);
     for (size_t i = 0; op != NULL && i < sizeof ops / sizeof ops[0]; i++)
         if (strcmp(ops[i].name, op) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The comparison rules of the vector format (tests/vectors/README.md, "Verdict objects" and "ours"): a list means any of its
- * members, a refusal compares its code (one, several or none), a success compares all its members.
+ * The comparison rules of the vector format (tests/vectors/README.md, "Verdict objects" and "ours"): a list means any
+ * of its members, a refusal compares its code (one, several or none), a success compares all its members.
  *
  * Must never be more lenient than those rules.
  */
@@ -41,9 +41,7 @@ static bool code_in(const json_t *list, const json_t *code)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item)
-        if (number_equal(item, code))
-            return true;
+    json_array_foreach(list, i, item) if (number_equal(item, code)) return true;
     return false;
 }
 
@@ -62,7 +60,8 @@ static bool members_meet(const json_t *want, const json_t *answer)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)want, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)want, key, value)
+    {
         const json_t *got = json_object_get(answer, key);
         if (!informative(key) && (got == NULL || (!json_equal(value, got) && !number_equal(value, got))))
             return false;
@@ -86,7 +85,8 @@ static bool meets_one(const json_t *vector, const json_t *want, const json_t *an
 static bool undecodable_mint(const json_t *vector, const json_t *want)
 {
     const char *kind = get_text(vector, "kind", NULL);
-    return kind != NULL && strncmp(kind, "mint_", 5) == 0 && json_is_object(want) && json_object_get(want, "note") != NULL;
+    return kind != NULL && strncmp(kind, "mint_", 5) == 0 && json_is_object(want) &&
+           json_object_get(want, "note") != NULL;
 }
 
 bool meets(const json_t *vector, const json_t *answer)
@@ -99,8 +99,6 @@ bool meets(const json_t *vector, const json_t *answer)
         return meets_one(vector, want, answer);
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)(uintptr_t)want, i, item)
-        if (meets_one(vector, item, answer))
-            return true;
+    json_array_foreach((json_t *)(uintptr_t)want, i, item) if (meets_one(vector, item, answer)) return true;
     return false;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members of a case to C values, and C values to members of an answer. Owns no state and must never guess: a member of the
- * wrong kind is reported as missing.
+ * Members of a case to C values, and C values to members of an answer. Owns no state and must never guess: a member of
+ * the wrong kind is reported as missing.
  */
 #include "runner.h"
 #include <stdlib.h>
@@ -31,7 +31,7 @@ bool hex_decode(const char *text, size_t len, struct bytes *ret)
         }
         p[i] = (uint8_t)(hi * 16 + lo);
     }
-    *ret = (struct bytes){p, len / 2};
+    *ret = (struct bytes){ p, len / 2 };
     return true;
 }
 

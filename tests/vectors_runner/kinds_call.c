@@ -2,7 +2,8 @@
 /*
  * Kinds about one call: `authorize` (the whole decision), `pop`, `pop_verify`, `request_hash`.
  *
- * The kinds of approvals and revocation lists stand here too, with the reason why they are skipped. Never reads a clock.
+ * The kinds of approvals and revocation lists stand here too, with the reason why they are skipped. Never reads a
+ * clock.
  */
 #include "runner.h"
 #include "verifier.h"
@@ -112,7 +113,7 @@ static json_t *run_authorize(struct vector *v)
 {
     struct bytes input;
     struct tenuo_stack *stack = NULL;
-    struct call call = {0};
+    struct call call = { 0 };
     json_t *answer = NULL;
     int64_t now = 0;
     int rc = 0;
@@ -132,7 +133,8 @@ out:
 }
 
 /* Preimage, signature and both hashes; NULL when one of them is refused. */
-static json_t *pop_answer(const struct tenuo_signer *signer, const struct tenuo_warrant *w, const struct call *call, int64_t when)
+static json_t *pop_answer(const struct tenuo_signer *signer, const struct tenuo_warrant *w, const struct call *call,
+                          int64_t when)
 {
     uint8_t signature[TENUO_SIGNATURE_BYTES], hash[32], *preimage = NULL;
     char id[TENUO_WARRANT_ID_TEXT_BYTES], dedup[65];
@@ -161,7 +163,7 @@ static json_t *run_pop(struct vector *v)
     uint8_t seed[TENUO_SECRET_SEED_BYTES];
     struct tenuo_signer *signer = NULL;
     struct tenuo_stack *stack = NULL;
-    struct call call = {0};
+    struct call call = { 0 };
     json_t *answer = NULL;
     int64_t when = 0, window = WINDOW_SECS;
     int rc = 0, args_rc = 0;
@@ -191,7 +193,7 @@ static json_t *run_pop_verify(struct vector *v)
 {
     uint8_t pop[TENUO_SIGNATURE_BYTES];
     struct tenuo_stack *stack = NULL;
-    struct call call = {0};
+    struct call call = { 0 };
     json_t *answer = NULL;
     int64_t now = 0, window = WINDOW_SECS, windows = 5;
     int rc = 0;
@@ -199,7 +201,8 @@ static json_t *run_pop_verify(struct vector *v)
     (void)get_number(v->json, "max_windows", &windows);
     if (window != WINDOW_SECS)
         v->skip = "PoP window other than 30 s cannot be configured";
-    if (!get_fixed(v->json, "pop", pop, sizeof pop) || !get_number(v->json, "now", &now) || !get_call(v->json, &call, &rc))
+    if (!get_fixed(v->json, "pop", pop, sizeof pop) || !get_number(v->json, "now", &now) ||
+        !get_call(v->json, &call, &rc))
         goto out;
     if (rc == 0)
         stack = parse_single(v->json, "warrant", &rc);
@@ -217,7 +220,7 @@ static json_t *run_request_hash(struct vector *v)
 {
     uint8_t holder[TENUO_PUBLIC_KEY_BYTES], hash[32];
     const char *id = get_text(v->json, "warrant_id", NULL);
-    struct call call = {0};
+    struct call call = { 0 };
     json_t *answer = NULL;
     int rc = 0;
     bool known = has(v->json, "holder");
@@ -237,14 +240,14 @@ out:
 #define LISTS "revocation lists are not built"
 
 const struct kind kinds_call[] = {
-    {"authorize", run_authorize, NULL},
-    {"pop", run_pop, NULL},
-    {"pop_verify", run_pop_verify, NULL},
-    {"request_hash", run_request_hash, NULL},
-    {"approval_envelope", NULL, APPROVALS},
-    {"approval_create", NULL, APPROVALS},
-    {"srl_verify", NULL, LISTS},
-    {"srl_update", NULL, LISTS},
-    {"srl_tracker", NULL, LISTS},
-    {NULL, NULL, NULL},
+    { "authorize", run_authorize, NULL },
+    { "pop", run_pop, NULL },
+    { "pop_verify", run_pop_verify, NULL },
+    { "request_hash", run_request_hash, NULL },
+    { "approval_envelope", NULL, APPROVALS },
+    { "approval_create", NULL, APPROVALS },
+    { "srl_verify", NULL, LISTS },
+    { "srl_update", NULL, LISTS },
+    { "srl_tracker", NULL, LISTS },
+    { NULL, NULL, NULL },
 };

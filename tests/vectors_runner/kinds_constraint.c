@@ -25,7 +25,7 @@ static json_t *match_answer(struct vector *v, int rc, int match)
 
 static json_t *run_match(struct vector *v)
 {
-    struct bytes c = {0}, x = {0};
+    struct bytes c = { 0 }, x = { 0 };
     struct tenuo_constraint *constraint = NULL;
     struct tenuo_value *value = NULL;
     json_t *answer = NULL;
@@ -57,7 +57,7 @@ static json_t *attenuate_answer(struct vector *v, int rc)
 
 static json_t *run_attenuate(struct vector *v)
 {
-    struct bytes p = {0}, c = {0};
+    struct bytes p = { 0 }, c = { 0 };
     struct tenuo_constraint *parent = NULL, *child = NULL;
     json_t *answer = NULL;
     if (!get_bytes(v->json, "parent", &p) || !get_bytes(v->json, "child", &c))
@@ -78,7 +78,7 @@ out:
 
 static json_t *run_attenuate_set(struct vector *v)
 {
-    struct bytes p = {0}, c = {0};
+    struct bytes p = { 0 }, c = { 0 };
     struct tenuo_constraint_set *parent = NULL, *child = NULL;
     json_t *answer = NULL;
     if (!get_bytes(v->json, "parent", &p) || !get_bytes(v->json, "child", &c))
@@ -98,8 +98,8 @@ out:
 }
 
 const struct kind kinds_constraint[] = {
-    {"match", run_match, NULL},
-    {"attenuate", run_attenuate, NULL},
-    {"attenuate_set", run_attenuate_set, NULL},
-    {NULL, NULL, NULL},
+    { "match", run_match, NULL },
+    { "attenuate", run_attenuate, NULL },
+    { "attenuate_set", run_attenuate_set, NULL },
+    { NULL, NULL, NULL },
 };

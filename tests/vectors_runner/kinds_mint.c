@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kinds `mint_root`, `mint_child`, `mint_issue`: builder inputs to the exact bytes of payload and envelope, or the refusal.
+ * Kinds `mint_root`, `mint_child`, `mint_issue`: builder inputs to the exact bytes of payload and envelope, or the
+ * refusal.
  *
  * Id and both times come from the case; nothing random or timed enters an answer.
  */
@@ -60,7 +61,8 @@ static int add_approver(struct tenuo_mint *mint, const json_t *key)
     return rc;
 }
 
-static int each(const json_t *json, const char *member, struct tenuo_mint *mint, int (*add)(struct tenuo_mint *, const json_t *))
+static int each(const json_t *json, const char *member, struct tenuo_mint *mint,
+                int (*add)(struct tenuo_mint *, const json_t *))
 {
     const json_t *list = json_object_get(json, member);
     int rc = 0;
@@ -223,8 +225,8 @@ static json_t *run_mint_issue(struct vector *v)
 }
 
 const struct kind kinds_mint[] = {
-    {"mint_root", run_mint_root, NULL},
-    {"mint_child", run_mint_child, NULL},
-    {"mint_issue", run_mint_issue, NULL},
-    {NULL, NULL, NULL},
+    { "mint_root", run_mint_root, NULL },
+    { "mint_child", run_mint_child, NULL },
+    { "mint_issue", run_mint_issue, NULL },
+    { NULL, NULL, NULL },
 };

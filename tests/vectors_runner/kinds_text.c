@@ -11,7 +11,8 @@
 
 typedef int stack_text_fn(const char *, size_t, struct tenuo_stack **, struct tenuo_error *);
 
-static void put_form(json_t *answer, const char *member, const struct tenuo_stack *stack, enum tenuo_text_form form, bool hex)
+static void put_form(json_t *answer, const char *member, const struct tenuo_stack *stack, enum tenuo_text_form form,
+                     bool hex)
 {
     size_t len = 0;
     if (tenuo_stack_encode(stack, form, NULL, &len, NULL) != 0)
@@ -222,15 +223,15 @@ static json_t *run_clearance(struct vector *v)
 }
 
 const struct kind kinds_text[] = {
-    {"warrant_text", run_warrant_text, NULL},
-    {"chain_text", run_chain_text, NULL},
-    {"encode_text", run_encode_text, NULL},
-    {"key", run_key, NULL},
-    {"encode_key", run_key, NULL},
-    {"secret_pem", run_secret_pem, NULL},
-    {"public_pem", run_public_pem, NULL},
-    {"public_key_json", run_public_key_json, NULL},
-    {"warrant_id", run_warrant_id, NULL},
-    {"clearance", run_clearance, NULL},
-    {NULL, NULL, NULL},
+    { "warrant_text", run_warrant_text, NULL },
+    { "chain_text", run_chain_text, NULL },
+    { "encode_text", run_encode_text, NULL },
+    { "key", run_key, NULL },
+    { "encode_key", run_key, NULL },
+    { "secret_pem", run_secret_pem, NULL },
+    { "public_pem", run_public_pem, NULL },
+    { "public_key_json", run_public_key_json, NULL },
+    { "warrant_id", run_warrant_id, NULL },
+    { "clearance", run_clearance, NULL },
+    { NULL, NULL, NULL },
 };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kinds `warrant` and `stack`: bytes to a verified chain at the case's own time; `bytes` and `raw`: the published envelopes.
+ * Kinds `warrant` and `stack`: bytes to a verified chain at the case's own time; `bytes` and `raw`: the published
+ * envelopes.
  *
- * Never reads a clock. Revocation lists and approvals are not built; gated chains are run wherever the answer needs no approval.
+ * Never reads a clock. Revocation lists and approvals are not built; gated chains are run wherever the answer needs no
+ * approval.
  */
 #include "runner.h"
 #include "verifier.h"
@@ -103,7 +105,7 @@ static json_t *run_stack(struct vector *v)
 /* 83 01 bstr(payload) 82 01 58 40 signature: warrant.md 1.1. */
 static size_t envelope(const struct bytes *payload, const struct bytes *signature, uint8_t *ret)
 {
-    static const uint8_t head[] = {0x83, 0x01}, tail[] = {0x82, 0x01, 0x58, 0x40};
+    static const uint8_t head[] = { 0x83, 0x01 }, tail[] = { 0x82, 0x01, 0x58, 0x40 };
     size_t n = sizeof head;
     memcpy(ret, head, n);
     if (payload->len > 0xff) {
@@ -146,7 +148,7 @@ static bool library_agrees(const uint8_t *bytes, size_t len, const struct bytes 
 
 static json_t *run_bytes(struct vector *v)
 {
-    struct bytes payload = {0}, signature = {0};
+    struct bytes payload = { 0 }, signature = { 0 };
     uint8_t hash[crypto_hash_sha256_BYTES], *bytes = malloc(MAX_ENVELOPE);
     json_t *answer = NULL;
     if (bytes == NULL || !get_bytes(v->json, "payload", &payload) || !get_bytes(v->json, "signature", &signature) ||
@@ -178,9 +180,6 @@ static json_t *run_raw(struct vector *v)
 }
 
 const struct kind kinds_warrant[] = {
-    {"warrant", run_warrant, NULL},
-    {"stack", run_stack, NULL},
-    {"bytes", run_bytes, NULL},
-    {"raw", run_raw, NULL},
-    {NULL, NULL, NULL},
+    { "warrant", run_warrant, NULL }, { "stack", run_stack, NULL }, { "bytes", run_bytes, NULL },
+    { "raw", run_raw, NULL },         { NULL, NULL, NULL },
 };

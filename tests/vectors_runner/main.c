@@ -2,8 +2,8 @@
 /*
  * tenuo-vectors FILE...: runs differential test vectors (tests/vectors/README.md) against the library.
  *
- * Prints one line for each failing case, one line for each kind and reason that was skipped, and the count last. Exit status 0
- * when nothing failed, 1 otherwise, 2 for wrong usage. Never skips without saying so.
+ * Prints one line for each failing case, one line for each kind and reason that was skipped, and the count last. Exit
+ * status 0 when nothing failed, 1 otherwise, 2 for wrong usage. Never skips without saying so.
  */
 #include "runner.h"
 #include <errno.h>
@@ -41,7 +41,7 @@ static void count_skip(const char *kind, const char *why)
 
 static const struct kind *find_kind(const char *name)
 {
-    const struct kind *const tables[] = {kinds_constraint, kinds_warrant, kinds_call, kinds_mint, kinds_text};
+    const struct kind *const tables[] = { kinds_constraint, kinds_warrant, kinds_call, kinds_mint, kinds_text };
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct kind *k = tables[t]; k->name != NULL; k++)
             if (strcmp(k->name, name) == 0)
@@ -67,7 +67,7 @@ static void fail(const char *id, const json_t *vector, const json_t *answer)
 static void run_case(const char *id, const char *kind_name, const json_t *vector)
 {
     const struct kind *kind = find_kind(kind_name);
-    struct vector v = {vector, NULL};
+    struct vector v = { vector, NULL };
     if (kind == NULL || kind->run == NULL) {
         count_skip(kind_name, kind == NULL ? "unknown kind" : kind->not_built);
         return;

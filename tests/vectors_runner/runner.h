@@ -25,7 +25,7 @@ typedef json_t *kind_fn(struct vector *v);
 
 struct kind {
     const char *name;
-    kind_fn *run;         /* NULL: not built */
+    kind_fn *run;          /* NULL: not built */
     const char *not_built; /* the reason */
 };
 extern const struct kind kinds_constraint[];

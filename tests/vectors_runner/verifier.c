@@ -46,8 +46,8 @@ static int add_clearances(const json_t *json, struct tenuo_verifier_builder *bui
         json_int_t level = json_integer_value(json_array_get(rule, 1));
         if (!json_is_string(pattern) || level < 0 || level > UINT8_MAX)
             return TENUO_E_INVALID_ARGUMENT;
-        int rc = tenuo_verifier_builder_require_clearance(builder, json_string_value(pattern), json_string_length(pattern),
-                                                          (uint8_t)level, NULL);
+        int rc = tenuo_verifier_builder_require_clearance(builder, json_string_value(pattern),
+                                                          json_string_length(pattern), (uint8_t)level, NULL);
         if (rc != 0)
             return rc;
     }

@@ -67,7 +67,7 @@ static bool read_exempt(struct tn_reader *r, struct tn_arena *arena, struct arg_
 static bool read_arg_gate(struct tn_reader *r, struct tn_arena *arena, struct arg_gate *g)
 {
     struct tn_str text = { 0 };
-    unsigned major = r->p < r->end ? *r->p >> 5 : 7;
+    unsigned major;
     if (!tn_read_text(r, "an argument name", &g->name))
         return false;
     major = r->p < r->end ? *r->p >> 5 : 7;
@@ -104,6 +104,16 @@ static bool read_args(struct tn_reader *r, struct tn_arena *arena, struct gate *
     return true;
 }
 
+static bool read_member_value(struct tn_reader *r, struct tn_arena *arena, struct gate *g, bool is_args, bool is_message)
+{
+    struct tn_str ignored;
+    if (is_args)
+        return read_args(r, arena, g);
+    if (is_message)
+        return tn_read_null(r) || tn_read_text(r, "a message", &ignored);
+    return tn_read_opaque(r, &ignored);
+}
+
 /* Members: args (required), message (optional text); others are ignored, as the reference does. */
 static bool read_gate(struct tn_reader *r, struct tn_arena *arena, struct gate *g)
 {
@@ -112,7 +122,7 @@ static bool read_gate(struct tn_reader *r, struct tn_arena *arena, struct gate *
     if (!tn_read_text(r, "a gated tool", &g->tool) || !tn_read_map(r, "a gate", &n))
         return false;
     for (size_t i = 0; i < n; i++) {
-        struct tn_str key = { 0 }, ignored = { 0 };
+        struct tn_str key = { 0 };
         bool *seen = NULL;
         if (!tn_read_text(r, "a gate's member", &key))
             return false;
@@ -124,9 +134,7 @@ static bool read_gate(struct tn_reader *r, struct tn_arena *arena, struct gate *
             return malformed(r, "a member is repeated");
         if (seen != NULL)
             *seen = true;
-        if (seen == &has_args ? !read_args(r, arena, g)
-                              : seen == &has_message ? !tn_read_null(r) && !tn_read_text(r, "a message", &ignored)
-                                                     : !tn_read_opaque(r, &ignored))
+        if (!read_member_value(r, arena, g, seen == &has_args, seen == &has_message))
             return false;
     }
     return has_args || malformed(r, "a gate has no args");

@@ -8,8 +8,6 @@
 #include "err.h"
 #include "verifier.h"
 
-#define LAST_DATE 8210266876799u /* 262142-12-31: later dates do not exist for the protocol */
-
 
 static int id_cmp(const void *a, const void *b)
 {
@@ -52,12 +50,12 @@ static int check_root(const struct tenuo_verifier *v, const struct tenuo_stack *
 
 static int check_time(const struct tenuo_verifier *v, const struct tenuo_warrant *w, uint64_t now, struct tenuo_error *err)
 {
-    if (v->policy.max_lifetime != 0 && w->expires_at - w->issued_at > v->policy.max_lifetime)
+    if (w->expires_at - w->issued_at > v->policy.max_lifetime)
         return tn_fail(err, TENUO_E_TTL_EXCEEDED, "the warrant lives longer than the %llu s allowed here",
                        (unsigned long long)v->policy.max_lifetime);
-    if (now >= w->expires_at || w->expires_at > LAST_DATE)
+    if (now >= w->expires_at)
         return tn_fail(err, TENUO_E_EXPIRED, "the warrant has expired");
-    if (w->issued_at > now + v->policy.clock_tolerance)
+    if (w->issued_at > now && w->issued_at - now > v->policy.clock_tolerance)
         return tn_fail(err, TENUO_E_ISSUED_IN_FUTURE, "the warrant is dated in the future");
     return TENUO_OK;
 }
@@ -77,8 +75,6 @@ int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s,
     int r;
     *ret_link = -1;
     *ret_step = TENUO_STEP_CHAIN;
-    if (now > LAST_DATE)
-        return tn_fail(err, TENUO_E_PAYLOAD_STRUCTURE, "the time of the decision is not a date");
     /* Revocation of every member comes here, before anything else is believed (V2), once lists are built. */
     r = check_shape(v, s, err);
     if (r != TENUO_OK)

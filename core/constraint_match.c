@@ -131,6 +131,8 @@ static enum tn_match match_subpath(const struct match *m, const struct tn_subpat
         return tn_subpath_match(s, m->peek.text);
     if (m->peek.type != TN_T_LIST)
         return TN_FALSE;
+    if (!tn_subpath_sound(s))
+        return TN_ERROR; /* also for an empty list (H-8) */
     for (size_t i = 0; i < m->peek.count; i++) {
         struct tn_peek one = tn_value_peek(tn_value_next(&items));
         enum tn_match result = one.type == TN_T_STRING ? tn_subpath_match(s, one.text) : TN_FALSE;
@@ -221,7 +223,7 @@ enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct
         if (!combinator)
             result = match_leaf(&m, c);
         else /* empty: Any is false, All is never vacuously true */
-            result = c->type == TENUO_C_ANY ? TN_FALSE : refuse(&m, TENUO_E_CONSTRAINT_VIOLATION, "an empty All matches nothing");
+            result = c->type == TENUO_C_ANY ? TN_FALSE : refuse(&m, TENUO_E_PAYLOAD_STRUCTURE, "an empty All matches nothing");
         while (depth > 0 && fold(&stack[depth - 1], &result))
             depth--;
         if (depth == 0)

@@ -10,12 +10,13 @@ int tenuo_request_new(const char *tool, size_t tool_len, struct tenuo_request **
 {
     struct tn_str name = { (const uint8_t *)tool, tool_len };
     struct tenuo_request *q;
-    if (tool_len == 0 || tool_len > TN_MAX_TOOL_NAME || !tn_utf8_valid(name))
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a tool name has 1 to %d bytes of UTF-8", TN_MAX_TOOL_NAME);
+    if (tool_len > TN_MAX_TOOL_NAME || !tn_utf8_valid(name))
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a tool name has at most %d bytes of UTF-8", TN_MAX_TOOL_NAME);
     q = calloc(1, sizeof *q);
     if (q == NULL)
         return tn_fail_code(reterr, TENUO_E_NOMEM);
-    memcpy(q->tool_text, tool, tool_len);
+    if (tool_len != 0)
+        memcpy(q->tool_text, tool, tool_len);
     q->tool = (struct tn_str){ q->tool_text, tool_len };
     *ret_request = q;
     return TENUO_OK;

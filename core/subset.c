@@ -82,6 +82,8 @@ static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers, 
 {
     struct tn_peek v = tn_value_peek(c->u.value.cbor);
     struct tn_str items = v.items;
+    if (!tn_subpath_sound(&p->u.subpath))
+        return no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "the parent's root is not absolute and normalised");
     if (v.type != TN_T_STRING && v.type != TN_T_LIST)
         return incompatible(err, p, c);
     for (size_t i = 0; v.type == TN_T_LIST && i < v.count; i++)
@@ -92,6 +94,8 @@ static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers, 
 
 static int subpath_subset(node p, node c, struct tenuo_error *err)
 {
+    if (!tn_subpath_sound(&p->u.subpath))
+        return no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "the parent's root is not absolute and normalised");
     for (size_t i = 0; i < c->u.values.n; i++) {
         struct tn_peek v = tn_value_peek(c->u.values.v[i].cbor);
         if (v.type != TN_T_STRING)

@@ -14,7 +14,7 @@ int tenuo_verifier_builder_new(struct tenuo_verifier_builder **ret_builder, stru
     if (b == NULL)
         return tn_fail_code(reterr, TENUO_E_NOMEM);
     b->policy = (struct tn_policy){ .clock_tolerance = TN_CLOCK_TOLERANCE, .pop_windows = TN_POP_WINDOWS_DEFAULT,
-                                    .max_chain = TN_MAX_CHAIN, .link_cache = TN_LINK_CACHE_DEFAULT };
+                                    .max_chain = TN_MAX_CHAIN, .link_cache = TN_LINK_CACHE_DEFAULT, .max_lifetime = UINT64_MAX };
     *ret_builder = b;
     return TENUO_OK;
 }

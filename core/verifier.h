@@ -29,7 +29,7 @@ struct tn_policy {
     struct tn_clearance_pattern *clearance;
     size_t nclearance;
     uint32_t clock_tolerance, pop_windows, max_chain, link_cache;
-    uint64_t max_lifetime; /* seconds, 0: none */
+    uint64_t max_lifetime; /* seconds */
     bool strict_session;
     const struct tenuo_matchers *matchers; /* borrowed; outlives the verifier */
 };

@@ -136,45 +136,86 @@ static void settle(struct tenuo_stack *s, struct tn_link_cache *cache)
     }
 }
 
-static int check_all(struct tenuo_stack *s, struct tn_link_cache *cache, bool defer, struct tenuo_error *err)
+static int check_crypto_all(struct tenuo_stack *s, struct tn_link_cache *cache, bool defer, struct tenuo_error *err)
+{
+    /* With a cache the leaf's holder is checked once and remembered: deferring it would only cost the next decision. */
+    for (size_t i = 0; i < s->n; i++) {
+        int r = check_crypto(s, i, cache, defer && cache == NULL, err);
+        if (r != TENUO_OK)
+            return r;
+    }
+    settle(s, cache);
+    return TENUO_OK;
+}
+
+static int check_structure_all(const struct tenuo_stack *s, struct tenuo_error *err)
 {
     int r = TENUO_OK;
-    /* An uncached holder is checked once and remembered, so deferring it would only cost the next decision. */
-    for (size_t i = s->n; i-- > 0 && r == TENUO_OK;)
-        r = check_crypto(s, i, cache, defer && cache == NULL, err);
-    if (r != TENUO_OK)
-        return r;
-    settle(s, cache);
     for (size_t i = 0; i < s->n && r == TENUO_OK; i++)
         r = tn_warrant_check_structure(&s->w[i], err);
     return r;
+}
+
+static int new_stack(struct tn_str bytes, enum tn_stack_kind kind, struct tenuo_stack **ret, struct tenuo_error *err)
+{
+    struct tenuo_stack *s;
+    struct tn_reader r;
+    bool is_array = kind == TN_STACK_ARRAY || (kind == TN_STACK_EITHER && looks_like_array(bytes));
+    int code = check_size(bytes, is_array, err);
+    if (code != TENUO_OK)
+        return code;
+    s = malloc(sizeof *s + bytes.n);
+    if (s == NULL)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    *s = (struct tenuo_stack){ .bytes = (uint8_t *)(s + 1), .len = bytes.n, .is_array = is_array };
+    if (bytes.n != 0)
+        memcpy(s->bytes, bytes.p, bytes.n);
+    tn_arena_init(&s->arena, 1024 + 2 * bytes.n);
+    tn_reader_init(&r, tn_stack_bytes(s), err);
+    if (!read_elements(&r, s)) {
+        tenuo_stack_free(s);
+        return r.code;
+    }
+    *ret = s;
+    return TENUO_OK;
 }
 
 int tn_stack_decode(struct tn_str bytes, enum tn_stack_kind kind, struct tn_link_cache *cache, bool defer_leaf_holder,
                     struct tenuo_stack **ret, struct tenuo_error *err)
 {
     struct tenuo_stack *s = NULL;
-    struct tn_reader r;
-    bool is_array = kind == TN_STACK_ARRAY || (kind == TN_STACK_EITHER && looks_like_array(bytes));
-    int code = check_size(bytes, is_array, err);
-    if (code != TENUO_OK)
-        return code;
-    s = calloc(1, sizeof *s + bytes.n);
-    if (s == NULL)
-        return tn_fail_code(err, TENUO_E_NOMEM);
-    s->bytes = (uint8_t *)(s + 1);
-    s->is_array = is_array;
-    if (bytes.n != 0)
-        memcpy(s->bytes, bytes.p, bytes.n);
-    tn_arena_init(&s->arena, 1024 + 2 * bytes.n);
-    tn_reader_init(&r, (struct tn_str){ s->bytes, bytes.n }, err);
-    code = read_elements(&r, s) ? check_all(s, cache, defer_leaf_holder, err) : r.code;
+    int code = new_stack(bytes, kind, &s, err);
+    if (code == TENUO_OK)
+        code = check_crypto_all(s, cache, defer_leaf_holder, err);
+    if (code == TENUO_OK)
+        code = check_structure_all(s, err);
     if (code != TENUO_OK) {
         tenuo_stack_free(s);
         return code;
     }
     *ret = s;
     return TENUO_OK;
+}
+
+int tn_stack_decode_own(struct tn_str bytes, enum tn_stack_kind kind, struct tenuo_stack **ret, struct tenuo_error *err)
+{
+    struct tenuo_stack *s = NULL;
+    int code = new_stack(bytes, kind, &s, err);
+    if (code == TENUO_OK)
+        code = check_structure_all(s, err);
+    if (code != TENUO_OK) {
+        tenuo_stack_free(s);
+        return code;
+    }
+    for (size_t i = 0; i < s->n; i++)
+        s->w[i].holder_checked = true;
+    *ret = s;
+    return TENUO_OK;
+}
+
+struct tn_str tn_stack_bytes(const struct tenuo_stack *s)
+{
+    return (struct tn_str){ s->bytes, s->len };
 }
 
 void tenuo_stack_free(struct tenuo_stack *stack)

@@ -44,6 +44,7 @@ struct tenuo_warrant {
 struct tenuo_stack {
     struct tn_arena arena;
     uint8_t *bytes; /* owned copy of the input */
+    size_t len;
     struct tenuo_warrant *w;
     size_t n;
     bool is_array; /* came as an array, also of one */
@@ -57,6 +58,10 @@ enum tn_stack_kind { TN_STACK_EITHER, TN_STACK_SINGLE, TN_STACK_ARRAY };
  */
 int tn_stack_decode(struct tn_str bytes, enum tn_stack_kind kind, struct tn_link_cache *cache, bool defer_leaf_holder,
                     struct tenuo_stack **ret, struct tenuo_error *err);
+/* The same for bytes whose signatures and keys this process has checked, or made, itself: everything but those is checked again. */
+int tn_stack_decode_own(struct tn_str bytes, enum tn_stack_kind kind, struct tenuo_stack **ret, struct tenuo_error *err);
+/* The whole input as it was parsed. */
+struct tn_str tn_stack_bytes(const struct tenuo_stack *s);
 /* 1202 when the holder's key is unusable. */
 int tn_warrant_check_holder(const struct tenuo_warrant *w, struct tenuo_error *err);
 /* Structural rules of warrant.md 1.6, first failure. */

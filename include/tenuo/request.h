@@ -72,7 +72,7 @@ TENUO_API TENUO_MUST_USE int tenuo_request_hash(const char *warrant_id_text, con
 TENUO_API TENUO_MUST_USE int tenuo_pop_dedup_key(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
                                                  const struct tenuo_args *args, char ret_hex[65], struct tenuo_error *reterr);
 
-/* Requests. Everything set is copied. Tool: 1..256 bytes of UTF-8 (9001). */
+/* Requests. Everything set is copied. Tool: at most 256 bytes of UTF-8 (9001). */
 TENUO_API TENUO_MUST_USE int tenuo_request_new(const char *tool, size_t tool_len, struct tenuo_request **ret_request,
                                                struct tenuo_error *reterr);
 TENUO_API void tenuo_request_free(struct tenuo_request *request);

@@ -39,7 +39,7 @@ TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_require_clearance(struct ten
 TENUO_API void tenuo_verifier_builder_set_clock_tolerance(struct tenuo_verifier_builder *builder, uint32_t secs); /* (30) */
 TENUO_API void tenuo_verifier_builder_set_pop_windows(struct tenuo_verifier_builder *builder, uint32_t n); /* (5); 0 accepts none, > 10 counts as 10 */
 TENUO_API void tenuo_verifier_builder_set_max_chain(struct tenuo_verifier_builder *builder, uint32_t n);   /* (65), lower on request */
-TENUO_API void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs); /* (none) */
+TENUO_API void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs); /* (none: UINT64_MAX) */
 TENUO_API void tenuo_verifier_builder_set_link_cache(struct tenuo_verifier_builder *builder, uint32_t entries); /* (4096), 0: off */
 /* Session enforcement: every warrant carries the root's session id (off). */
 TENUO_API void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_builder *builder, int on);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One opened line of the configuration: a plugin, its arguments, and how it may be called. Every call goes through here, where deadlines, forks,
+ * locks, legal codes and messages are dealt with, so that no plugin needs to be trusted to do it and no caller can forget it.
+ */
+#ifndef TN_INSTANCE_H
+#define TN_INSTANCE_H
+
+#include <stdatomic.h>
+
+#include "conf.h"
+#include "forkgen.h"
+#include "log.h"
+#include "plugin_load.h"
+
+struct tn_instance {
+    struct tenuo_host host; /* lent to the plugin; priv is this instance */
+    const struct tn_plugin *plugin;
+    const struct tn_rule *rule; /* borrowed: lives as long as the context */
+    const void *ops;
+    struct tenuo_arg *args;
+    size_t nargs;
+    const struct tn_log *log;
+    uint32_t deadline_ms; /* 0: none may be taken */
+    bool trace;
+    char origin[160]; /* "FILE:LINE: MODULE", in front of every message */
+    struct tn_lock lock;
+    void *self;
+    bool open;
+    atomic_uint generation; /* fork generation that self belongs to */
+    atomic_ullong failures; /* audit: records that an optional line did not take */
+};
+
+/*
+ * Prepares one line; takes args (malloc'ed, tn_plugin_args) also on failure. Nothing of the plugin runs yet. `deadline_ms` is the
+ * service's; `timeout=` on the line goes before it.
+ */
+int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, struct tenuo_arg *args, size_t nargs,
+                    uint32_t deadline_ms, const struct tn_log *log, struct tn_instance **ret, struct tenuo_error *err);
+/* Opens it. An instance that is not open is tried again by the next call on it. */
+int tn_instance_open(struct tn_instance *i, struct tenuo_error *err);
+/* Closes what this process opened. NULL is fine. */
+void tn_instance_free(struct tn_instance *i);
+/* A duration argument of core on the line ("cache_ttl"), in milliseconds; `missing` when it is not there. */
+uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint64_t missing);
+
+/* The calls. Outputs are written on success alone. err gets "FILE:LINE: MODULE: sentence". */
+bool tn_resolver_can_sign(const struct tn_instance *i);
+bool tn_resolver_can_export(const struct tn_instance *i);
+int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint8_t ret_key[32], struct tenuo_error *err);
+int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len, uint8_t ret_signature[64],
+                     struct tenuo_error *err);
+/* ret_seed is written by the plugin itself: give guarded memory. It is wiped on failure. */
+int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint8_t ret_seed[32], struct tenuo_error *err);
+int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg, struct tenuo_error *err);
+int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);
+int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err);
+int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t expires_at, struct tenuo_error *err);
+
+/* instance_host.c: the call that runs on this thread, so that host functions know whom they serve. Calls may nest. */
+struct tn_call {
+    struct tn_call *outer;
+    struct tn_instance *instance;
+    uint64_t ends; /* tn_clock_ms */
+    char sentence[TENUO_ERROR_MSG_BYTES];
+};
+void tn_call_begin(struct tn_call *call, struct tn_instance *i);
+void tn_call_end(struct tn_call *call);
+void tn_host_init(struct tenuo_host *host, struct tn_instance *i);
+
+/* instance.c: one call under all the rules. `fn` gets ops and self; `legal` are the codes it may answer besides the general ones, ended by 0. */
+typedef int tn_call_fn(const void *ops, void *self, void *arg);
+int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id, const int *legal, tn_call_fn *fn, void *arg,
+                     struct tenuo_error *err);
+
+#endif

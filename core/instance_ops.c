@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calls of each plugin kind, typed: which codes each may answer, and outputs that reach the caller on success alone. Secrets go straight into
+ * the memory that the caller chose.
+ */
+#include "instance.h"
+
+#include <sodium.h>
+#include <string.h>
+
+static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID, 0 };
+static const int trust_codes[] = { TENUO_E_CONF, TENUO_E_KEY_INVALID, 0 };
+static const int audit_codes[] = { TENUO_E_AUDIT_REFUSED, 0 };
+static const int replay_codes[] = { TENUO_E_REPLAYED, 0 };
+
+bool tn_resolver_can_sign(const struct tn_instance *i)
+{
+    const struct tenuo_resolver_ops *ops = i->ops;
+    return ops->sign != NULL && ops->public_key != NULL;
+}
+
+bool tn_resolver_can_export(const struct tn_instance *i)
+{
+    const struct tenuo_resolver_ops *ops = i->ops;
+    return ops->export_seed != NULL;
+}
+
+struct key_call {
+    const char *key_id;
+    const uint8_t *message;
+    size_t len;
+    uint8_t *out;
+};
+
+static int call_public_key(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_resolver_ops *resolver = ops;
+    const struct key_call *c = arg;
+    return resolver->public_key(self, c->key_id, c->out);
+}
+
+int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint8_t ret_key[32], struct tenuo_error *err)
+{
+    uint8_t key[TENUO_PUBKEY_BYTES] = { 0 };
+    struct key_call c = { .key_id = key_id, .out = key };
+    int r = tn_instance_call(i, "public_key", key_id, key_codes, call_public_key, &c, err);
+    if (r == TENUO_OK)
+        memcpy(ret_key, key, sizeof key);
+    return r;
+}
+
+static int call_sign(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_resolver_ops *resolver = ops;
+    const struct key_call *c = arg;
+    return resolver->sign(self, c->key_id, c->message, c->len, c->out);
+}
+
+int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len, uint8_t ret_signature[64],
+                     struct tenuo_error *err)
+{
+    uint8_t signature[TENUO_SIG_BYTES] = { 0 };
+    struct key_call c = { .key_id = key_id, .message = message, .len = len, .out = signature };
+    int r = tn_instance_call(i, "sign", key_id, key_codes, call_sign, &c, err);
+    if (r == TENUO_OK)
+        memcpy(ret_signature, signature, sizeof signature);
+    return r;
+}
+
+static int call_export_seed(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_resolver_ops *resolver = ops;
+    const struct key_call *c = arg;
+    return resolver->export_seed(self, c->key_id, c->out);
+}
+
+int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint8_t ret_seed[32], struct tenuo_error *err)
+{
+    struct key_call c = { .key_id = key_id, .out = ret_seed };
+    int r = tn_instance_call(i, "export_seed", key_id, key_codes, call_export_seed, &c, err);
+    if (r != TENUO_OK)
+        sodium_memzero(ret_seed, TENUO_SEED_BYTES);
+    return r;
+}
+
+struct roots_call {
+    int (*each)(void *arg, const struct tenuo_root *root);
+    void *arg;
+};
+
+static int call_roots(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_trust_ops *trust = ops;
+    const struct roots_call *c = arg;
+    return trust->roots(self, c->each, c->arg);
+}
+
+int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg, struct tenuo_error *err)
+{
+    struct roots_call c = { each, arg };
+    return tn_instance_call(i, "roots", "", trust_codes, call_roots, &c, err);
+}
+
+static int call_decision(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_audit_ops *audit = ops;
+    const struct tenuo_audit_event *event = arg;
+    return audit->decision(self, event);
+}
+
+int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err)
+{
+    struct tenuo_audit_event copy = *event; /* one for each sink: none can change what the next one gets */
+    return tn_instance_call(i, "decision", event->decision_id, audit_codes, call_decision, &copy, err);
+}
+
+static int call_flush(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_audit_ops *audit = ops;
+    (void)arg;
+    return audit->flush(self);
+}
+
+int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err)
+{
+    const struct tenuo_audit_ops *audit = i->ops;
+    if (audit->flush == NULL)
+        return TENUO_OK;
+    return tn_instance_call(i, "flush", "", audit_codes, call_flush, NULL, err);
+}
+
+struct replay_call {
+    const uint8_t *key;
+    int64_t expires_at;
+};
+
+static int call_check_and_set(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_replay_ops *replay = ops;
+    const struct replay_call *c = arg;
+    return replay->check_and_set(self, c->key, c->expires_at);
+}
+
+int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t expires_at, struct tenuo_error *err)
+{
+    struct replay_call c = { key, expires_at };
+    return tn_instance_call(i, "check_and_set", "", replay_codes, call_check_and_set, &c, err);
+}

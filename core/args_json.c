@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arguments as JSON for the audit record, when the configuration asks for them. Walks canonical values with an explicit stack. */
+#include <math.h>
+#include <stdio.h>
+
+#include "audit.h"
+
+static void put(struct tn_buf *b, const char *s)
+{
+    tn_buf_put(b, s, strlen(s));
+}
+
+static void put_string(struct tn_buf *b, struct tn_str s)
+{
+    char esc[8];
+    put(b, "\"");
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\') {
+            snprintf(esc, sizeof esc, "\\%c", s.p[i]);
+            put(b, esc);
+        } else if (s.p[i] < 0x20) {
+            snprintf(esc, sizeof esc, "\\u%04x", s.p[i]);
+            put(b, esc);
+        } else {
+            tn_buf_put(b, s.p + i, 1);
+        }
+    }
+    put(b, "\"");
+}
+
+/* JSON knows no NaN and no infinity: those become their names as text. */
+static void put_number(struct tn_buf *b, double v)
+{
+    char text[40];
+    if (isnan(v) || isinf(v))
+        snprintf(text, sizeof text, "\"%s\"", isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
+    else
+        snprintf(text, sizeof text, "%.17g", v);
+    put(b, text);
+}
+
+static void put_scalar(struct tn_buf *b, const struct tn_item *item)
+{
+    char text[24];
+    switch (item->kind) {
+    case TN_UINT: snprintf(text, sizeof text, "%llu", (unsigned long long)item->num); put(b, text); break;
+    case TN_NINT: snprintf(text, sizeof text, "%lld", -1 - (long long)item->num); put(b, text); break;
+    case TN_TEXT: put_string(b, item->str); break;
+    case TN_BOOL: put(b, item->num != 0 ? "true" : "false"); break;
+    case TN_FLOAT: put_number(b, item->real); break;
+    case TN_NULL: case TN_BYTES: case TN_TAG: case TN_ARRAY: case TN_MAP: put(b, "null"); break;
+    }
+}
+
+struct level {
+    uint64_t left;
+    bool is_map, first, key; /* key: the next item is one */
+};
+
+/* What stands between two items, and the bookkeeping for the one that comes. */
+static void separate(struct tn_buf *b, struct level *l)
+{
+    if (l->is_map && !l->key)
+        put(b, ":");
+    else if (!l->first)
+        put(b, ",");
+    l->first = false;
+    l->left--;
+    l->key = l->is_map && !l->key;
+}
+
+static void put_value(struct tn_buf *b, struct tn_str cbor)
+{
+    struct level stack[TN_MAX_VALUE_DEPTH + 2] = { { .left = 1, .first = true } };
+    size_t depth = 0;
+    struct tn_reader r;
+    struct tn_item item = { 0 };
+    tn_reader_init(&r, cbor, NULL);
+    while (!b->failed) {
+        while (stack[depth].left == 0) {
+            if (depth == 0)
+                return;
+            put(b, stack[depth--].is_map ? "}" : "]");
+        }
+        if (!tn_read_item(&r, &item))
+            return;
+        separate(b, &stack[depth]);
+        if (item.kind != TN_ARRAY && item.kind != TN_MAP) {
+            put_scalar(b, &item);
+            continue;
+        }
+        put(b, item.kind == TN_MAP ? "{" : "[");
+        stack[++depth] = (struct level){ .left = item.kind == TN_MAP ? item.num * 2 : item.num, .is_map = item.kind == TN_MAP,
+                                         .first = true, .key = item.kind == TN_MAP };
+    }
+}
+
+static const char *type_name(struct tn_str cbor)
+{
+    static const char *const names[] = { [TN_T_STRING] = "\"<string>\"", [TN_T_INT] = "\"<integer>\"", [TN_T_FLOAT] = "\"<float>\"",
+                                         [TN_T_BOOL] = "\"<boolean>\"", [TN_T_LIST] = "\"<list>\"", [TN_T_OBJECT] = "\"<object>\"",
+                                         [TN_T_NULL] = "null" };
+    return names[tn_value_peek(cbor).type];
+}
+
+bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask)
+{
+    put(b, "{");
+    for (size_t i = 0; i < tenuo_args_count(args); i++) {
+        if (i != 0)
+            put(b, ",");
+        put_string(b, args->args[i].name);
+        put(b, ":");
+        if (mask)
+            put(b, type_name(args->args[i].value));
+        else
+            put_value(b, args->args[i].value);
+    }
+    put(b, "}");
+    return !b->failed;
+}

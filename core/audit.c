@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit record of a decision. Every sink gets every event; an answer that lets a call through stands only when each required sink has taken
+ * it. Arguments are redacted here, before any plugin sees them.
+ */
+#include "audit.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "crypto.h"
+#include "err.h"
+
+struct record {
+    struct tenuo_audit_event event;
+    char root[17], holder[17], hash[65];
+    const char **chain;
+    struct tenuo_audit_attr *attrs;
+    struct tn_buf args;
+};
+
+static const char *outcome_name(enum tenuo_outcome outcome)
+{
+    return outcome == TENUO_ALLOW ? "allow" : outcome == TENUO_WOULD_DENY ? "would_deny" : "deny";
+}
+
+static int64_t clock_ns(void)
+{
+    struct timespec t = { 0 };
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void fill_keys(struct record *r, const struct tenuo_decision *d)
+{
+    if (d->has_keys) {
+        tn_hex(r->root, d->root_key, 8);
+        tn_hex(r->holder, d->holder, 8);
+    }
+    if (d->has_request_hash)
+        tn_hex(r->hash, d->request_hash, 32);
+}
+
+static bool fill_lists(struct record *r, const struct tenuo_decision *d, const struct tenuo_request *q)
+{
+    size_t nattrs = q == NULL ? 0 : q->nattrs;
+    r->chain = calloc(d->chain_len + 1, sizeof *r->chain);
+    r->attrs = calloc(nattrs + 1, sizeof *r->attrs);
+    if (r->chain == NULL || r->attrs == NULL)
+        return false;
+    for (size_t i = 0; i < d->chain_len; i++)
+        r->chain[i] = d->chain_ids[i];
+    for (size_t i = 0; i < nattrs; i++)
+        r->attrs[i] = (struct tenuo_audit_attr){ q->attrs[i].name, q->attrs[i].value };
+    r->event.chain_ids = r->chain;
+    r->event.chain_len = d->chain_len;
+    r->event.attrs = r->attrs;
+    r->event.nattrs = nattrs;
+    return true;
+}
+
+static bool fill_args(struct record *r, const struct tenuo_ctx *c, const struct tenuo_request *q)
+{
+    r->event.args_json = "";
+    if (c->conf->set.audit_args == TN_AUDIT_HASH || q == NULL)
+        return true;
+    if (!tn_args_json(&r->args, q->args, c->conf->set.audit_args == TN_AUDIT_MASK))
+        return false;
+    tn_buf_put(&r->args, "", 1); /* NUL */
+    r->event.args_json = (const char *)r->args.p;
+    return !r->args.failed;
+}
+
+static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q)
+{
+    fill_keys(r, d);
+    r->event = (struct tenuo_audit_event){
+        .size = sizeof r->event, .time_ns = clock_ns(), .decision_id = d->id, .service = c->service,
+        .decision = outcome_name(d->outcome), .code = d->code, .code_name = d->code == 0 ? "" : tenuo_err_name(d->code),
+        .step = tenuo_step_name(d->step), .reason = d->reason, .root = r->root, .holder = r->holder, .tool = d->tool,
+        .field = d->field, .args_sha256 = r->hash, .request_id = q == NULL ? "" : q->id, .conf_generation = c->generation,
+        .warrant_id = d->chain_len == 0 ? "" : d->chain_ids[d->chain_len - 1],
+    };
+    return fill_lists(r, d, q) && fill_args(r, c, q);
+}
+
+static void clear(struct record *r)
+{
+    free(r->chain);
+    free(r->attrs);
+    tn_buf_free(&r->args);
+}
+
+static bool is_required(const struct tn_line *line)
+{
+    return line->control == TN_REQUIRED || line->control == TN_REQUISITE;
+}
+
+/* An optional sink may fail: its losses are counted, and told when it is back. */
+static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, const struct tenuo_error *why)
+{
+    unsigned long long lost;
+    if (code != TENUO_OK) {
+        lost = atomic_fetch_add(&i->failures, 1) + 1;
+        if ((lost & (lost - 1)) == 0) /* 1, 2, 4, 8 ...: no flood */
+            tn_log(&c->log, TENUO_LOG_WARNING, "%s; %llu records lost so far", why->msg, lost);
+        return;
+    }
+    lost = atomic_exchange(&i->failures, 0);
+    if (lost != 0)
+        tn_log(&c->log, TENUO_LOG_WARNING, "%s: works again after %llu lost records", i->origin, lost);
+}
+
+/* Those that had taken the event before a required sink failed learn that the call was denied after all. */
+static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
+{
+    struct tenuo_error ignored;
+    r->event.decision = "deny";
+    r->event.code = TENUO_E_AUDIT_REFUSED;
+    r->event.code_name = tenuo_err_name(TENUO_E_AUDIT_REFUSED);
+    r->event.step = tenuo_step_name(TENUO_STEP_AUDIT);
+    r->event.reason = tenuo_err_text(TENUO_E_AUDIT_REFUSED);
+    r->event.time_ns = clock_ns();
+    for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
+        if (took[i] && tn_audit_decision(c->lines[TN_F_AUDIT].v[i].instance, &r->event, &ignored) != TENUO_OK)
+            tn_log(&c->log, TENUO_LOG_ERR, "%s; its last record says allow, the call was denied", ignored.msg);
+}
+
+static bool send(struct tenuo_ctx *c, struct record *r, bool *took, struct tenuo_error *ret_err)
+{
+    bool good = true;
+    for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++) {
+        struct tn_line *line = &c->lines[TN_F_AUDIT].v[i];
+        struct tenuo_error why = { 0 };
+        int code = tn_audit_decision(line->instance, &r->event, &why);
+        took[i] = code == TENUO_OK;
+        if (!is_required(line)) {
+            note_optional(c, line->instance, code, &why);
+        } else if (code != TENUO_OK) {
+            tn_log(&c->log, TENUO_LOG_ERR, "%s", why.msg);
+            if (good)
+                *ret_err = why;
+            good = false;
+        }
+    }
+    return good;
+}
+
+bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q, struct tenuo_error *ret_err)
+{
+    struct record r = { 0 };
+    bool *took = calloc(c->lines[TN_F_AUDIT].n + 1, sizeof *took);
+    bool good = took != NULL && fill(&r, c, d, q);
+    if (!good) {
+        tn_fail_code(ret_err, TENUO_E_NOMEM);
+    } else {
+        good = send(c, &r, took, ret_err);
+        if (!good && d->outcome != TENUO_DENY)
+            take_back(c, &r, took);
+    }
+    clear(&r);
+    free(took);
+    return good;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening a service: read the configuration, load every plugin, open trust and matchers, build the verifier. One error refuses all
+ * of it. Stores and sinks that cannot be opened now are tried again at each use, so that an outage at start heals by itself; until then they
+ * answer nothing, which denies.
+ */
+#include "ctx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain_run.h"
+#include "err.h"
+
+static char *copy_text(const char *s)
+{
+    return s == NULL ? NULL : strdup(s);
+}
+
+static const char *plugin_dir_of(const struct tenuo_ctx *c)
+{
+    return c->conf->set.plugin_dir != NULL ? c->conf->set.plugin_dir : c->plugin_dir;
+}
+
+static bool add_line(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_instance *instance)
+{
+    struct tn_lines *lines = &c->lines[rule->facility];
+    struct tn_line *grown = realloc(lines->v, (lines->n + 1) * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    lines->v = grown;
+    lines->v[lines->n++] = (struct tn_line){ instance, rule->control };
+    return true;
+}
+
+/* One rule to one instance that is not open yet; findings go to d. */
+static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_diag *d, struct tenuo_error *err)
+{
+    const struct tn_plugin *plugin = NULL;
+    struct tn_instance *instance = NULL;
+    struct tenuo_arg *args = NULL;
+    size_t nargs = 0;
+    int r;
+    if (rule->facility == TN_F_REVOCATION) {
+        tn_diag_error(d, &rule->place, "revocation lists are not supported by this version: remove the line");
+        return TENUO_OK;
+    }
+    if (tn_rule_load(rule, plugin_dir_of(c), d, &plugin, &args, &nargs) != TN_LOAD_OK)
+        return TENUO_OK;
+    r = tn_instance_new(rule, plugin, args, nargs, c->conf->set.deadline_ms, &c->log, &instance, err);
+    if (r == TENUO_OK && !add_line(c, rule, instance)) {
+        tn_instance_free(instance);
+        r = tn_fail_code(err, TENUO_E_NOMEM);
+    }
+    return r;
+}
+
+static int load_rules(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
+{
+    for (size_t i = 0; i < c->conf->nrules; i++) {
+        int r = load_rule(c, &c->conf->rules[i], d, err);
+        if (r != TENUO_OK)
+            return r;
+    }
+    return d->errors == 0 ? TENUO_OK : tn_fail(err, TENUO_E_CONF, "%s", d->first.msg);
+}
+
+static int open_matchers(struct tenuo_ctx *c, struct tenuo_error *err)
+{
+    for (size_t i = 0; i < c->lines[TN_F_MATCHER].n; i++) {
+        struct tn_instance *in = c->lines[TN_F_MATCHER].v[i].instance;
+        int r = tn_instance_open(in, err);
+        if (r == TENUO_OK)
+            r = tn_matchers_add(&c->matchers, in->ops, in->self, in->origin, err);
+        if (r != TENUO_OK)
+            return r;
+    }
+    return TENUO_OK;
+}
+
+/* Wrong arguments are the administrator's to mend now; a store or sink that is away may come back. */
+static int open_others(struct tenuo_ctx *c, enum tn_facility facility, struct tenuo_error *err)
+{
+    for (size_t i = 0; i < c->lines[facility].n; i++) {
+        struct tenuo_error why = { 0 };
+        int r = tn_instance_open(c->lines[facility].v[i].instance, &why);
+        if (r == TENUO_E_CONF || r == TENUO_E_INVALID_ARGUMENT || r == TENUO_E_PLUGIN_PROTOCOL || r == TENUO_E_NOMEM)
+            return tn_fail(err, r, "%s", why.msg);
+        if (r != TENUO_OK)
+            tn_log(&c->log, TENUO_LOG_ERR, "%s; tried again at each use", why.msg);
+    }
+    return TENUO_OK;
+}
+
+struct rooting {
+    struct tenuo_verifier_builder *builder;
+    struct tenuo_error *err;
+    int code;
+};
+
+static int add_root(void *arg, const struct tenuo_root *root)
+{
+    struct rooting *r = arg;
+    r->code = tenuo_verifier_builder_add_root_valid(r->builder, root->key, root->not_before, root->not_after, r->err);
+    return r->code != TENUO_OK;
+}
+
+/* All lines are united; one that cannot be read refuses the context, whatever its control word. */
+static int read_roots(struct tenuo_ctx *c, struct tenuo_verifier_builder *b, struct tenuo_error *err)
+{
+    struct tn_chain chain;
+    tn_chain_init(&chain, TN_CHAIN_TRUST);
+    for (size_t i = 0; i < c->lines[TN_F_TRUST].n; i++) {
+        struct tn_line *line = &c->lines[TN_F_TRUST].v[i];
+        struct tenuo_error why = { 0 };
+        struct rooting rooting = { b, &why, TENUO_OK };
+        int r = tn_instance_open(line->instance, &why);
+        if (r == TENUO_OK)
+            r = tn_trust_roots(line->instance, add_root, &rooting, &why);
+        if (rooting.code != TENUO_OK)
+            return tn_fail(err, rooting.code, "%s", why.msg);
+        if (tn_chain_feed(&chain, line->control, r, &why))
+            break;
+    }
+    return tn_chain_end(&chain, "trusted roots", err);
+}
+
+static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b, struct tenuo_error *err)
+{
+    const struct tn_settings *set = &c->conf->set;
+    tenuo_verifier_builder_set_clock_tolerance(b, set->clock_tolerance);
+    tenuo_verifier_builder_set_pop_windows(b, set->pop_windows);
+    tenuo_verifier_builder_set_max_chain(b, set->max_chain);
+    tenuo_verifier_builder_set_max_lifetime(b, set->max_lifetime == 0 ? UINT64_MAX : set->max_lifetime);
+    tenuo_verifier_builder_set_link_cache(b, set->link_cache);
+    tn_verifier_set_matchers(b, &c->matchers);
+    for (size_t i = 0; i < set->nclearance; i++) {
+        const struct tn_clearance_rule *rule = &set->clearance[i];
+        int r = tenuo_verifier_builder_require_clearance(b, rule->pattern, strlen(rule->pattern), rule->level, err);
+        if (r != TENUO_OK)
+            return r;
+    }
+    return TENUO_OK;
+}
+
+static int build_verifier(struct tenuo_ctx *c, struct tenuo_error *err)
+{
+    struct tenuo_verifier_builder *b = NULL;
+    int r = tenuo_verifier_builder_new(&b, err);
+    if (r == TENUO_OK)
+        r = apply_settings(c, b, err);
+    if (r == TENUO_OK)
+        r = read_roots(c, b, err);
+    if (r == TENUO_OK)
+        r = tenuo_verifier_builder_build(b, &c->verifier, err);
+    tenuo_verifier_builder_free(b);
+    return r;
+}
+
+static int fill(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
+{
+    static const enum tn_facility others[] = { TN_F_RESOLVER, TN_F_REPLAY, TN_F_AUDIT };
+    int r = tn_conf_load(c->path, c->service, d, &c->conf, err);
+    if (r == TENUO_OK)
+        r = load_rules(c, d, err);
+    if (r == TENUO_OK)
+        r = open_matchers(c, err);
+    if (r == TENUO_OK)
+        r = build_verifier(c, err);
+    for (size_t i = 0; i < TN_ARRAY_LEN(others) && r == TENUO_OK; i++)
+        r = open_others(c, others[i], err);
+    if (r == TENUO_OK && c->conf->set.observe)
+        tn_log(&c->log, TENUO_LOG_WARNING, "service '%s' only observes: denials are recorded and let through", c->service);
+    return r;
+}
+
+static int new_ctx(const char *service, const struct tenuo_open_options *o, uint64_t generation, struct tenuo_ctx **ret,
+                   struct tenuo_error *err)
+{
+    struct tn_diag d = { .fn = o->diag, .arg = o->diag_arg };
+    struct tenuo_ctx *c = tn_forkgen_init() ? calloc(1, sizeof *c) : NULL;
+    int r;
+    if (c == NULL)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    atomic_init(&c->refs, 1);
+    c->log = (struct tn_log){ o->log, o->log_arg };
+    c->path = copy_text(o->conf);
+    c->service = copy_text(service);
+    c->plugin_dir = copy_text(o->plugin_dir);
+    c->generation = generation;
+    c->has_keys = tn_keycache_init(&c->keys, &c->log);
+    if (c->path == NULL || c->service == NULL || (o->plugin_dir != NULL && c->plugin_dir == NULL) || !c->has_keys)
+        r = tn_fail_code(err, TENUO_E_NOMEM);
+    else
+        r = fill(c, &d, err);
+    if (r != TENUO_OK) {
+        tenuo_ctx_unref(c);
+        return r;
+    }
+    *ret = c;
+    return TENUO_OK;
+}
+
+int tenuo_open(const char *service, const struct tenuo_open_options *options, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
+{
+    struct tenuo_open_options o = { 0 };
+    if (options != NULL) /* the caller's structure may be of another age */
+        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+    o.conf = tn_conf_path(o.conf);
+    return new_ctx(service != NULL ? service : "", &o, 1, ret_ctx, reterr);
+}
+
+int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
+{
+    const struct tenuo_open_options o = { .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg };
+    return new_ctx(ctx->service, &o, ctx->generation + 1, ret_ctx, reterr);
+}
+
+struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx)
+{
+    atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+    return ctx;
+}
+
+void tenuo_ctx_unref(struct tenuo_ctx *ctx)
+{
+    if (ctx == NULL || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (ctx->has_keys)
+        tn_keycache_free(&ctx->keys);
+    tenuo_verifier_unref(ctx->verifier);
+    for (size_t f = 0; f < TN_F_COUNT; f++) {
+        for (size_t i = 0; i < ctx->lines[f].n; i++)
+            tn_instance_free(ctx->lines[f].v[i].instance);
+        free(ctx->lines[f].v);
+    }
+    tn_conf_free(ctx->conf);
+    free(ctx->path);
+    free(ctx->service);
+    free(ctx->plugin_dir);
+    free(ctx);
+}
+
+struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx) { return ctx->verifier; }
+size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx) { return ctx->verifier->policy.nroots; }
+
+const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index)
+{
+    return index < ctx->verifier->policy.nroots ? ctx->verifier->policy.roots[index].key : NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a context: one service's configuration with its plugins opened. Immutable but for the key cache and the fork state of instances. */
+#ifndef TN_CTX_H
+#define TN_CTX_H
+
+#include <stdatomic.h>
+
+#include "conf.h"
+#include "instance.h"
+#include "keycache.h"
+#include "log.h"
+#include "matchers.h"
+#include "verifier.h"
+#include <tenuo/context.h>
+
+struct tn_line {
+    struct tn_instance *instance;
+    enum tn_control control;
+};
+
+struct tn_lines {
+    struct tn_line *v;
+    size_t n;
+};
+
+struct tenuo_ctx {
+    atomic_uint refs;
+    struct tn_conf *conf;
+    struct tn_log log;
+    char *path, *service, *plugin_dir; /* as the program asked; plugin_dir may be NULL */
+    struct tn_lines lines[TN_F_COUNT];
+    struct tenuo_matchers matchers;
+    struct tenuo_verifier *verifier;
+    struct tn_keycache keys;
+    bool has_keys; /* the cache was set up */
+    uint64_t generation; /* counts reloads */
+};
+
+/* ctx_key.c: resolve one id through the resolver lines; for tn_keycache_get, `arg` is the context. */
+int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found, struct tenuo_error *err);
+
+#endif

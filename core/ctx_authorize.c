@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audited decision: clock once, pure decision, replay, audit, answer. Whatever goes wrong on the way, the answer is no; and
+ * every answer, also that nothing could be decided, is offered to the sinks.
+ */
+#include <sodium.h>
+#include <time.h>
+
+#include "audit.h"
+#include "crypto.h"
+#include "err.h"
+
+/* Binary goes the way with the link cache; any text form is decoded on its own. */
+static bool is_binary(const uint8_t *bytes, size_t len)
+{
+    return len > 0 && bytes[0] >= 0x80 && bytes[0] <= 0x9b;
+}
+
+static int denied(const struct tenuo_error *why, const struct tenuo_request *q, struct tenuo_decision **ret, struct tenuo_error *err)
+{
+    struct tenuo_decision *d = tn_decision_new(0);
+    if (d == NULL)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    tn_decision_deny(d, why->code, TENUO_STEP_DECODE, why->msg);
+    tn_quote(d->tool, sizeof d->tool, q->tool.p, q->tool.n);
+    *ret = d;
+    return TENUO_OK;
+}
+
+static int decide(struct tenuo_ctx *c, const uint8_t *bytes, size_t len, const struct tenuo_request *q, int64_t as_of,
+                  struct tenuo_decision **ret, struct tenuo_error *err)
+{
+    struct tenuo_stack *stack = NULL;
+    struct tenuo_error why = { 0 };
+    int r;
+    if (is_binary(bytes, len))
+        return tenuo_authorize(c->verifier, bytes, len, q, as_of, ret, err);
+    r = tenuo_stack_parse_any(bytes, len, &stack, &why);
+    if (r >= TENUO_E_NOMEM)
+        return tn_fail(err, r, "%s", why.msg);
+    if (r != TENUO_OK)
+        return denied(&why, q, ret, err);
+    r = tenuo_authorize_stack(c->verifier, stack, q, as_of, ret, err);
+    tenuo_stack_free(stack);
+    return r;
+}
+
+/* The call's own key, and the request id as scope, so that an honest identical call is told from a replay. */
+static void replay_key(const struct tenuo_decision *d, const struct tenuo_request *q, uint8_t ret[32])
+{
+    crypto_hash_sha256_state st;
+    crypto_hash_sha256_init(&st);
+    crypto_hash_sha256_update(&st, d->request_hash, sizeof d->request_hash);
+    crypto_hash_sha256_update(&st, q->pop, sizeof q->pop);
+    crypto_hash_sha256_update(&st, (const uint8_t *)q->id, strlen(q->id));
+    crypto_hash_sha256_final(&st, ret);
+}
+
+/* Any line that has seen the proof, or cannot tell, denies; without a line nothing is asked. */
+static void check_replay(struct tenuo_ctx *c, struct tenuo_decision *d, const struct tenuo_request *q, int64_t as_of)
+{
+    uint8_t key[32];
+    int64_t until = as_of + (int64_t)TN_POP_WINDOW * c->conf->set.pop_windows + q->pop_bound;
+    replay_key(d, q, key);
+    for (size_t i = 0; i < c->lines[TN_F_REPLAY].n; i++) {
+        struct tenuo_error why = { 0 };
+        int r = tn_replay_check(c->lines[TN_F_REPLAY].v[i].instance, key, until, &why);
+        if (r != TENUO_OK && d->outcome == TENUO_ALLOW)
+            tn_decision_deny(d, r, TENUO_STEP_REPLAY, r == TENUO_E_REPLAYED ? NULL : why.msg);
+    }
+}
+
+/* Mode observe lets denials through that say so; what could not be decided is never let through. */
+static void observe(const struct tenuo_ctx *c, struct tenuo_decision *d)
+{
+    if (c->conf->set.observe && d->outcome == TENUO_DENY && d->code < TENUO_E_NOMEM)
+        d->outcome = TENUO_WOULD_DENY;
+}
+
+static void name_decision(struct tenuo_decision *d)
+{
+    uint8_t id[16];
+    randombytes_buf(id, sizeof id);
+    tn_hex(d->id, id, sizeof id);
+}
+
+/* No decision at all: recorded as a denial with its 9xxx code, and returned as the error that it is. */
+static void record_failure(struct tenuo_ctx *c, const struct tenuo_request *q, const struct tenuo_error *why)
+{
+    struct tenuo_error ignored = { 0 };
+    struct tenuo_decision *d = NULL;
+    if (denied(why, q, &d, NULL) != TENUO_OK)
+        return;
+    name_decision(d);
+    (void)tn_audit_write(c, d, q, &ignored); /* nothing hangs on it: the answer is no already */
+    tenuo_decision_free(d);
+}
+
+int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request, int64_t as_of,
+                           struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct tenuo_error why = { 0 };
+    struct tenuo_decision *d = NULL;
+    int r = decide(ctx, bytes, len, request, as_of, &d, &why);
+    if (r != TENUO_OK) {
+        why.code = r;
+        record_failure(ctx, request, &why);
+        return tn_fail(reterr, r, "%s", why.msg);
+    }
+    name_decision(d);
+    if (d->outcome == TENUO_ALLOW)
+        check_replay(ctx, d, request, as_of);
+    observe(ctx, d);
+    if (!tn_audit_write(ctx, d, request, &why) && d->outcome != TENUO_DENY)
+        tn_decision_deny(d, TENUO_E_AUDIT_REFUSED, TENUO_STEP_AUDIT, why.msg);
+    *ret_decision = d;
+    return TENUO_OK;
+}
+
+int tenuo_ctx_authorize(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
+                        struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct timespec now = { 0 };
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return tn_fail(reterr, TENUO_E_SYSTEM, "the clock cannot be read");
+    return tenuo_ctx_authorize_at(ctx, bytes, len, request, (int64_t)now.tv_sec, ret_decision, reterr);
+}

@@ -18,8 +18,8 @@ enum Work {
     Authorize { authorizer: Authorizer, stack: Vec<u8>, tool: String, args: Args, pop: Signature, now: i64, allow: bool },
     Match { constraint: Constraint, value: ConstraintValue },
     Parse { payload: Vec<u8> },
-    Mint { key: SigningKey, holder: PublicKey, tool: String, set: ConstraintSet },
-    Attenuate { key: SigningKey, holder: PublicKey, parent: Warrant, tool: String, set: ConstraintSet },
+    Mint { key: SigningKey, holder: [u8; 32], tool: String, set: ConstraintSet },
+    Attenuate { key: SigningKey, holder: [u8; 32], parent: Warrant, tool: String, set: ConstraintSet },
     Sign { key: SigningKey, warrant: Warrant, tool: String, args: Args, now: i64 },
 }
 
@@ -86,13 +86,13 @@ fn parse_item(line: &str) -> Work {
         "parse" => Work::Parse { payload: payload_of(&bytes) },
         "mint" => Work::Mint {
             key: SigningKey::from_bytes(&array(f[6])),
-            holder: PublicKey::from_bytes(&array(f[7])).expect("holder"),
+            holder: array(f[7]),
             tool,
             set: read(&args),
         },
         "attenuate" => Work::Attenuate {
             key: SigningKey::from_bytes(&array(f[6])),
-            holder: PublicKey::from_bytes(&array(f[7])).expect("holder"),
+            holder: array(f[7]),
             parent: wire::decode(&bytes).expect("parent"),
             tool,
             set: read(&args),
@@ -106,6 +106,11 @@ fn parse_item(line: &str) -> Work {
         },
         other => panic!("unknown kind {other}"),
     }
+}
+
+/// Both sides take the holder as bytes, and check that it is a usable key.
+fn holder_key(bytes: &[u8; 32]) -> PublicKey {
+    PublicKey::from_bytes(black_box(bytes)).expect("holder")
 }
 
 fn run(work: &Work) {
@@ -123,13 +128,13 @@ fn run(work: &Work) {
         Work::Mint { key, holder, tool, set } => {
             let made = Warrant::builder()
                 .capability(tool.as_str(), set.clone())
-                .holder(holder.clone())
+                .holder(holder_key(holder))
                 .ttl(Duration::from_secs(300))
                 .build(key);
             black_box(made.expect("mint"));
         }
         Work::Attenuate { key, holder, parent, tool, set } => {
-            let made = parent.attenuate().capability(tool.as_str(), set.clone()).holder(holder.clone()).build(key);
+            let made = parent.attenuate().capability(tool.as_str(), set.clone()).holder(holder_key(holder)).build(key);
             black_box(made.expect("attenuate"));
         }
         Work::Sign { key, warrant, tool, args, now } => {

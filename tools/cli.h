@@ -33,7 +33,8 @@ struct cli {
     json_t *warnings;    /* array of text, for --json */
     json_t *diagnostics; /* array of text: findings about the configuration */
     struct tenuo_ctx *ctx;
-    bool reported; /* the one JSON object is out */
+    unsigned diagnosed; /* errors among them */
+    bool reported;      /* the one JSON object is out */
 };
 
 struct cli_command {

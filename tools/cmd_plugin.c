@@ -208,12 +208,12 @@ static void info_line(void *arg, const char *line)
 
 static int info(struct plugin *p)
 {
+    struct tenuo_open_options options;
     struct tenuo_error err = { 0 };
+    cli_open_options(p->cli, &options);
     if (!p->name)
         return cli_failf(p->cli, TENUO_E_INVALID_ARGUMENT, "name the plugin: tenuo plugin info NAME");
     if (p->cli->conf || p->cli->service) { /* its plugin_dir is the place to look */
-        struct tenuo_open_options options;
-        cli_open_options(p->cli, &options);
         if (tenuo_conf_show(p->cli->service ? p->cli->service : "", &options, collect, p, &err))
             return cli_fail(p->cli, &err);
     }

@@ -54,7 +54,9 @@ static error_t require_option(struct decide *d, const char *arg, struct tenuo_er
     if (!equals || tenuo_clearance_parse(equals + 1, strlen(equals + 1), &level, NULL))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--require-clearance wants TOOL=LEVEL");
     int code = d->builder ? TENUO_OK : tenuo_verifier_builder_new(&d->builder, err);
-    return code ? code : tenuo_verifier_builder_require_clearance(d->builder, arg, (size_t)(equals - arg), level, err);
+    if (!code)
+        code = tenuo_verifier_builder_require_clearance(d->builder, arg, (size_t)(equals - arg), level, err);
+    return code && code < TENUO_E_NOMEM ? (err->code = TENUO_E_INVALID_ARGUMENT) : code;
 }
 
 static error_t once(struct decide *d, const char **target, const char *arg)
@@ -252,14 +254,19 @@ static const char *word(const struct decide *d, enum tenuo_outcome outcome)
     return d->call ? calls[outcome] : outcome == TENUO_ALLOW ? "valid" : "invalid";
 }
 
-static json_t *steps_json(const struct tenuo_decision *decision)
+/* The steps that this kind of decision has: a chain ends at its links, a pure verifier neither asks stores nor writes
+ * records. */
+static json_t *steps_json(const struct decide *d, const struct tenuo_decision *decision)
 {
     json_t *steps = json_array();
     enum tenuo_step end = tenuo_decision_step(decision);
+    enum tenuo_step last = !d->call ? TENUO_STEP_LINK : d->audited ? TENUO_STEP_AUDIT : TENUO_STEP_GATE;
     bool failed = tenuo_decision_code(decision) != 0;
     if (!steps)
         cli_no_memory();
-    for (enum tenuo_step s = TENUO_STEP_DECODE; s < TENUO_STEP_DONE; s++) {
+    for (enum tenuo_step s = TENUO_STEP_DECODE; s <= last; s++) {
+        if (s == TENUO_STEP_REVOCATION && d->builder)
+            continue;
         json_t *entry = json_object();
         if (!entry)
             cli_no_memory();
@@ -320,7 +327,7 @@ static json_t *answer_json(struct decide *d, const struct tenuo_decision *decisi
     if (*tenuo_decision_id(decision))
         cli_set(object, "decision_id", json_string(tenuo_decision_id(decision)));
     if (d->explain)
-        cli_set(object, "steps", steps_json(decision));
+        cli_set(object, "steps", steps_json(d, decision));
     return object;
 }
 

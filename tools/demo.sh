@@ -148,6 +148,7 @@ say 'Every decision stands in the audit log'
 echo '$ cat audit/audit.jsonl'
 sed 's/^/  /' audit/audit.jsonl
 records=$(grep -c '"decision' audit/audit.jsonl)
+records=${records:-0}
 printf '\n%s decisions, %s records' "$decisions" "$records"
 [ "$records" -eq "$decisions" ] || fail 'the numbers differ'
 if [ "$wrong" -ne 0 ]; then

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
                    struct tenuo_error *err)
@@ -48,6 +49,7 @@ static void log_line(void *arg, int level, const char *line)
 static void diag_line(void *arg, int is_error, const char *line)
 {
     struct cli *cli = arg;
+    cli->diagnosed += is_error != 0;
     if (!cli->json) {
         fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", line);
         return;
@@ -62,8 +64,27 @@ static void diag_line(void *arg, int is_error, const char *line)
     cli_append(cli->diagnostics, entry);
 }
 
+/* The trust walk starts at "/", so a name from the command line is made absolute; NULL stays. Lives as long as the run.
+ */
+static const char *absolute(const char *path)
+{
+    char *whole = NULL, *here;
+    if (!path || *path == '/')
+        return path;
+    if ((whole = realpath(path, NULL)))
+        return whole;
+    if (!(here = getcwd(NULL, 0)))
+        return path;
+    if (asprintf(&whole, "%s/%s", here, path) < 0)
+        cli_no_memory();
+    free(here);
+    return whole;
+}
+
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret)
 {
+    cli->conf = absolute(cli->conf);
+    cli->plugin_dir = absolute(cli->plugin_dir);
     *ret = (struct tenuo_open_options){ .size = sizeof *ret,
                                         .conf = cli->conf,
                                         .plugin_dir = cli->plugin_dir,

@@ -105,7 +105,11 @@ void cli_emit(struct cli *cli, json_t *object)
 
 int cli_fail(struct cli *cli, const struct tenuo_error *err)
 {
-    if (!cli->json) {
+    if (!cli->json && cli->diagnosed && err->code >= TENUO_E_CONF && err->code < TENUO_E_KEY_NOT_FOUND) {
+        fprintf(stderr, "tenuo %s: the configuration cannot be used\n", cli->command); /* every error is above */
+    } else if (!cli->json && err->code < TENUO_E_NOMEM) {
+        fprintf(stderr, "tenuo %s: %s (%d %s)\n", cli->command, err->msg, err->code, tenuo_err_name(err->code));
+    } else if (!cli->json) {
         fprintf(stderr, "tenuo %s: %s\n", cli->command, err->msg);
     } else if (!cli->reported) {
         json_t *object = cli_object(cli, false);

@@ -10,7 +10,7 @@ c() {
         rm c.tenuo
     fi
 }
-for text in '*' any exact:text exact: exact:=5 'exact:=[1,2]' 'exact:a=b:c' 'pattern:*.txt' 'regex:^a$' range:1..10 range:..10 range:1.. range:.. \
+for text in '*' any exact:text exact: exact:=5 'exact:=[1,2]' 'exact:a=b:c' 'pattern:*.txt' 'regex:^a$' range:1..10 range:..10 range:1.. range:.. 'range:1<..' \
     'range:1<..<2' range:-1.5..1e3 oneof:a,b 'oneof:["a",1,1.0,null]' oneof: notoneof:a cidr:10.0.0.0/8 cidr:2001:db8::/32 \
     'url:https://*.example.com/api/*' contains:a,b subset:a,b subpath:/data urlsafe urlsafe: \
     'urlsafe:schemes=https;allow_domains=a.com,*.b.com;deny_domains=c.com;allow_ports=443,8443;block_private=no;block_internal_tlds=yes' \
@@ -28,7 +28,7 @@ for json in '5' '5.0' '-0.0' 'true' 'null' '"text"' '"a\u0000b"' '{"exact":{"b":
 done
 c --constraint-json 'x={"subpath":"/data"}'
 # refused
-for text in text '/data/*' nothing:x 'all:x' range:1 range:a..b range:1..0x5 'range:1<..' 'range:nan..' cidr:10.0.0.0/33 url:nope pattern:'a**' subpath:data \
+for text in text '/data/*' nothing:x 'all:x' range:1 range:a..b range:1..0x5 'range:nan..' cidr:10.0.0.0/33 url:nope pattern:'a**' subpath:data \
     urlsafe:x=y urlsafe:block_private=maybe urlsafe:allow_ports=70000 'urlsafe:schemes=a;schemes=b' 'oneof:["a"' ''; do
     c -c "x=$text"
 done

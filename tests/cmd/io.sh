@@ -31,7 +31,7 @@ closed inspect bob.tenuo
 closed verify --root mallory.pub --at $T bob.tenuo
 # nothing half-written
 t mint --key root.key --tool tenuo:a -o out
-ls out
+[ -e out ] || echo no file
 echo before >out
 t mint --key root.key --tool tenuo:a -o out
 cat out

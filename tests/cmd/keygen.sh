@@ -15,7 +15,7 @@ cmp -s new.key before.key || echo replaced
 stat -c '%n %a' new.key new.pub
 rm new.key
 t keygen new
-ls new.key
+[ -e new.key ] || echo no file
 t keygen --public root.key
 t keygen --public root.key --json
 t keygen --public - <root.key

@@ -53,8 +53,9 @@ mint
 mint --tool a -c x=any --json --ttl 91d
 mint --tool a -c x=any -o missing/out
 mint --tool a -c x=any -o .
-mint --tool a -c x=any --holder missing.pub
-mint --tool a -c x=any --holder bad.pub
+t mint --key root.key --tool a -c x=any --holder missing.pub
+echo nothing >bad.pub
+t mint --key root.key --tool a -c x=any --holder bad.pub
 t mint --tool a -c x=any --key missing.key
 t mint --tool a -c x=any --key missing.key --json
 t mint --tool a -c x=any --key-id root --conf missing.conf

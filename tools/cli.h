@@ -30,6 +30,7 @@ struct cli {
     bool json, verbose;
     const char *conf, *service, *plugin_dir;
     bool service_given;
+    char *made[2]; /* conf and plugin_dir made absolute */
     json_t *warnings;    /* array of text, for --json */
     json_t *diagnostics; /* array of text: findings about the configuration */
     struct tenuo_ctx *ctx;

@@ -19,7 +19,7 @@ import tenuo_core as t
 import specs
 
 CASES = int(os.environ.get("TENUO_CASES", "300"))
-COMMAND_CASES = int(os.environ.get("TENUO_COMMAND_CASES", "30"))  # each of them starts the real command a few dozen times
+COMMAND_CASES = int(os.environ.get("TENUO_COMMAND_CASES", "40"))  # each of them starts the real command a few dozen times
 SEED = int(os.environ.get("TENUO_SEED", "0") or 0) or random.SystemRandom().randrange(1, 2**31)
 
 

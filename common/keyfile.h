@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define TN_KEYFILE_MAX 4096 /* bytes */
 
@@ -22,6 +23,8 @@ enum tn_keyfile_result {
 
 /* Service-manager credentials: root's, and the mode may show the ACL mask as group read. */
 #define TN_KEYFILE_CREDENTIAL 1u
+/* A public key: others may read it, but not write it. */
+#define TN_KEYFILE_PUBLIC 2u
 
 /*
  * Opens `name` (relative to dirfd, which may be AT_FDCWD) and reads it whole. `why` gets a phrase that goes after the
@@ -29,5 +32,12 @@ enum tn_keyfile_result {
  */
 enum tn_keyfile_result tn_keyfile_read(int dirfd, const char *name, unsigned flags, uint8_t buf[TN_KEYFILE_MAX],
                                        size_t *ret_len, char why[160]);
+
+/*
+ * Writes a new file whole or not at all: O_EXCL beside it, fsync, rename, fsync of the directory. Without `replace` a
+ * file of that name is left alone and the answer is TN_KEYFILE_DENIED.
+ */
+enum tn_keyfile_result tn_keyfile_write(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+                                        bool replace, char why[160]);
 
 #endif

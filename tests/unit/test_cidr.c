@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IP literals and networks: strict syntax, host bits, no mixing of families. */
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static void test_parse(void)

@@ -2,7 +2,7 @@
 /* Pattern: the glob dialect, its narrowing rule, and the bound on its cost. */
 #include <stdlib.h>
 
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static const struct row {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shlex: quoting, operators, the command word. */
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static const char *const allowed[] = { "ls",    "ls -la", "\"ls\"",       "l\\s", "'l's",   "  ls",  "ls ';'",

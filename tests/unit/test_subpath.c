@@ -2,7 +2,7 @@
 /* Subpath: lexical containment, soundness of roots, narrowing. */
 #include <stdlib.h>
 
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static struct tn_subpath sub(const char *root, bool case_sensitive, bool allow_equal)

@@ -2,7 +2,7 @@
 /* The URL parser: what it makes of an address, what nobody accepts, and what only this library refuses. */
 #include <stdlib.h>
 
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static const struct good {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UrlPattern: the table of constraints.md 5.9, what the constructor refuses, narrowing. */
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static const struct row {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UrlSafe: addresses in every spelling, domain lists, ports, narrowing. */
-#include "match.h"
+#include "../../core/match.h"
 #include "tap.h"
 
 static const struct tn_str *schemes(void)

@@ -64,27 +64,26 @@ static void diag_line(void *arg, int is_error, const char *line)
     cli_append(cli->diagnostics, entry);
 }
 
-/* The trust walk starts at "/", so a name from the command line is made absolute; NULL stays. Lives as long as the run.
- */
-static const char *absolute(const char *path)
+/* The trust walk starts at "/", so a name from the command line is made absolute; NULL stays. *made keeps it for the run. */
+static const char *absolute(const char *path, char **made)
 {
-    char *whole = NULL, *here;
+    char *here;
     if (!path || *path == '/')
         return path;
-    if ((whole = realpath(path, NULL)))
-        return whole;
+    if ((*made = realpath(path, NULL)))
+        return *made;
     if (!(here = getcwd(NULL, 0)))
         return path;
-    if (asprintf(&whole, "%s/%s", here, path) < 0)
+    if (asprintf(made, "%s/%s", here, path) < 0)
         cli_no_memory();
     free(here);
-    return whole;
+    return *made;
 }
 
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret)
 {
-    cli->conf = absolute(cli->conf);
-    cli->plugin_dir = absolute(cli->plugin_dir);
+    cli->conf = absolute(cli->conf, &cli->made[0]);
+    cli->plugin_dir = absolute(cli->plugin_dir, &cli->made[1]);
     *ret = (struct tenuo_open_options){ .size = sizeof *ret,
                                         .conf = cli->conf,
                                         .plugin_dir = cli->plugin_dir,

@@ -80,6 +80,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and the exit status keeps its meaning */
     int status = run(&cli, argc, argv);
     tenuo_ctx_unref(cli.ctx);
+    free(cli.made[0]);
+    free(cli.made[1]);
     json_decref(cli.warnings);
     json_decref(cli.diagnostics);
     if (!cli_close_stdout()) {

@@ -62,6 +62,8 @@ struct tenuo_constraint_set {
 bool tn_constraint_read(struct tn_reader *r, struct tn_arena *arena, struct tenuo_constraint **ret);
 bool tn_constraint_set_read(struct tn_reader *r, struct tn_arena *arena, struct tenuo_constraint_set *ret);
 const struct tenuo_constraint *tn_set_find(const struct tenuo_constraint_set *set, struct tn_str name);
+/* The form that builders emit (constraint_write.c). */
+void tn_constraint_write(struct tn_buf *b, const struct tenuo_constraint *c);
 void tn_constraint_set_write(struct tn_buf *b, const struct tenuo_constraint_set *set);
 
 /*

@@ -472,18 +472,3 @@ const struct tenuo_constraint *tn_set_find(const struct tenuo_constraint_set *se
     const struct tn_named *hit = set->n == 0 ? NULL : bsearch(&key, set->items, set->n, sizeof key, named_cmp);
     return hit == NULL ? NULL : hit->constraint;
 }
-
-void tn_constraint_set_write(struct tn_buf *b, const struct tenuo_constraint_set *set)
-{
-    tn_put_map(b, set->allow_unknown ? 2 : 1);
-    tn_put_text(b, tn_lit("constraints"));
-    tn_put_map(b, set->n);
-    for (size_t i = 0; i < set->n; i++) {
-        tn_put_text(b, set->items[i].name);
-        tn_buf_str(b, set->items[i].constraint->raw);
-    }
-    if (set->allow_unknown) {
-        tn_put_text(b, tn_lit("allow_unknown"));
-        tn_put_bool(b, true);
-    }
-}

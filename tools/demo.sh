@@ -131,7 +131,7 @@ run 1 "$TENUO" attenuate alice.tenuo --key keys/alice.key --holder keys/bob.pub 
 say 'Widened: a warrant by another issuer, glued under the root of the trusted one, is refused by the verifier'
 run 0 "$TENUO" mint --key root.key --holder keys/alice.pub --tool read_file -c path=subpath:/tmp/tenuo-demo --form cbor -o parent.cbor
 run 0 "$TENUO" mint --key mallory.key --holder keys/bob.pub --tool delete_file -c path=subpath:/ --form cbor -o wide.cbor
-echo "\$ (printf '\\202'; cat parent.cbor wide.cbor) > glued.cbor"
+printf '%s\n' "\$ (printf '\\202'; cat parent.cbor wide.cbor) > glued.cbor"
 { printf '\202' && cat parent.cbor wide.cbor; } >glued.cbor
 sign wide.pop wide.cbor --key keys/bob.key --tool delete_file -a path=/etc/passwd
 decide 1 1405 glued.cbor --tool delete_file -a path=/etc/passwd --pop @wide.pop

@@ -22,5 +22,9 @@ t sign bob.tenuo --conf "$conf" --key-id ../bob --tool x
 t attenuate alice.tenuo --conf "$conf" --key-id alice --holder bob.pub --at $T --id $ID2 --tool read_file
 # an allow without its record is none
 sed 's|path=.*/audit.jsonl|path=/dev/full|' tenuo.conf >full.conf
-t authorize bob.tenuo --conf "$DIR/full.conf" --at $T --tool read_file -a path=/data/reports/a --pop "$good" >out; mask <out
-t authorize bob.tenuo --conf "$DIR/full.conf" --at $T --tool read_file -a path=/data/reports/a --pop "$good" --json >out; mask <out
+t authorize bob.tenuo --conf "$DIR/full.conf" --at $T --tool read_file -a path=/data/reports/a --pop "$good" >out
+grep -c ALLOW out
+tail -n 1 out
+t authorize bob.tenuo --conf "$DIR/full.conf" --at $T --tool read_file -a path=/data/reports/a --pop "$good" --json >out
+grep -c '"ok":false' out
+tail -n 1 out

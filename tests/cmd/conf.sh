@@ -8,10 +8,12 @@ t conf check "$DIR/tenuo.conf" --json
 t conf check "$DIR/tenuo.conf" --no-load
 t conf show --conf "$DIR/tenuo.conf"
 t conf show --conf "$DIR/tenuo.conf" --json
-t plugin list --conf "$DIR/tenuo.conf"
-t plugin list --conf "$DIR/tenuo.conf" --json
-t plugin info jsonl --plugin-dir "$DIR/plugins" >out; sed 's/sha256: .*/sha256: HASH/' out
-t plugin info jsonl --plugin-dir "$DIR/plugins" --json >out; grep -c '"properties"' out
+mask() { sed -e 's/ok  *[0-9][0-9.]* /ok VERSION /' -e 's/"version":"[0-9.]*"/"version":"VERSION"/g'; }
+t plugin list --conf "$DIR/tenuo.conf" >out; mask <out
+t plugin list --conf "$DIR/tenuo.conf" --json >out; mask <out
+t plugin info jsonl --plugin-dir "$DIR/plugins" >out; grep -e '^name' -e '^path' -e '^kind' -e '^=' out
+t plugin info jsonl --conf tenuo.conf --json >out; grep -c '"properties"' out
+t plugin info "$DIR/plugins/tenuo_env.so" >out; grep -e '^name' -e '^path' -e '^kind' -e '^=' out
 t plugin info nothing --plugin-dir "$DIR/plugins"
 t plugin info nothing --plugin-dir "$DIR/plugins" --json
 cat >bad.conf <<CONF

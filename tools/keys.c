@@ -64,7 +64,7 @@ static void diag_line(void *arg, int is_error, const char *line)
     cli_append(cli->diagnostics, entry);
 }
 
-/* The trust walk starts at "/", so a name from the command line is made absolute; NULL stays. *made keeps it for the run. */
+/* The trust walk starts at "/", so names of options are made absolute; NULL stays, *made keeps it for the run. */
 static const char *absolute(const char *path, char **made)
 {
     char *here;

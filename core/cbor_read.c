@@ -147,15 +147,43 @@ static bool head_is_shortest(const struct tn_item *item, size_t head)
     return false;
 }
 
+/*
+ * Items whose head is one or two bytes and whose meaning is plain: nearly all of a warrant. Everything else, and everything that is
+ * not in its shortest form, is left to the strict path below. Returns the bytes used, 0 for "not here".
+ */
+static size_t short_item(const uint8_t *p, size_t left, struct tn_item *ret)
+{
+    static const uint8_t kinds[8] = { TN_UINT, TN_NINT, TN_BYTES, TN_TEXT, TN_ARRAY, TN_MAP, TN_TAG, TN_TAG };
+    size_t head = 1, n;
+    unsigned major;
+    if (left < 2)
+        return 0;
+    major = p[0] >> 5;
+    n = p[0] & 31;
+    if (major > 5 || n > 24)
+        return 0;
+    if (n == 24) {
+        n = p[1];
+        head = 2;
+        if (n < 24)
+            return 0;
+    }
+    ret->kind = (enum tn_kind)kinds[major];
+    ret->num = n;
+    if (major != 2 && major != 3)
+        return head;
+    if (n > left - head)
+        return 0;
+    ret->str = (struct tn_str){ p + head, n };
+    return head + n;
+}
+
 /* libcbor hands a signalling or exotic half float on through ldexp; only NaN needs a fixed meaning, and has one. */
-bool tn_read_item(struct tn_reader *r, struct tn_item *ret)
+static __attribute__((noinline)) bool long_item(struct tn_reader *r, size_t left, struct tn_item *ret, size_t *ret_used)
 {
     struct sink s = { .refused = false };
-    struct cbor_decoder_result res;
-    size_t left = (size_t)(r->end - r->p), head;
-    if (r->code != 0)
-        return false;
-    res = cbor_stream_decode(r->p, left, &callbacks, &s);
+    struct cbor_decoder_result res = cbor_stream_decode(r->p, left, &callbacks, &s);
+    size_t head;
     if (res.status != CBOR_DECODER_FINISHED)
         return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, res.status == CBOR_DECODER_ERROR ? "no CBOR item starts here" : "cut off");
     if (s.refused)
@@ -163,33 +191,44 @@ bool tn_read_item(struct tn_reader *r, struct tn_item *ret)
     head = res.read - s.item.str.n;
     if (!head_is_shortest(&s.item, head))
         return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "a number or length is not in its shortest form");
-    if (s.item.kind == TN_TEXT && !tn_utf8_valid(s.item.str))
-        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "text is not UTF-8");
-    left -= res.read;
-    if ((s.item.kind == TN_ARRAY && s.item.num > left) || (s.item.kind == TN_MAP && s.item.num > left / 2))
-        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "more elements declared than bytes left");
-    r->p += res.read;
     *ret = s.item;
+    *ret_used = res.read;
+    return true;
+}
+
+/* *ret is written in place, also on failure: copying items costs more than reading them. */
+bool tn_read_item(struct tn_reader *r, struct tn_item *ret)
+{
+    size_t left = (size_t)(r->end - r->p), used;
+    if (r->code != 0)
+        return false;
+    used = short_item(r->p, left, ret);
+    if (used == 0 && !long_item(r, left, ret, &used))
+        return false;
+    if (ret->kind == TN_TEXT && !tn_utf8_valid(ret->str))
+        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "text is not UTF-8");
+    left -= used;
+    if ((ret->kind == TN_ARRAY && ret->num > left) || (ret->kind == TN_MAP && ret->num > left / 2))
+        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "more elements declared than bytes left");
+    r->p += used;
     return true;
 }
 
 bool tn_read_kind(struct tn_reader *r, enum tn_kind kind, const char *what, struct tn_item *ret)
 {
     const uint8_t *before = r->p;
-    struct tn_item item = { 0 };
-    if (!tn_read_item(r, &item))
+    if (!tn_read_item(r, ret))
         return false;
-    if (item.kind != kind) {
+    if (ret->kind != kind) {
         r->p = before;
         return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "%s has the wrong CBOR type", what);
     }
-    *ret = item;
     return true;
 }
 
 bool tn_read_text(struct tn_reader *r, const char *what, struct tn_str *ret)
 {
-    struct tn_item item = { 0 };
+    struct tn_item item;
     if (!tn_read_kind(r, TN_TEXT, what, &item))
         return false;
     *ret = item.str;
@@ -198,7 +237,7 @@ bool tn_read_text(struct tn_reader *r, const char *what, struct tn_str *ret)
 
 bool tn_read_uint(struct tn_reader *r, const char *what, uint64_t max, uint64_t *ret)
 {
-    struct tn_item item = { 0 };
+    struct tn_item item;
     if (!tn_read_kind(r, TN_UINT, what, &item))
         return false;
     if (item.num > max)
@@ -209,7 +248,7 @@ bool tn_read_uint(struct tn_reader *r, const char *what, uint64_t max, uint64_t 
 
 bool tn_read_bool(struct tn_reader *r, const char *what, bool *ret)
 {
-    struct tn_item item = { 0 };
+    struct tn_item item;
     if (!tn_read_kind(r, TN_BOOL, what, &item))
         return false;
     *ret = item.num != 0;
@@ -218,7 +257,7 @@ bool tn_read_bool(struct tn_reader *r, const char *what, bool *ret)
 
 static bool read_count(struct tn_reader *r, enum tn_kind kind, const char *what, size_t *ret)
 {
-    struct tn_item item = { 0 };
+    struct tn_item item;
     if (!tn_read_kind(r, kind, what, &item))
         return false;
     *ret = (size_t)item.num; /* no larger than the bytes left */
@@ -245,7 +284,7 @@ bool tn_read_null(struct tn_reader *r)
 
 bool tn_read_bytes_or_ints(struct tn_reader *r, const char *what, struct tn_arena *arena, struct tn_str *ret)
 {
-    struct tn_item item = { 0 };
+    struct tn_item item;
     uint8_t *copy;
     if (!tn_read_item(r, &item))
         return false;
@@ -338,6 +377,14 @@ bool tn_utf8_valid(struct tn_str s)
 {
     size_t i = 0;
     while (i < s.n) {
+        uint64_t eight;
+        if (s.n - i >= sizeof eight) { /* eight ASCII bytes at once */
+            memcpy(&eight, s.p + i, sizeof eight);
+            if ((eight & 0x8080808080808080u) == 0) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         size_t step = utf8_step(s.p + i, s.n - i);
         if (step == 0)
             return false;

@@ -28,15 +28,30 @@ static void put_string(struct tn_buf *b, struct tn_str s)
     put(b, "\"");
 }
 
+/* printf takes the radix character, which may be several bytes, from the program's locale: JSON's is a point. */
+static void put_decimal(struct tn_buf *b, const char *text)
+{
+    bool foreign = false;
+    for (const char *p = text; *p != '\0'; p++) {
+        bool plain = tn_is_digit((uint8_t)*p) || *p == '-' || *p == '+' || *p == 'e';
+        if (plain)
+            tn_buf_put(b, p, 1);
+        else if (!foreign)
+            put(b, ".");
+        foreign = !plain;
+    }
+}
+
 /* JSON knows no NaN and no infinity: those become their names as text. */
 static void put_number(struct tn_buf *b, double v)
 {
-    char text[40];
-    if (isnan(v) || isinf(v))
-        snprintf(text, sizeof text, "\"%s\"", isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
-    else
-        snprintf(text, sizeof text, "%.17g", v);
-    put(b, text);
+    char text[48];
+    if (isnan(v) || isinf(v)) {
+        put(b, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+        return;
+    }
+    snprintf(text, sizeof text, "%.17g", v);
+    put_decimal(b, text);
 }
 
 static void put_scalar(struct tn_buf *b, const struct tn_item *item)

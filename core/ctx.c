@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "chain_run.h"
+#include "crypto.h"
 #include "err.h"
 
 static char *copy_text(const char *s)
@@ -182,6 +183,10 @@ static int new_ctx(const char *service, const struct tenuo_open_options *o, uint
     int r;
     if (c == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
+    if (!tn_crypto_init()) {
+        free(c);
+        return tn_fail(err, TENUO_E_SYSTEM, "libsodium cannot start: no randomness from the system");
+    }
     atomic_init(&c->refs, 1);
     c->log = (struct tn_log){ o->log, o->log_arg };
     c->path = copy_text(o->conf);

@@ -134,8 +134,12 @@ static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct ten
 {
     struct tn_remote_key remote = { .sign = remote_sign, .release = remote_release };
     struct remote *r;
-    if (key->found.seed != NULL)
-        return tn_signer_local(key->found.seed, local_release, tenuo_ctx_ref(c), ret, err);
+    if (key->found.seed != NULL) {
+        int code = tn_signer_local(key->found.seed, local_release, tenuo_ctx_ref(c), ret, err);
+        if (code != TENUO_OK)
+            tenuo_ctx_unref(c);
+        return code;
+    }
     r = calloc(1, sizeof *r);
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);

@@ -211,6 +211,16 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static int read_entry(const struct trust_file *t, const char *name, int (*each)(void *, const struct tenuo_root *), void *arg)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", t->path, name) < 0)
+        return TENUO_E_NOMEM;
+    int e = read_file(t, path, each, arg);
+    free(path);
+    return e;
+}
+
 static int read_directory(const struct trust_file *t, int fd, int (*each)(void *, const struct tenuo_root *), void *arg)
 {
     struct dirent **entries = NULL;
@@ -220,10 +230,10 @@ static int read_directory(const struct trust_file *t, int fd, int (*each)(void *
         return TENUO_E_SYSTEM;
     }
     for (int i = 0; i < n; i++) {
-        char path[4096 + 256];
-        snprintf(path, sizeof path, "%s/%s", t->path, entries[i]->d_name);
+        char *path = NULL;
         if (e == TENUO_OK)
-            e = read_file(t, path, each, arg);
+            e = asprintf(&path, "%s/%s", t->path, entries[i]->d_name) < 0 ? TENUO_E_NOMEM : read_file(t, path, each, arg);
+        free(path);
         free(entries[i]);
     }
     free(entries);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Audit sink "jsonl": one JSON object a line, appended to a file with one write() an event, so that many processes can share the file. Survives
- * rotation by name. A record counts as stored only when all of it was written (and, with fsync=yes, is on disk); anything less is refused.
+ * Audit sink "jsonl": one JSON object a line, appended to a file that other processes write too and that may be rotated away at any
+ * time. One write() an event, so that lines never mix; a record counts as stored only when all of it was written. Never waits for a
+ * reader, never follows a link, never cuts a record in the middle of a member.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,397 +12,420 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <tenuo/plugin.h>
 #include <unistd.h>
 
-#include <tenuo/plugin.h>
+#define LINE_MAX_BYTES 65536 /* of one record with its newline */
+#define SHORT_TEXT 256       /* bytes of a text when a record must be made to fit */
+#define DEFAULT_MODE 0640u
 
 struct jsonl {
     const struct tenuo_host *host;
-    int fd;
+    char *path;
     mode_t mode;
     bool sync;
-    bool torn; /* the file ends within a line */
-    char path[];
+    int fd; /* -1: not open */
+    dev_t dev;
+    ino_t ino;
+    bool torn;                     /* the file ends within a line */
+    char line[1 + LINE_MAX_BYTES]; /* a place for the newline that ends a torn line, then the record */
 };
 
-/* ---- one line of JSON ---- */
+/* How much of an event is told. Each is smaller than the one before; the last fits always. */
+enum detail { WHOLE, WITHOUT_ARGS, SHORT };
 
-struct line {
+struct out {
     char *p;
-    size_t n, cap;
-    bool failed;
+    size_t n, text_max;
+    bool full;
 };
 
-static void put(struct line *l, const char *s, size_t n)
+/* ---- text ---- */
+
+static void put(struct out *o, const char *p, size_t n)
 {
-    if (l->failed || n > SIZE_MAX / 4 - l->n) {
-        l->failed = true;
+    if (o->full || n > LINE_MAX_BYTES - o->n) {
+        o->full = true;
         return;
     }
-    if (l->n + n > l->cap) {
-        size_t cap = (l->n + n) * 2;
-        char *p = realloc(l->p, cap);
-        if (p == NULL) {
-            l->failed = true;
-            return;
-        }
-        l->p = p;
-        l->cap = cap;
-    }
-    memcpy(l->p + l->n, s, n);
-    l->n += n;
+    memcpy(o->p + o->n, p, n);
+    o->n += n;
 }
 
-static void put_text(struct line *l, const char *s)
+static void put_str(struct out *o, const char *s)
 {
-    put(l, s, strlen(s));
+    put(o, s, strlen(s));
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none: no overlong form, no surrogate, nothing above U+10FFFF. */
-static size_t utf8_length(const unsigned char *s)
+/* Length of the well-formed UTF-8 sequence that s begins with, 0 when it is none: no overlong form, no surrogate, nothing past U+10FFFF. */
+static size_t utf8_len(const unsigned char *s)
 {
-    unsigned char lo = 0x80, hi = 0xbf;
-    size_t n = s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : s[0] >= 0xe0 && s[0] <= 0xef ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
-    if (s[0] < 0x80)
-        return 1;
+    unsigned char low = 0x80, high = 0xbf;
+    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
+    if (n < 2)
+        return n;
     if (s[0] == 0xe0)
-        lo = 0xa0;
-    else if (s[0] == 0xed)
-        hi = 0x9f;
-    else if (s[0] == 0xf0)
-        lo = 0x90;
-    else if (s[0] == 0xf4)
-        hi = 0x8f;
-    for (size_t i = 1; i < n; i++, lo = 0x80, hi = 0xbf)
-        if (s[i] < lo || s[i] > hi) /* the NUL at the end stops here too */
+        low = 0xa0;
+    if (s[0] == 0xed)
+        high = 0x9f;
+    if (s[0] == 0xf0)
+        low = 0x90;
+    if (s[0] == 0xf4)
+        high = 0x8f;
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++) /* a NUL is no continuation byte: never reads past the end */
+        if ((s[i] & 0xc0) != 0x80)
             return 0;
     return n;
 }
 
-/* One character, escaped where JSON wants it or a terminal would mind; returns the bytes used. */
-static size_t put_character(struct line *l, const unsigned char *s)
+static void put_control(struct out *o, unsigned char c)
 {
-    char escaped[8];
-    size_t n = utf8_length(s);
-    if (n == 0) {
-        put_text(l, "\\ufffd");
-        return 1;
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+    char text[6] = { '\\', 'u', '0', '0', hex[c >> 4 & 15], hex[c & 15] };
+    if (c < sizeof letters && letters[c] != '\0') {
+        text[1] = letters[c];
+        put(o, text, 2);
+        return;
     }
-    if (n == 1 && (s[0] < 0x20 || s[0] == 0x7f)) {
-        snprintf(escaped, sizeof escaped, "\\u%04x", s[0]);
-        put_text(l, escaped);
-        return 1;
+    put(o, text, sizeof text);
+}
+
+static void put_json_string(struct out *o, const char *s)
+{
+    const unsigned char *begin = (const unsigned char *)s, *p = begin;
+    put_str(o, "\"");
+    while (*p != '\0' && (size_t)(p - begin) < o->text_max) {
+        size_t n = utf8_len(p);
+        if (n == 0)
+            put_str(o, "\xef\xbf\xbd"); /* U+FFFD */
+        else if (*p < 0x20 || *p == 0x7f)
+            put_control(o, *p);
+        else if (*p == '"' || *p == '\\')
+            put(o, (const char[]){ '\\', (char)*p }, 2);
+        else
+            put(o, (const char *)p, n);
+        p += n == 0 ? 1 : n;
     }
-    if (s[0] == '"' || s[0] == '\\')
-        put(l, "\\", 1);
-    put(l, (const char *)s, n);
-    return n;
+    put_str(o, *p != '\0' ? "...\"" : "\"");
 }
 
-static void put_string(struct line *l, const char *text)
+/* The host's own JSON. Bytes that could end the line or the encoding have no place in it, and are made harmless all the same. */
+static void put_raw_json(struct out *o, const char *s)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    put(l, "\"", 1);
-    while (*s != '\0')
-        s += put_character(l, s);
-    put(l, "\"", 1);
+    const unsigned char *p = (const unsigned char *)s;
+    while (*p != '\0') {
+        size_t n = utf8_len(p);
+        if (n == 0)
+            put_str(o, "\xef\xbf\xbd");
+        else
+            put(o, *p < 0x20 ? " " : (const char *)p, n);
+        p += n == 0 ? 1 : n;
+    }
 }
 
-static void put_name(struct line *l, const char *name)
+/* ---- members ---- */
+
+static void put_name(struct out *o, const char *prefix, const char *name)
 {
-    if (l->n > 1)
-        put(l, ",", 1);
-    put_string(l, name);
-    put(l, ":", 1);
+    put_str(o, o->n == 1 ? "\"" : ",\"");
+    put_str(o, prefix);
+    put_str(o, name); /* [a-z0-9_] alone: ours, or checked by the host */
+    put_str(o, "\":");
 }
 
-static void member(struct line *l, const char *name, const char *value)
+static void put_text(struct out *o, const char *name, const char *value)
 {
-    put_name(l, name);
-    put_string(l, value);
+    put_name(o, "", name);
+    put_json_string(o, value);
 }
 
-/* Left out when there is nothing to say. */
-static void optional_member(struct line *l, const char *name, const char *value)
+static void put_number(struct out *o, const char *name, int64_t value)
 {
-    if (value[0] != '\0')
-        member(l, name, value);
+    char text[32];
+    put_name(o, "", name);
+    put(o, text, (size_t)snprintf(text, sizeof text, "%" PRId64, value));
 }
 
-static void number(struct line *l, const char *name, int64_t value)
+/* Days since 1970-01-01 to a date, by the proleptic Gregorian calendar: eras of 400 years, years that begin in March. */
+static void put_date(struct out *o, int64_t days)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    put_name(l, name);
-    put_text(l, text);
+    char text[40];
+    int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, in_era = z - era * 146097;
+    int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    int64_t in_year = in_era - (365 * year + year / 4 - year / 100), m = (5 * in_year + 2) / 153;
+    int64_t day = in_year - (153 * m + 2) / 5 + 1, month = m < 10 ? m + 3 : m - 9;
+    int n = snprintf(text, sizeof text, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year + era * 400 + (month <= 2), month, day);
+    put(o, text, (size_t)n);
 }
 
-/* RFC 3339 in UTC with nanoseconds. */
-static void put_time(struct line *l, int64_t ns)
+/* RFC 3339 in UTC; without the C library's calendar, which looks at the time zone. */
+static void put_time(struct out *o, int64_t time_ns)
 {
-    char date[48], text[64];
-    int64_t part = ns % 1000000000;
-    time_t secs = (time_t)(ns / 1000000000 - (part < 0));
-    struct tm tm;
-    if (gmtime_r(&secs, &tm) == NULL)
-        memset(&tm, 0, sizeof tm);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm); /* numbers only: no locale in it */
-    snprintf(text, sizeof text, "%s.%09" PRId64 "Z", date, part < 0 ? part + 1000000000 : part);
-    member(l, "time", text);
+    int64_t second = time_ns / 1000000000, ns = time_ns % 1000000000;
+    char text[40];
+    if (ns < 0) {
+        second--;
+        ns += 1000000000;
+    }
+    int64_t days = second >= 0 ? second / 86400 : -((-second + 86399) / 86400), in_day = second - days * 86400;
+    put_name(o, "", "time");
+    put_str(o, "\"");
+    put_date(o, days);
+    int n = snprintf(text, sizeof text, "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%09" PRId64 "Z\"", in_day / 3600,
+                     in_day / 60 % 60, in_day % 60, ns);
+    put(o, text, (size_t)n);
 }
 
-static void put_chain(struct line *l, const struct tenuo_audit_event *e)
+static void put_chain(struct out *o, const struct tenuo_audit_event *e)
 {
-    put_name(l, "chain_ids");
-    put(l, "[", 1);
+    put_name(o, "", "chain_ids");
+    put_str(o, "[");
     for (size_t i = 0; i < e->chain_len; i++) {
-        if (i != 0)
-            put(l, ",", 1);
-        put_string(l, e->chain_ids[i]);
+        if (i > 0)
+            put_str(o, ",");
+        put_json_string(o, e->chain_ids[i]);
     }
-    put(l, "]", 1);
+    put_str(o, "]");
 }
 
-static void put_attributes(struct line *l, const struct tenuo_audit_event *e)
+static void put_attrs(struct out *o, const struct tenuo_audit_event *e)
 {
-    char name[80];
     for (size_t i = 0; i < e->nattrs; i++) {
-        snprintf(name, sizeof name, "attr_%s", e->attrs[i].name);
-        member(l, name, e->attrs[i].value);
+        put_name(o, "attr_", e->attrs[i].name);
+        put_json_string(o, e->attrs[i].value);
     }
 }
 
-static int priority(const char *decision)
+/* False when it does not fit. */
+static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail detail, size_t *ret_len)
 {
-    return strcmp(decision, "allow") == 0 ? 6 : strcmp(decision, "would_deny") == 0 ? 5 : 4;
-}
-
-static void put_event(struct line *l, const struct tenuo_audit_event *e)
-{
-    put(l, "{", 1);
-    put_time(l, e->time_ns);
-    member(l, "decision_id", e->decision_id);
-    member(l, "service", e->service);
-    member(l, "decision", e->decision);
-    number(l, "code", e->code);
-    optional_member(l, "code_name", e->code_name);
-    member(l, "step", e->step);
-    member(l, "message", e->reason[0] != '\0' ? e->reason : e->decision);
-    number(l, "priority", priority(e->decision));
-    member(l, "warrant_id", e->warrant_id);
-    put_chain(l, e);
-    member(l, "root", e->root);
-    member(l, "holder", e->holder);
-    member(l, "tool", e->tool);
-    member(l, "args_sha256", e->args_sha256);
-    optional_member(l, "arg", e->field);
-    if (e->args_json[0] != '\0') { /* JSON already, made by the host */
-        put_name(l, "args");
-        put_text(l, e->args_json);
+    struct out o = { .p = p, .text_max = detail == SHORT ? SHORT_TEXT : SIZE_MAX };
+    put_str(&o, "{");
+    put_time(&o, e->time_ns);
+    put_text(&o, "id", e->decision_id);
+    put_text(&o, "service", e->service);
+    put_text(&o, "decision", e->decision);
+    put_number(&o, "code", e->code);
+    put_text(&o, "code_name", e->code_name);
+    put_text(&o, "step", e->step);
+    put_text(&o, "reason", e->reason);
+    put_text(&o, "warrant_id", e->warrant_id);
+    put_chain(&o, e);
+    put_text(&o, "root", e->root);
+    put_text(&o, "holder", e->holder);
+    put_text(&o, "tool", e->tool);
+    put_text(&o, "arg", e->field);
+    put_text(&o, "args_sha256", e->args_sha256);
+    if (detail == WHOLE && e->args_json[0] != '\0') {
+        put_name(&o, "", "args");
+        put_raw_json(&o, e->args_json);
     }
-    optional_member(l, "request_id", e->request_id);
-    number(l, "conf_generation", (int64_t)e->conf_generation);
-    put_attributes(l, e);
-    put(l, "}\n", 2);
+    put_text(&o, "request_id", e->request_id);
+    put_name(&o, "", "conf_generation");
+    char text[32];
+    put(&o, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, e->conf_generation));
+    if (detail != SHORT)
+        put_attrs(&o, e);
+    put_number(&o, "pid", getpid());
+    put_str(&o, detail == WHOLE ? "}\n" : ",\"truncated\":true}\n");
+    *ret_len = o.n;
+    return !o.full;
 }
 
 /* ---- the file ---- */
 
-static int refuse(const struct jsonl *j, int code, const char *what, int error)
+/* Did another process, or an earlier run, leave a line without its end? Asked through a descriptor of its own: ours only writes. */
+static bool ends_torn(const char *path, const struct stat *st)
 {
-    j->host->error(j->host, "%s: %s: %s", j->path, what, strerror(error));
-    return code;
+    char last = '\n';
+    struct stat now;
+    int fd = st->st_size > 0 ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK) : -1;
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &now) != 0 || now.st_ino != st->st_ino || now.st_dev != st->st_dev || now.st_size == 0 ||
+        pread(fd, &last, 1, now.st_size - 1) != 1)
+        last = '\n';
+    close(fd);
+    return last != '\n';
 }
 
-/* Opens for appending; makes the file when it is not there. -1 with errno. */
-static int open_file(const struct jsonl *j)
+static int check_kind(const struct jsonl *s, const struct stat *st)
 {
-    const int flags = O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
-    for (int attempt = 0; attempt < 8; attempt++) {
-        int fd = open(j->path, O_RDWR | flags);
-        if (fd < 0 && errno == EACCES) /* may append but not read: then a torn end is not seen */
-            fd = open(j->path, O_WRONLY | flags);
-        if (fd >= 0 || errno != ENOENT)
-            return fd;
-        fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
-        if (fd >= 0 && fchmod(fd, j->mode) == 0)
-            return fd;
-        if (fd >= 0 || errno != EEXIST) { /* else another process was faster: take its file */
-            int error = errno;
-            if (fd >= 0)
-                close(fd);
-            errno = error;
-            return -1;
-        }
-    }
-    return -1;
-}
-
-/* A process that died or a full disk may have left half a line: the next record must not be glued to it. */
-static bool ends_torn(int fd, const struct stat *st)
-{
-    char last;
-    return S_ISREG(st->st_mode) && st->st_size > 0 && pread(fd, &last, 1, st->st_size - 1) == 1 && last != '\n';
-}
-
-/* Takes the descriptor; a pipe or socket would lose records without a word. */
-static int adopt(struct jsonl *j, int fd)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        int error = errno;
-        close(fd);
-        return refuse(j, TENUO_E_SYSTEM, "cannot be examined", error);
-    }
-    if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
-        close(fd);
-        j->host->error(j->host, "%s: not a regular file", j->path);
+    if (!S_ISREG(st->st_mode) && !S_ISCHR(st->st_mode)) {
+        s->host->error(s->host, "jsonl: %s is no regular file: records could get lost or stall the program; give a file", s->path);
         return TENUO_E_CONF;
     }
-    if (j->fd >= 0)
-        close(j->fd);
-    j->fd = fd;
-    j->torn = ends_torn(fd, &st);
+    if (S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH) != 0) {
+        s->host->error(s->host, "jsonl: %s may be written by anybody: chmod o-w it", s->path);
+        return TENUO_E_CONF;
+    }
     return TENUO_OK;
 }
 
-/* After rotation the name stands for another file, or for none. */
-static int follow_name(struct jsonl *j)
+static void close_file(struct jsonl *s)
 {
-    struct stat named, held;
-    if (fstat(j->fd, &held) != 0)
-        return refuse(j, TENUO_E_AUDIT_REFUSED, "cannot be examined", errno);
-    if (lstat(j->path, &named) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino) {
-        j->torn = j->torn || ends_torn(j->fd, &held); /* another process may have met the full disk */
-        return TENUO_OK;
-    }
-    int fd = open_file(j);
-    if (fd >= 0)
-        return adopt(j, fd) == TENUO_OK ? TENUO_OK : TENUO_E_AUDIT_REFUSED;
-    if (held.st_nlink > 0) /* renamed, and the new one is not ours to make: the record still lands in a file that somebody keeps */
-        return TENUO_OK;
-    return refuse(j, TENUO_E_AUDIT_REFUSED, "was removed and cannot be made again", errno);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
 }
 
-static int store(struct jsonl *j, const struct line *l)
+/* O_NONBLOCK: a FIFO that somebody put there must not hold us up before fstat tells. */
+static int open_file(struct jsonl *s)
 {
-    ssize_t n;
+    struct stat st;
+    close_file(s);
+    int fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, s->mode);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        s->host->error(s->host, "jsonl: cannot open %s: %s", s->path,
+                       errno == ELOOP ? "it is a symbolic link: give the file itself" : strerrordesc_np(errno));
+        if (fd >= 0)
+            close(fd);
+        return TENUO_E_UNAVAILABLE;
+    }
+    int r = check_kind(s, &st);
+    if (r != TENUO_OK) {
+        close(fd);
+        return r;
+    }
+    s->fd = fd;
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
+    s->torn = S_ISREG(st.st_mode) && ends_torn(s->path, &st);
+    return TENUO_OK;
+}
+
+/* Rotation: the path may by now name another file, or none. */
+static bool is_current(const struct jsonl *s)
+{
+    struct stat st;
+    return s->fd >= 0 && lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+static int append(struct jsonl *s, const char *p, size_t n)
+{
+    ssize_t done;
     do
-        n = write(j->fd, l->p, l->n);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return refuse(j, TENUO_E_AUDIT_REFUSED, "record not stored", errno);
-    j->torn = (size_t)n != l->n && (n > 0 || j->torn);
-    if ((size_t)n != l->n) {
-        j->host->error(j->host, "%s: record not stored: only %zd of %zu bytes fit (disk full or file size limit)", j->path, n, l->n);
-        return TENUO_E_AUDIT_REFUSED;
+        done = write(s->fd, p, n);
+    while (done < 0 && errno == EINTR);
+    if (done == (ssize_t)n)
+        return TENUO_OK;
+    if (done < 0)
+        s->host->error(s->host, "jsonl: cannot write to %s: %s", s->path, strerrordesc_np(errno));
+    else
+        s->host->error(s->host, "jsonl: %s took %zd of %zu bytes: is the disk full, or a limit reached?", s->path, done, n);
+    if (done > 0)
+        s->torn = p[done - 1] != '\n';
+    return TENUO_E_AUDIT_REFUSED;
+}
+
+static int write_line(struct jsonl *s, size_t n)
+{
+    bool torn = s->torn;
+    s->line[0] = '\n';
+    int r = torn ? append(s, s->line, n + 1) : append(s, s->line + 1, n);
+    if (r == TENUO_OK)
+        s->torn = false;
+    if (r == TENUO_OK && s->sync && fdatasync(s->fd) != 0 && errno != EINVAL && errno != EROFS) { /* those two: a device */
+        s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerrordesc_np(errno));
+        r = TENUO_E_AUDIT_REFUSED;
     }
-    if (j->sync && fdatasync(j->fd) != 0)
-        return refuse(j, TENUO_E_AUDIT_REFUSED, "record not on disk", errno);
-    return TENUO_OK;
+    return r;
 }
 
 static int jsonl_decision(void *self, const struct tenuo_audit_event *event)
 {
-    struct jsonl *j = self;
-    struct line event_line = { 0 }, l = { 0 };
-    int r = follow_name(j);
-    if (r != TENUO_OK)
-        return r;
-    put_event(&event_line, event);
-    if (j->torn)
-        put(&l, "\n", 1);
-    put(&l, event_line.p != NULL ? event_line.p : "", event_line.n);
-    r = event_line.failed || l.failed ? TENUO_E_NOMEM : store(j, &l);
-    free(event_line.p);
-    free(l.p);
-    return r;
+    struct jsonl *s = self;
+    size_t n = 0;
+    if (!is_current(s) && open_file(s) != TENUO_OK)
+        return TENUO_E_AUDIT_REFUSED;
+    for (int detail = WHOLE; detail <= SHORT; detail++)
+        if (write_record(s->line + 1, event, (enum detail)detail, &n))
+            return write_line(s, n);
+    s->host->error(s->host, "jsonl: the record does not fit into %d bytes", LINE_MAX_BYTES);
+    return TENUO_E_AUDIT_REFUSED;
 }
 
 static int jsonl_flush(void *self)
 {
-    struct jsonl *j = self;
-    if (fdatasync(j->fd) != 0 && errno != EINVAL && errno != EROFS) /* a device has nothing to sync */
-        return refuse(j, TENUO_E_AUDIT_REFUSED, "records not on disk", errno);
-    return TENUO_OK;
+    struct jsonl *s = self;
+    if (s->fd < 0 || fdatasync(s->fd) == 0 || errno == EINVAL || errno == EROFS)
+        return TENUO_OK;
+    s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerrordesc_np(errno));
+    return TENUO_E_AUDIT_REFUSED;
 }
 
-/* "640" or "0640"; others may never write. */
+/* ---- life ---- */
+
+static void jsonl_close(void *self)
+{
+    struct jsonl *s = self;
+    if (s == NULL)
+        return;
+    close_file(s);
+    free(s->path);
+    free(s);
+}
+
+/* Three or four octal digits: the owner can write, nobody executes, and only the owner and the group may change records. */
 static bool read_mode(const char *text, mode_t *ret_mode)
 {
-    mode_t mode = 0;
     size_t n = strlen(text);
-    if (n < 3 || n > 4)
+    unsigned mode = 0;
+    if (strspn(text, "01234567") != n || n < 3 || n > 4 || (n == 4 && text[0] != '0'))
         return false;
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '7')
-            return false;
-        mode = mode * 8 + (mode_t)(text[i] - '0');
-    }
-    if ((mode & ~(mode_t)0664) != 0 || (mode & 0600) != 0600)
+    for (size_t i = 0; i < n; i++)
+        mode = mode * 8 + (unsigned)(text[i] - '0');
+    if ((mode & 0200) == 0 || (mode & 0113) != 0)
         return false;
     *ret_mode = mode;
     return true;
 }
 
-enum { ARG_PATH, ARG_MODE, ARG_FSYNC };
-
 static int jsonl_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
 {
-    size_t n = strlen(args[ARG_PATH].value) + 1;
-    struct jsonl *j = calloc(1, sizeof *j + n);
-    int r = TENUO_E_CONF, fd;
-    (void)nargs;
-    if (j == NULL)
+    mode_t mode = DEFAULT_MODE;
+    if (nargs < 3 || args[0].value == NULL)
+        return TENUO_E_INVALID_ARGUMENT;
+    if (args[1].value != NULL && !read_mode(args[1].value, &mode)) {
+        host->error(host, "jsonl: mode: want octal like 0640, writable for the owner and not for others");
+        return TENUO_E_CONF;
+    }
+    struct jsonl *s = calloc(1, sizeof *s);
+    if (s == NULL)
         return TENUO_E_NOMEM;
-    j->host = host;
-    j->fd = -1;
-    j->mode = 0640;
-    j->sync = args[ARG_FSYNC].number != 0;
-    memcpy(j->path, args[ARG_PATH].value, n);
-    if (args[ARG_MODE].value != NULL && !read_mode(args[ARG_MODE].value, &j->mode)) {
-        host->error(host, "mode= wants three or four octal digits, at least 600 and at most 664, as in mode=0640");
-        goto out;
+    s->host = host;
+    s->mode = mode;
+    s->sync = args[2].value != NULL && args[2].number != 0;
+    s->fd = -1;
+    s->path = strdup(args[0].value);
+    int r = s->path == NULL ? TENUO_E_NOMEM : open_file(s);
+    if (r != TENUO_OK) {
+        jsonl_close(s);
+        return r;
     }
-    fd = open_file(j);
-    if (fd < 0) {
-        r = refuse(j, TENUO_E_SYSTEM, errno == ELOOP ? "a symbolic link" : "cannot be opened for appending", errno);
-        goto out;
-    }
-    r = adopt(j, fd);
-    if (r != TENUO_OK)
-        goto out;
-    *ret_self = j;
-    j = NULL;
-out:
-    free(j);
-    return r;
+    *ret_self = s;
+    return TENUO_OK;
 }
 
-static void jsonl_close(void *self)
-{
-    struct jsonl *j = self;
-    close(j->fd);
-    free(j);
-}
-
-static const struct tenuo_arg_spec jsonl_args[] = {
-    [ARG_PATH] = { "path", TENUO_ARG_PATH, 1, "file to append to; made when it is missing" },
-    [ARG_MODE] = { "mode", TENUO_ARG_STRING, 0, "permissions of a new file in octal (0640)" },
-    [ARG_FSYNC] = { "fsync", TENUO_ARG_BOOL, 0, "wait for the disk after every record (no)" },
+static const struct tenuo_arg_spec args[] = {
+    { "path", TENUO_ARG_PATH, 1, "file that records are appended to; made when missing, its directory is not" },
+    { "mode", TENUO_ARG_STRING, 0, "permissions of a new file, octal (0640), narrowed by the umask" },
+    { "fsync", TENUO_ARG_BOOL, 0, "answer only when the record is on the disk (no)" },
     { NULL, 0, 0, NULL },
 };
 
-static const struct tenuo_audit_ops jsonl_ops = {
-    .size = sizeof jsonl_ops,
+static const struct tenuo_audit_ops ops = {
+    .size = sizeof ops,
     .open = jsonl_open,
     .close = jsonl_close,
     .decision = jsonl_decision,
     .flush = jsonl_flush,
 };
 
-/* Appending works on in a forked child: nothing but the descriptor is shared. */
+/* Not thread-safe: one line buffer. Fork-safe: a child appends through the same open file, whole lines like everybody. */
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
     .magic = TENUO_PLUGIN_MAGIC,
     .abi_major = TENUO_PLUGIN_ABI_MAJOR,
@@ -410,7 +434,7 @@ TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
     .flags = TENUO_PLUGIN_FORK_SAFE | TENUO_PLUGIN_NO_NETWORK,
     .name = "jsonl",
     .version = "1.0",
-    .summary = "audit records as lines of JSON in a file",
-    .args = jsonl_args,
-    .audit = &jsonl_ops,
+    .summary = "a line of JSON for each decision, appended to a file",
+    .args = args,
+    .audit = &ops,
 };

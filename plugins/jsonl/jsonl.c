@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Audit sink "jsonl": one JSON object a line, appended to a file that other processes write too and that may be rotated away at any
- * time. One write() an event, so that lines never mix; a record counts as stored only when all of it was written. Never waits for a
- * reader, never follows a link, never cuts a record in the middle of a member.
+ * Audit sink "jsonl": one JSON object a line, appended to a file that other processes write too and that may be rotated
+ * away at any time. One write() an event, so that lines never mix; a record counts as stored only when all of it was
+ * written. Never waits for a reader, never follows a link, never cuts a record in the middle of a member.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,11 +57,16 @@ static void put_str(struct out *o, const char *s)
     put(o, s, strlen(s));
 }
 
-/* Length of the well-formed UTF-8 sequence that s begins with, 0 when it is none: no overlong form, no surrogate, nothing past U+10FFFF. */
+/* Length of the well-formed UTF-8 sequence that s begins with, 0 when it is none: no overlong form, no surrogate,
+ * nothing past U+10FFFF. */
 static size_t utf8_len(const unsigned char *s)
 {
     unsigned char low = 0x80, high = 0xbf;
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
+    size_t n = s[0] < 0x80                    ? 1
+               : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
+               : (s[0] & 0xf0) == 0xe0        ? 3
+               : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+                                              : 0;
     if (n < 2)
         return n;
     if (s[0] == 0xe0)
@@ -112,7 +117,8 @@ static void put_json_string(struct out *o, const char *s)
     put_str(o, *p != '\0' ? "...\"" : "\"");
 }
 
-/* The host's own JSON. Bytes that could end the line or the encoding have no place in it, and are made harmless all the same. */
+/* The host's own JSON. Bytes that could end the line or the encoding have no place in it, and are made harmless all the
+ * same. */
 static void put_raw_json(struct out *o, const char *s)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -149,7 +155,8 @@ static void put_number(struct out *o, const char *name, int64_t value)
     put(o, text, (size_t)snprintf(text, sizeof text, "%" PRId64, value));
 }
 
-/* Days since 1970-01-01 to a date, by the proleptic Gregorian calendar: eras of 400 years, years that begin in March. */
+/* Days since 1970-01-01 to a date, by the proleptic Gregorian calendar: eras of 400 years, years that begin in March.
+ */
 static void put_date(struct out *o, int64_t days)
 {
     char text[40];
@@ -157,7 +164,8 @@ static void put_date(struct out *o, int64_t days)
     int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
     int64_t in_year = in_era - (365 * year + year / 4 - year / 100), m = (5 * in_year + 2) / 153;
     int64_t day = in_year - (153 * m + 2) / 5 + 1, month = m < 10 ? m + 3 : m - 9;
-    int n = snprintf(text, sizeof text, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year + era * 400 + (month <= 2), month, day);
+    int n = snprintf(text, sizeof text, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year + era * 400 + (month <= 2),
+                     month, day);
     put(o, text, (size_t)n);
 }
 
@@ -237,7 +245,8 @@ static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail
 
 /* ---- the file ---- */
 
-/* Did another process, or an earlier run, leave a line without its end? Asked through a descriptor of its own: ours only writes. */
+/* Did another process, or an earlier run, leave a line without its end? Asked through a descriptor of its own: ours
+ * only writes. */
 static bool ends_torn(const char *path, const struct stat *st)
 {
     char last = '\n';
@@ -255,7 +264,8 @@ static bool ends_torn(const char *path, const struct stat *st)
 static int check_kind(const struct jsonl *s, const struct stat *st)
 {
     if (!S_ISREG(st->st_mode) && !S_ISCHR(st->st_mode)) {
-        s->host->error(s->host, "jsonl: %s is no regular file: records could get lost or stall the program; give a file", s->path);
+        s->host->error(
+            s->host, "jsonl: %s is no regular file: records could get lost or stall the program; give a file", s->path);
         return TENUO_E_CONF;
     }
     if (S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH) != 0) {
@@ -315,7 +325,8 @@ static int append(struct jsonl *s, const char *p, size_t n)
     if (done < 0)
         s->host->error(s->host, "jsonl: cannot write to %s: %s", s->path, strerrordesc_np(errno));
     else
-        s->host->error(s->host, "jsonl: %s took %zd of %zu bytes: is the disk full, or a limit reached?", s->path, done, n);
+        s->host->error(s->host, "jsonl: %s took %zd of %zu bytes: is the disk full, or a limit reached?", s->path, done,
+                       n);
     if (done > 0)
         s->torn = p[done - 1] != '\n';
     return TENUO_E_AUDIT_REFUSED;
@@ -328,7 +339,8 @@ static int write_line(struct jsonl *s, size_t n)
     int r = torn ? append(s, s->line, n + 1) : append(s, s->line + 1, n);
     if (r == TENUO_OK)
         s->torn = false;
-    if (r == TENUO_OK && s->sync && fdatasync(s->fd) != 0 && errno != EINVAL && errno != EROFS) { /* those two: a device */
+    if (r == TENUO_OK && s->sync && fdatasync(s->fd) != 0 && errno != EINVAL &&
+        errno != EROFS) { /* those two: a device */
         s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerrordesc_np(errno));
         r = TENUO_E_AUDIT_REFUSED;
     }
@@ -369,7 +381,8 @@ static void jsonl_close(void *self)
     free(s);
 }
 
-/* Three or four octal digits: the owner can write, nobody executes, and only the owner and the group may change records. */
+/* Three or four octal digits: the owner can write, nobody executes, and only the owner and the group may change
+ * records. */
 static bool read_mode(const char *text, mode_t *ret_mode)
 {
     size_t n = strlen(text);
@@ -425,7 +438,8 @@ static const struct tenuo_audit_ops ops = {
     .flush = jsonl_flush,
 };
 
-/* Not thread-safe: one line buffer. Fork-safe: a child appends through the same open file, whole lines like everybody. */
+/* Not thread-safe: one line buffer. Fork-safe: a child appends through the same open file, whole lines like everybody.
+ */
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
     .magic = TENUO_PLUGIN_MAGIC,
     .abi_major = TENUO_PLUGIN_ABI_MAJOR,

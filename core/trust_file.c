@@ -230,10 +230,8 @@ static int read_directory(const struct trust_file *t, int fd, int (*each)(void *
         return TENUO_E_SYSTEM;
     }
     for (int i = 0; i < n; i++) {
-        char *path = NULL;
         if (e == TENUO_OK)
-            e = asprintf(&path, "%s/%s", t->path, entries[i]->d_name) < 0 ? TENUO_E_NOMEM : read_file(t, path, each, arg);
-        free(path);
+            e = read_entry(t, entries[i]->d_name, each, arg);
         free(entries[i]);
     }
     free(entries);

@@ -276,7 +276,7 @@ def main():
             maker = (ours, reference)[number % 2]
             run_case(tap, number, Case(rng), maker, (ours, reference), int(time.time()))
     print(f"1..{tap.number}")
-    print(f"{tap.passed} passed, {tap.failed} failed, {tap.skipped} skipped")
+    print(f"# {tap.passed} passed, {tap.failed} failed, {tap.skipped} skipped")
     return 1 if tap.failed else 0
 
 

@@ -11,7 +11,7 @@ version=0.3.3
 skip() {
     echo "ok 1 - interop # SKIP $1"
     echo "1..1"
-    echo "0 passed, 0 failed, 1 skipped"
+    echo "# 0 passed, 0 failed, 1 skipped"
     exit 0
 }
 

@@ -94,7 +94,7 @@ static void push_file(struct reader *r, const char *path, const struct tn_place 
     struct frame *f = &r->frames[r->depth];
     struct tn_place nowhere = { path, 0, 0 };
     struct tenuo_error why;
-    size_t len;
+    size_t len = 0;
     if (r->p.nfiles == TN_MAX_CONF_FILES) {
         tn_diag_error(r->p.d, from != NULL ? from : &nowhere, "more than %d configuration files", TN_MAX_CONF_FILES);
         return;

@@ -32,7 +32,7 @@ static struct tn_str skip(struct tn_str s, size_t n)
 /* First occurrence, or NULL. */
 static const uint8_t *find(struct tn_str s, const char *what)
 {
-    return s.n == 0 ? NULL : memmem(s.p, s.n, what, strlen(what));
+    return s.p == NULL || s.n == 0 ? NULL : memmem(s.p, s.n, what, strlen(what));
 }
 
 static size_t offset(struct tn_str s, const uint8_t *at)

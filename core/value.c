@@ -247,8 +247,9 @@ static bool rewrite(struct scan *s, struct tn_buf *b)
     return good && (!b->failed || tn_reader_fail(s->r, TENUO_E_NOMEM, "memory ran out"));
 }
 
-/* The slow way: from the start of the value again, with tokens, into the arena. */
-static bool reread(struct scan *s, const uint8_t *start, struct tn_arena *arena, struct tn_str *ret)
+/* The slow way: from the start of the value again, with tokens, into the arena. Not inlined, so that the fast
+ * way keeps a small frame. */
+__attribute__((noinline)) static bool reread(struct scan *s, const uint8_t *start, struct tn_arena *arena, struct tn_str *ret)
 {
     struct tn_buf b = { 0 };
     uint8_t *copy = NULL;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every allocation of minting, decoding and deciding fails in turn (linked with --wrap): each ends in 9000 or a plain refusal, never in an
+ * allow, a crash, a leak (run under ASan) or a changed output.
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+#include <tenuo/tenuo.h>
+
+#define T0 1700000000
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static long fail_at = -1, count; /* -1: never */
+
+static int fails(void)
+{
+    return fail_at >= 0 && count++ == fail_at;
+}
+
+void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *p, size_t n) { return fails() ? NULL : __real_realloc(p, n); }
+
+static struct tenuo_signer *root, *holder;
+static struct tenuo_verifier *verifier;
+static uint8_t bytes[4096];
+static size_t len;
+
+static int make_set(struct tenuo_constraint_set **ret)
+{
+    struct tenuo_constraint *url = NULL, *path = NULL, *any = NULL;
+    struct tenuo_constraint_set *set = NULL;
+    const struct tenuo_constraint *both[2];
+    int r = tenuo_constraint_text(TENUO_C_URL_PATTERN, "https://*.example.com/a/*", 25, &url, NULL);
+    r = r != 0 ? r : tenuo_constraint_subpath("/data", 5, 1, 1, &path, NULL);
+    both[0] = url;
+    both[1] = path;
+    r = r != 0 ? r : tenuo_constraint_combine(TENUO_C_ANY, both, 2, &any, NULL);
+    r = r != 0 ? r : tenuo_constraint_set_new(&set, NULL);
+    r = r != 0 ? r : tenuo_constraint_set_put(set, "where", 5, any, NULL);
+    tenuo_constraint_free(url);
+    tenuo_constraint_free(path);
+    tenuo_constraint_free(any);
+    if (r != TENUO_OK)
+        tenuo_constraint_set_free(set);
+    else
+        *ret = set;
+    return r;
+}
+
+static int mint(void)
+{
+    struct tenuo_constraint_set *set = NULL;
+    struct tenuo_mint *m = NULL;
+    struct tenuo_stack *s = NULL;
+    size_t n = sizeof bytes;
+    int r = make_set(&set);
+    r = r != 0 ? r : tenuo_mint_root(&m, NULL);
+    r = r != 0 ? r : tenuo_mint_set_holder(m, tenuo_signer_public_key(holder), NULL);
+    r = r != 0 ? r : tenuo_mint_add_tool(m, "fetch", 5, set, NULL);
+    r = r != 0 ? r : tenuo_mint_set_agent_id(m, "a", 1, NULL);
+    r = r != 0 ? r : tenuo_mint_sign(m, root, T0, &s, NULL);
+    r = r != 0 ? r : tenuo_stack_encode(s, TENUO_FORM_CBOR, bytes, &n, NULL);
+    if (r == 0)
+        len = n;
+    tenuo_stack_free(s);
+    tenuo_mint_free(m);
+    tenuo_constraint_set_free(set);
+    return r;
+}
+
+static int decide(void)
+{
+    static const uint8_t args_cbor[] = { 0xa1, 0x65, 'w', 'h', 'e', 'r', 'e', 0x78, 0x1c, 'h', 't', 't', 'p', 's', ':', '/', '/', 'x',
+                                         '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e', '.', 'c', 'o', 'm', '/', 'a', '/', 'b', 'c', 'd', 'e' };
+    struct tenuo_args *args = NULL;
+    struct tenuo_request *q = NULL;
+    struct tenuo_stack *s = NULL;
+    struct tenuo_decision *d = NULL;
+    uint8_t pop[64];
+    int r = tenuo_args_parse(args_cbor, sizeof args_cbor, &args, NULL);
+    r = r != 0 ? r : tenuo_stack_parse(bytes, len, &s, NULL);
+    r = r != 0 ? r : tenuo_pop_sign(holder, tenuo_stack_leaf(s), "fetch", 5, args, T0, pop, NULL);
+    r = r != 0 ? r : tenuo_request_new("fetch", 5, &q, NULL);
+    r = r != 0 ? r : tenuo_request_set_args(q, args, NULL);
+    if (r == 0) {
+        tenuo_request_set_pop(q, pop);
+        r = tenuo_authorize(verifier, bytes, len, q, T0, &d, NULL);
+    }
+    if (r == 0 && tenuo_decision_outcome(d) != TENUO_ALLOW)
+        r = tenuo_decision_code(d);
+    tenuo_decision_free(d);
+    tenuo_stack_free(s);
+    tenuo_request_free(q);
+    tenuo_args_free(args);
+    return r;
+}
+
+/* Fails the n-th allocation for every n until none was left to fail. */
+static void fail_each(const char *name, int (*run)(void))
+{
+    unsigned wrong = 0, runs = 0;
+    for (long n = 0; n < 2000; n++) {
+        int r;
+        fail_at = n;
+        count = 0;
+        r = run();
+        fail_at = -1;
+        runs++;
+        if (count <= n) { /* nothing failed any more */
+            is_int(r, 0, "%s succeeds when memory is there again", name);
+            break;
+        }
+        if (r == TENUO_OK)
+            wrong++;
+    }
+    ok(wrong == 0 && runs > 10, "%s: %u allocations failed in turn, each was an error", name, runs);
+}
+
+static int start(void)
+{
+    struct tenuo_verifier_builder *b = NULL;
+    uint8_t seed[32];
+    int r;
+    memset(seed, 1, sizeof seed);
+    r = tenuo_signer_from_seed(seed, &root, NULL);
+    memset(seed, 2, sizeof seed);
+    r = r != 0 ? r : tenuo_signer_from_seed(seed, &holder, NULL);
+    r = r != 0 ? r : tenuo_verifier_builder_new(&b, NULL);
+    r = r != 0 ? r : tenuo_verifier_builder_add_root(b, tenuo_signer_public_key(root), NULL);
+    tenuo_verifier_builder_set_link_cache(b, 0);
+    r = r != 0 ? r : tenuo_verifier_builder_build(b, &verifier, NULL);
+    tenuo_verifier_builder_free(b);
+    return r;
+}
+
+int main(void)
+{
+    is_int(start(), 0, "keys and a verifier");
+    is_int(mint(), 0, "minting");
+    is_int(decide(), 0, "deciding");
+    fail_each("minting", mint);
+    fail_each("deciding", decide);
+    tenuo_verifier_unref(verifier);
+    tenuo_signer_free(root);
+    tenuo_signer_free(holder);
+    return done_testing();
+}

@@ -24,9 +24,7 @@ struct jsonl {
     char *path;
     mode_t mode;
     bool sync;
-    int fd; /* -1: not open */
-    dev_t dev;
-    ino_t ino;
+    int fd;                        /* -1: open has not come that far */
     bool torn;                     /* the file ends within a line */
     char line[1 + LINE_MAX_BYTES]; /* a place for the newline that ends a torn line, then the record */
 };
@@ -207,19 +205,26 @@ static void put_attrs(struct out *o, const struct tenuo_audit_event *e)
     }
 }
 
+/* As in syslog: informational, notice, warning. */
+static int priority(const char *decision)
+{
+    return strcmp(decision, "allow") == 0 ? 6 : strcmp(decision, "would_deny") == 0 ? 5 : 4;
+}
+
 /* False when it does not fit. */
 static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail detail, size_t *ret_len)
 {
     struct out o = { .p = p, .text_max = detail == SHORT ? SHORT_TEXT : SIZE_MAX };
     put_str(&o, "{");
     put_time(&o, e->time_ns);
-    put_text(&o, "id", e->decision_id);
+    put_text(&o, "decision_id", e->decision_id);
     put_text(&o, "service", e->service);
     put_text(&o, "decision", e->decision);
     put_number(&o, "code", e->code);
     put_text(&o, "code_name", e->code_name);
     put_text(&o, "step", e->step);
-    put_text(&o, "reason", e->reason);
+    put_text(&o, "message", e->reason[0] != '\0' ? e->reason : e->decision);
+    put_number(&o, "priority", priority(e->decision));
     put_text(&o, "warrant_id", e->warrant_id);
     put_chain(&o, e);
     put_text(&o, "root", e->root);
@@ -245,73 +250,85 @@ static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail
 
 /* ---- the file ---- */
 
-/* Did another process, or an earlier run, leave a line without its end? Asked through a descriptor of its own: ours
- * only writes. */
-static bool ends_torn(const char *path, const struct stat *st)
+/* Opens for appending, without waiting for the reader of a FIFO; makes the file when it is not there. -1 with errno. */
+static int open_fd(const struct jsonl *s)
 {
-    char last = '\n';
-    struct stat now;
-    int fd = st->st_size > 0 ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK) : -1;
-    if (fd < 0)
-        return false;
-    if (fstat(fd, &now) != 0 || now.st_ino != st->st_ino || now.st_dev != st->st_dev || now.st_size == 0 ||
-        pread(fd, &last, 1, now.st_size - 1) != 1)
-        last = '\n';
-    close(fd);
-    return last != '\n';
+    const int flags = O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+    for (int attempt = 0; attempt < 8; attempt++) {
+        int fd = open(s->path, O_RDWR | flags);
+        if (fd < 0 && errno == EACCES) /* may append and not read: then a torn end is not seen */
+            fd = open(s->path, O_WRONLY | flags);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+        fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
+        if (fd >= 0) {
+            (void)fchmod(fd, s->mode); /* the umask has no say; where modes do not exist, so be it */
+            return fd;
+        }
+        if (errno != EEXIST) /* else another process was faster: take its file */
+            return -1;
+    }
+    return -1;
 }
 
-static int check_kind(const struct jsonl *s, const struct stat *st)
+/* A full disk or a process that died may have left half a line: the next record must not be glued to it. */
+static bool ends_torn(int fd, const struct stat *st)
 {
-    if (!S_ISREG(st->st_mode) && !S_ISCHR(st->st_mode)) {
-        s->host->error(
-            s->host, "jsonl: %s is no regular file: records could get lost or stall the program; give a file", s->path);
-        return TENUO_E_CONF;
-    }
-    if (S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH) != 0) {
-        s->host->error(s->host, "jsonl: %s may be written by anybody: chmod o-w it", s->path);
-        return TENUO_E_CONF;
-    }
-    return TENUO_OK;
+    char last;
+    return S_ISREG(st->st_mode) && st->st_size > 0 && pread(fd, &last, 1, st->st_size - 1) == 1 && last != '\n';
 }
 
-static void close_file(struct jsonl *s)
+/* Takes the descriptor. */
+static int adopt(struct jsonl *s, int fd)
 {
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        s->host->error(s->host, "jsonl: %s cannot be examined: %s", s->path, strerror(errno));
+        close(fd);
+        return TENUO_E_SYSTEM;
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+        s->host->error(s->host, "jsonl: %s is no regular file: a pipe or socket would lose records", s->path);
+        close(fd);
+        return TENUO_E_CONF;
+    }
     if (s->fd >= 0)
         close(s->fd);
-    s->fd = -1;
-}
-
-/* O_NONBLOCK: a FIFO that somebody put there must not hold us up before fstat tells. */
-static int open_file(struct jsonl *s)
-{
-    struct stat st;
-    close_file(s);
-    int fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, s->mode);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        s->host->error(s->host, "jsonl: cannot open %s: %s", s->path,
-                       errno == ELOOP ? "it is a symbolic link: give the file itself" : strerrordesc_np(errno));
-        if (fd >= 0)
-            close(fd);
-        return TENUO_E_UNAVAILABLE;
-    }
-    int r = check_kind(s, &st);
-    if (r != TENUO_OK) {
-        close(fd);
-        return r;
-    }
     s->fd = fd;
-    s->dev = st.st_dev;
-    s->ino = st.st_ino;
-    s->torn = S_ISREG(st.st_mode) && ends_torn(s->path, &st);
+    s->torn = ends_torn(fd, &st);
     return TENUO_OK;
 }
 
-/* Rotation: the path may by now name another file, or none. */
-static bool is_current(const struct jsonl *s)
+static int open_file(struct jsonl *s)
 {
-    struct stat st;
-    return s->fd >= 0 && lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+    int fd = open_fd(s);
+    if (fd >= 0)
+        return adopt(s, fd);
+    s->host->error(s->host, "jsonl: %s cannot be opened for appending: %s", s->path,
+                   errno == ELOOP ? "it is a symbolic link: name the file itself" : strerror(errno));
+    return TENUO_E_SYSTEM;
+}
+
+/* After rotation the path names another file, or none. Where that one is not ours to make, the renamed file still keeps
+ * records. */
+static int follow_path(struct jsonl *s)
+{
+    struct stat named, held;
+    if (fstat(s->fd, &held) != 0) {
+        s->host->error(s->host, "jsonl: %s cannot be examined: %s", s->path, strerror(errno));
+        return TENUO_E_AUDIT_REFUSED;
+    }
+    if (lstat(s->path, &named) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino) {
+        s->torn = s->torn || ends_torn(s->fd, &held); /* another process may have met the full disk */
+        return TENUO_OK;
+    }
+    int fd = open_fd(s);
+    if (fd >= 0)
+        return adopt(s, fd) == TENUO_OK ? TENUO_OK : TENUO_E_AUDIT_REFUSED;
+    if (held.st_nlink > 0)
+        return TENUO_OK;
+    s->host->error(s->host, "jsonl: %s was removed and cannot be made again: %s", s->path, strerror(errno));
+    return TENUO_E_AUDIT_REFUSED;
 }
 
 static int append(struct jsonl *s, const char *p, size_t n)
@@ -323,7 +340,7 @@ static int append(struct jsonl *s, const char *p, size_t n)
     if (done == (ssize_t)n)
         return TENUO_OK;
     if (done < 0)
-        s->host->error(s->host, "jsonl: cannot write to %s: %s", s->path, strerrordesc_np(errno));
+        s->host->error(s->host, "jsonl: cannot write to %s: %s", s->path, strerror(errno));
     else
         s->host->error(s->host, "jsonl: %s took %zd of %zu bytes: is the disk full, or a limit reached?", s->path, done,
                        n);
@@ -341,7 +358,7 @@ static int write_line(struct jsonl *s, size_t n)
         s->torn = false;
     if (r == TENUO_OK && s->sync && fdatasync(s->fd) != 0 && errno != EINVAL &&
         errno != EROFS) { /* those two: a device */
-        s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerrordesc_np(errno));
+        s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerror(errno));
         r = TENUO_E_AUDIT_REFUSED;
     }
     return r;
@@ -351,8 +368,9 @@ static int jsonl_decision(void *self, const struct tenuo_audit_event *event)
 {
     struct jsonl *s = self;
     size_t n = 0;
-    if (!is_current(s) && open_file(s) != TENUO_OK)
-        return TENUO_E_AUDIT_REFUSED;
+    int r = follow_path(s);
+    if (r != TENUO_OK)
+        return r;
     for (int detail = WHOLE; detail <= SHORT; detail++)
         if (write_record(s->line + 1, event, (enum detail)detail, &n))
             return write_line(s, n);
@@ -363,9 +381,9 @@ static int jsonl_decision(void *self, const struct tenuo_audit_event *event)
 static int jsonl_flush(void *self)
 {
     struct jsonl *s = self;
-    if (s->fd < 0 || fdatasync(s->fd) == 0 || errno == EINVAL || errno == EROFS)
+    if (fdatasync(s->fd) == 0 || errno == EINVAL || errno == EROFS)
         return TENUO_OK;
-    s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerrordesc_np(errno));
+    s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerror(errno));
     return TENUO_E_AUDIT_REFUSED;
 }
 
@@ -376,22 +394,22 @@ static void jsonl_close(void *self)
     struct jsonl *s = self;
     if (s == NULL)
         return;
-    close_file(s);
+    if (s->fd >= 0)
+        close(s->fd);
     free(s->path);
     free(s);
 }
 
-/* Three or four octal digits: the owner can write, nobody executes, and only the owner and the group may change
- * records. */
+/* "640" or "0640": the owner reads and writes, nobody executes, others never write. */
 static bool read_mode(const char *text, mode_t *ret_mode)
 {
     size_t n = strlen(text);
-    unsigned mode = 0;
-    if (strspn(text, "01234567") != n || n < 3 || n > 4 || (n == 4 && text[0] != '0'))
+    mode_t mode = 0;
+    if (n < 3 || n > 4 || strspn(text, "01234567") != n)
         return false;
     for (size_t i = 0; i < n; i++)
-        mode = mode * 8 + (unsigned)(text[i] - '0');
-    if ((mode & 0200) == 0 || (mode & 0113) != 0)
+        mode = mode * 8 + (mode_t)(text[i] - '0');
+    if ((mode & ~(mode_t)0664) != 0 || (mode & 0600) != 0600)
         return false;
     *ret_mode = mode;
     return true;
@@ -403,7 +421,7 @@ static int jsonl_open(const struct tenuo_host *host, const struct tenuo_arg *arg
     if (nargs < 3 || args[0].value == NULL)
         return TENUO_E_INVALID_ARGUMENT;
     if (args[1].value != NULL && !read_mode(args[1].value, &mode)) {
-        host->error(host, "jsonl: mode: want octal like 0640, writable for the owner and not for others");
+        host->error(host, "jsonl: mode: want three or four octal digits from 0600 to 0664, as in mode=0640");
         return TENUO_E_CONF;
     }
     struct jsonl *s = calloc(1, sizeof *s);
@@ -424,9 +442,9 @@ static int jsonl_open(const struct tenuo_host *host, const struct tenuo_arg *arg
 }
 
 static const struct tenuo_arg_spec args[] = {
-    { "path", TENUO_ARG_PATH, 1, "file that records are appended to; made when missing, its directory is not" },
-    { "mode", TENUO_ARG_STRING, 0, "permissions of a new file, octal (0640), narrowed by the umask" },
-    { "fsync", TENUO_ARG_BOOL, 0, "answer only when the record is on the disk (no)" },
+    { "path", TENUO_ARG_PATH, 1, "file to append to; made when it is missing" },
+    { "mode", TENUO_ARG_STRING, 0, "permissions of a new file in octal, 0600 to 0664 (0640)" },
+    { "fsync", TENUO_ARG_BOOL, 0, "wait for the disk after every record (no)" },
     { NULL, 0, 0, NULL },
 };
 
@@ -448,7 +466,7 @@ TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
     .flags = TENUO_PLUGIN_FORK_SAFE | TENUO_PLUGIN_NO_NETWORK,
     .name = "jsonl",
     .version = "1.0",
-    .summary = "a line of JSON for each decision, appended to a file",
+    .summary = "audit records as lines of JSON in a file",
     .args = args,
     .audit = &ops,
 };

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs.py ROOT COMMAND PLUGINS: what is written agrees with what is built, as TAP. The example configuration loads and decides, also with
+every setting uncommented; manuals list every setting, default and plugin option; the change log and the symbol map list every
+public function; PROTOCOL.md has a row for each rule of the vectors, with the files of its cases."""
+
+import collections
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT, COMMAND, PLUGINS = pathlib.Path(sys.argv[1]).resolve(), os.path.abspath(sys.argv[2]), pathlib.Path(sys.argv[3])
+os.environ.pop("TENUO_CONF", None)
+os.umask(0o022)
+
+
+class Tap:
+    def __init__(self):
+        self.number = self.failed = 0
+
+    def report(self, title, faults):
+        self.number += 1
+        self.failed += bool(faults)
+        print(f"{'not ok' if faults else 'ok'} {self.number} - {title}")
+        for fault in faults[:40]:
+            print(f"#   {fault}")
+
+
+def tenuo(*args):
+    run = subprocess.run([COMMAND, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         check=False)
+    return run.returncode, run.stdout
+
+
+def expect(status, *args):
+    got, text = tenuo(*args)
+    return [] if got == status else [f"tenuo {args[0]}: exit status {got}, not {status}", *text.splitlines()]
+
+
+def stage(top):
+    for name in ("plugins", "keys", "audit"):
+        (top / name).mkdir(mode=0o700)
+    for plugin in sorted(PLUGINS.rglob("tenuo_*.so")):
+        shutil.copy(plugin, top / "plugins")
+        (top / "plugins" / plugin.name).chmod(0o755)
+
+
+def write_conf(path, text):
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
+def example(tap, top):
+    """The example as it is, then with its places moved to where a test may write, deciding a real call."""
+    text = (ROOT / "conf" / "tenuo.conf").read_text(encoding="utf-8")
+    as_installed = write_conf(top / "installed.conf", text)
+    tap.report("conf/tenuo.conf is right as it is", expect(0, "conf", "check", as_installed, "--plugin-dir", top / "plugins"))
+
+    moved = text
+    for old, new in (("/etc/tenuo/roots.pub", "root.pub"), ("/var/lib/tenuo/keys", "keys"), ("/var/log/tenuo/", "audit/")):
+        moved = moved.replace(old, f"{top}/{new}")
+    conf = write_conf(top / "moved.conf", moved)
+    use = ("--conf", conf, "--plugin-dir", top / "plugins")
+    warrant, call = top / "w.tenuo", ("--tool", "read_file", "-a", "path=/data/a")
+    faults = expect(0, "keygen", top / "root") + expect(0, "keygen", top / "keys" / "alice")
+    faults += expect(0, "mint", "--key", top / "root.key", "--holder", top / "keys" / "alice.pub", "--tool", "read_file", "-c",
+                     "path=subpath:/data", "-o", warrant)
+    faults += expect(0, "sign", warrant, *use, "--key-id", "alice", *call, "-o", top / "pop")
+    faults += expect(0, "authorize", warrant, *use, *call, "--pop", f"@{top}/pop")
+    log = top / "audit" / "audit.jsonl"
+    if not log.is_file() or len(log.read_text(encoding="utf-8").splitlines()) != 1:
+        faults.append("the allow has no record")
+    tap.report("conf/tenuo.conf decides and records a call", faults)
+
+    every = re.sub(r"(?m)^#\s*set\s+plugin_dir\s.*$", f"set plugin_dir {top}/plugins", text)
+    every = every.split("\n# [", 1)[0]  # a section is another service's
+    every = re.sub(r"(?m)^#\s*(set\s+\w+\s+\S+)", r"\1", every)
+    tap.report("conf/tenuo.conf is right with every setting in force", expect(0, "conf", "check", write_conf(top / "every.conf", every)))
+    return text
+
+
+def settings(tap, top, text):
+    status, shown = tenuo("conf", "show", top / "installed.conf")
+    known = dict(re.findall(r"(?m)^set\s+(\w+)\s+(\S+)\s+# default", shown))
+    known.pop("plugin_dir", None)
+    faults = [] if status == 0 and known else [shown]
+    offered = dict(re.findall(r"(?m)^#\s*set\s+(\w+)\s+(\S+)", text.split("\n# [", 1)[0]))
+    faults += [f"{name} {value}: missing or another default in conf/tenuo.conf" for name, value in known.items() if offered.get(name) != value]
+    page = (ROOT / "man" / "tenuo.conf.5").read_text(encoding="utf-8")
+    for name, value in known.items():
+        if not re.search(rf"(?m)^\.It Cm {name} .*Pq {re.escape(value)}$", page):
+            faults.append(f"{name} {value}: missing or another default in tenuo.conf(5)")
+    tap.report("every setting and its default is in the example and in tenuo.conf(5)", faults)
+
+
+def options(tap, top):
+    faults = []
+    for plugin in sorted((top / "plugins").glob("tenuo_*.so")):
+        name = plugin.stem.removeprefix("tenuo_")
+        status, text = tenuo("plugin", "info", name, "--plugin-dir", top / "plugins")
+        built = set(re.findall(r"(?m)^arg: \w+ (\w+) \((\w+)(, required)?\)", text))
+        built = {(option, kind, "yes" if required else "no") for option, kind, required in built}
+        page = ROOT / "man" / f"tenuo_{name}.8"
+        written = set(re.findall(r"(?m)^\.It Cm (\w+) Ta (\w+) Ta (yes|no) Ta", page.read_text(encoding="utf-8"))) if page.is_file() else set()
+        if status != 0 or not built:
+            faults.append(f"{name}: {text}")
+        faults += [f"{page.name}: {' '.join(row)} is {'only built' if row in built else 'only written'}" for row in sorted(built ^ written)]
+    tap.report("each plugin's manual lists its options", faults)
+
+
+def functions(tap):
+    declared = set()
+    for header in [*(ROOT / "include" / "tenuo").glob("*.h"), ROOT / "include" / "tenuo" / "version.h.in"]:
+        if header.name != "plugin.h":
+            code = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="utf-8"), flags=re.S)
+            declared |= set(re.findall(r"TENUO_API[^;(]*?\b(tenuo_\w+)\(", code))
+    mapped = set(re.findall(r"(?m)^\s+(tenuo_\w+);", (ROOT / "core" / "libtenuo.map").read_text(encoding="utf-8")))
+    logged = set(re.findall(r"`(tenuo_\w+)`", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    tap.report("the symbol map has each declared function and no other", sorted(declared ^ mapped))
+    tap.report("the change log names each public function", sorted(declared - logged))
+    codes = re.findall(r'(?m)^X\((\d+), "([\w-]+)"', (ROOT / "core" / "err_table.h").read_text(encoding="utf-8"))
+    log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    tap.report("the change log names each error code", [f"{number} {name}" for number, name in codes if f"{number} `{name}`" not in log])
+
+
+def rules(tap):
+    cases, rows, settings_in = collections.defaultdict(set), {}, set()
+    for path in sorted((ROOT / "tests" / "vectors").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
+            vector = json.loads(line)
+            if "rule" in vector:
+                cases[vector["rule"]].add(path.stem)
+            elif "ours_setting" in vector:
+                settings_in.add(path.stem)
+    text = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
+    for line in text.split("\n"):
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if re.match(r"\| (warrant|constraints|governance) \S", line):
+            rows[cells[0]] = set(re.findall(r"`(\w+)`", cells[-1]))
+    named = " ".join(text.split())  # rules that say what stays allowed are named in the text below the table
+    faults = [f"{rule}: PROTOCOL.md does not name it" for rule in sorted(cases) if rule not in rows and f"`{rule}`" not in named]
+    for rule, files in rows.items():
+        found = cases.get(rule, set()) or files & settings_in
+        if files != found:
+            faults.append(f"{rule}: PROTOCOL.md names {sorted(files)}, the cases are in {sorted(found)}")
+    tap.report("PROTOCOL.md has each stricter rule and the files with its cases", faults if rows else ["no table"])
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="tenuo-docs.", dir="/tmp") as name:
+        top = pathlib.Path(name).resolve()
+        stage(top)
+        text = example(tap, top)
+        settings(tap, top, text)
+        options(tap, top)
+    functions(tap)
+    rules(tap)
+    print(f"1..{tap.number}")
+    return 1 if tap.failed else 0
+
+
+sys.exit(main())

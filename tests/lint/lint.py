@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """lint.py ROOT: the house rules that a program can check, as TAP: file heads, spaces, widths, sizes, words, manual pages."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -106,6 +107,12 @@ def manual_pages(tap):
     tap.report("manual pages", (run.stdout + run.stderr).splitlines() if run.returncode or run.stdout else [])
 
 
+def untracked():
+    """Building and testing must leave nothing that the project neither tracks nor ignores."""
+    run = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-o", "--exclude-standard"], capture_output=True, text=True, check=False)
+    return run.stdout.splitlines()
+
+
 def main():
     tap = Tap()
     files = [(p, t) for p, t in texts(tracked()) if not (p.parent == ROOT / "tests" / "vectors")]
@@ -122,6 +129,8 @@ def main():
     tap.report("no path of a machine", lines_that(files, MACHINE.search))
     tap.report("small functions and files", sizes(product))
     manual_pages(tap)
+    if os.environ.get("CI") == "true":
+        tap.report("no untracked file", untracked())
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0
 

@@ -59,3 +59,12 @@ gate a16178a16461726773f6
 gate a16178a16461726773a0
 gate a16178f6
 gate a16178a16461726773f600
+echo 'PEM blocks of together less, and more, than a stack may have'
+zeros=$(repeat 0 16000)
+quiet mint --key root.key --holder bob.pub --at $T --id $ID1 --tool x -c 'n=*' --form pem -o big.pem \
+    --extension a=$zeros --extension b=$zeros --extension c=$zeros --extension d=$zeros --extension e=$zeros --extension f=$zeros
+cat big.pem big.pem big.pem big.pem big.pem >five.pem
+cat five.pem big.pem >six.pem
+for file in five.pem six.pem; do
+    "$TENUO" verify --root root.pub --at $T $file 2>&1 | sed -n 1,2p
+done

@@ -97,33 +97,50 @@ struct rooting {
     struct tenuo_verifier_builder *builder;
     struct tenuo_error *err;
     int code;
+    size_t count;
 };
 
 static int add_root(void *arg, const struct tenuo_root *root)
 {
     struct rooting *r = arg;
+    r->count++;
     r->code = tenuo_verifier_builder_add_root_valid(r->builder, root->key, root->not_before, root->not_after, r->err);
     return r->code != TENUO_OK;
+}
+
+/* The roots of one line; one that has none counts as not found. */
+static int read_line(struct tn_instance *i, struct tenuo_verifier_builder *b, struct tenuo_error *err)
+{
+    struct tenuo_error why = { 0 };
+    struct rooting rooting = { .builder = b, .err = &why };
+    int r = tn_instance_open(i, err);
+    if (r == TENUO_OK)
+        r = tn_trust_roots(i, add_root, &rooting, err);
+    if (rooting.code != TENUO_OK) /* the plugin could only say that it was told to stop */
+        return tn_fail(err, rooting.code == TENUO_E_NOMEM ? TENUO_E_NOMEM : TENUO_E_CONF, "%s: %.200s", i->origin, why.msg);
+    if (r == TENUO_OK && rooting.count == 0)
+        return tn_fail(err, TENUO_E_KEY_NOT_FOUND, "%s: holds no root key", i->origin);
+    return r;
 }
 
 /* All lines are united; one that cannot be read refuses the context, whatever its control word. */
 static int read_roots(struct tenuo_ctx *c, struct tenuo_verifier_builder *b, struct tenuo_error *err)
 {
+    struct tenuo_error why = { 0 };
     struct tn_chain chain;
+    int r;
     tn_chain_init(&chain, TN_CHAIN_TRUST);
     for (size_t i = 0; i < c->lines[TN_F_TRUST].n; i++) {
         struct tn_line *line = &c->lines[TN_F_TRUST].v[i];
-        struct tenuo_error why = { 0 };
-        struct rooting rooting = { b, &why, TENUO_OK };
-        int r = tn_instance_open(line->instance, &why);
-        if (r == TENUO_OK)
-            r = tn_trust_roots(line->instance, add_root, &rooting, &why);
-        if (rooting.code != TENUO_OK)
-            return tn_fail(err, rooting.code, "%s", why.msg);
+        r = read_line(line->instance, b, &why);
         if (tn_chain_feed(&chain, line->control, r, &why))
             break;
     }
-    return tn_chain_end(&chain, "trusted roots", err);
+    if (c->lines[TN_F_TRUST].n == 0)
+        return tn_fail(err, TENUO_E_CONF, "%s: no trust line for service '%s': add one, as in: trust required file path=/etc/tenuo/roots.pub",
+                       c->path, c->service);
+    r = tn_chain_end(&chain, "trusted roots", &why);
+    return r == TENUO_OK ? r : tn_fail(err, r == TENUO_E_KEY_NOT_FOUND ? TENUO_E_CONF : r, "%s", why.msg);
 }
 
 static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b, struct tenuo_error *err)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <tenuo/plugin.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 65536 /* of one record with its newline */
@@ -271,11 +272,34 @@ static int open_fd(const struct jsonl *s)
     return -1;
 }
 
-/* A full disk or a process that died may have left half a line: the next record must not be glued to it. */
-static bool ends_torn(int fd, const struct stat *st)
+static bool ends_within_line(int fd, off_t size)
 {
     char last;
-    return S_ISREG(st->st_mode) && st->st_size > 0 && pread(fd, &last, 1, st->st_size - 1) == 1 && last != '\n';
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/*
+ * A full disk or a process that died may have left half a line: the next record must not be glued to it. Another
+ * process's write under way looks the same for a moment, and is told apart by looking again.
+ */
+static bool ends_torn(int fd, const struct stat *st)
+{
+    static const struct timespec moment = { .tv_nsec = 500000 };
+    struct stat now = *st;
+    off_t seen = -1;
+    if (!S_ISREG(now.st_mode))
+        return false;
+    for (int look = 0; look < 8; look++) {
+        if (!ends_within_line(fd, now.st_size))
+            return false;
+        if (now.st_size == seen)
+            return true;
+        seen = now.st_size;
+        (void)nanosleep(&moment, NULL);
+        if (fstat(fd, &now) != 0)
+            break;
+    }
+    return true;
 }
 
 /* Takes the descriptor. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A constraint as one line for people. Everything that came from outside is escaped; what does not fit is cut with "...". */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <tenuo/version.h>
@@ -48,7 +49,7 @@ static void add_scalar(struct out *o, const struct tn_peek *v)
     switch (v->type) {
     case TN_T_STRING: add_text(o, v->text); break;
     case TN_T_INT: add(o, "%lld", (long long)v->integer); break;
-    case TN_T_FLOAT: add(o, "%.17g%s", v->real, v->real == (double)(long long)v->real ? ".0" : ""); break;
+    case TN_T_FLOAT: add(o, "%.17g%s", v->real, fabs(v->real) < 1e15 && v->real == (double)(long long)v->real ? ".0" : ""); break;
     case TN_T_BOOL: add(o, "%s", v->boolean ? "true" : "false"); break;
     case TN_T_NULL: add(o, "null"); break;
     case TN_T_LIST: add(o, "[%zu items]", v->count); break;

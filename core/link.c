@@ -9,11 +9,24 @@
 
 typedef const struct tenuo_warrant *warrant;
 
+#define LAST_DATE 8210266876799u  /* 262142-12-31 */
+#define FIRST_DATE (-8334601228800) /* -262143-01-01 */
+
 static const struct tn_str star = { (const uint8_t *)"*", 1 };
 
 static int broken(struct tenuo_error *err, const char *what)
 {
     return tn_fail(err, TENUO_E_CHAIN_BROKEN, "%s", what);
+}
+
+/*
+ * The reference reads times as signed dates, and what is no date as 0. A child must hold under that reading as well, so that nothing is allowed
+ * here which it refuses.
+ */
+static int64_t as_date(uint64_t t)
+{
+    int64_t date = (int64_t)t; /* wraps, as there */
+    return date < FIRST_DATE || date > (int64_t)LAST_DATE ? 0 : date;
 }
 
 /* L1-L9: keys, hash, depth and time. Times are compared as they stand on the wire. */
@@ -35,9 +48,9 @@ static int check_frame(warrant p, warrant c, struct tenuo_error *err)
         return broken(err, "max_depth is above the parent's");
     if (c->depth > c->max_depth)
         return broken(err, "depth is above the own max_depth");
-    if (c->issued_at < p->issued_at)
+    if (c->issued_at < p->issued_at || as_date(c->issued_at) < as_date(p->issued_at))
         return broken(err, "issued before the parent");
-    if (c->expires_at > p->expires_at)
+    if (c->expires_at > p->expires_at || as_date(c->expires_at) > as_date(p->expires_at))
         return broken(err, "expires after the parent");
     return TENUO_OK;
 }

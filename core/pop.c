@@ -92,11 +92,11 @@ bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struc
     put_challenge(&b, w, tool, args);
     fixed = b.n;
     for (uint32_t i = 0; i < n && !good; i++) { /* 0, -1, +1, -2, +2 ... but no further than half of n */
-        int64_t step = (int64_t)((i + 1) / 2), offset = i % 2 == 1 ? -step : step;
-        if (step > n / 2)
+        int64_t step = (int64_t)((i + 1) / 2), offset = i % 2 == 1 ? -step : step, window;
+        if (step > n / 2 || __builtin_add_overflow(now, offset * TN_POP_WINDOW, &window))
             continue;
         b.n = fixed;
-        tn_put_int(&b, now + offset * TN_POP_WINDOW);
+        tn_put_int(&b, window);
         good = !b.failed && tn_verify_whole(w->holder, pop, tn_buf_view(&b));
     }
     tn_buf_free(&b);

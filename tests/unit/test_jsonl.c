@@ -108,6 +108,36 @@ static void check_escaping(void)
     json_decref(second);
 }
 
+/* A record is cut member by member, never within a line. */
+static void check_long(void)
+{
+    static char args[70000] = "{\"a\":\"", text[70000];
+    const char *path = stage_path("long.jsonl");
+    struct tenuo_audit_event e = event("long");
+    int code;
+    void *self = open_sink(path, NULL, 0, &code);
+    memset(args + strlen(args), 'x', 66000);
+    memcpy(args + strlen(args), "\"}", 3);
+    e.args_json = args;
+    is_int(ops->decision(self, &e), TENUO_OK, "arguments beyond 64 KiB");
+    memset(text, '\x01', 66000);
+    e.tool = e.reason = text;
+    is_int(ops->decision(self, &e), TENUO_OK, "every text beyond it");
+    e = event("last");
+    is_int(ops->decision(self, &e), TENUO_OK, "a short one");
+    ops->close(self);
+    json_t *first = line_of(path, 0), *second = line_of(path, 1), *third = line_of(path, 2);
+    ok(json_is_true(json_object_get(first, "truncated")) && json_object_get(first, "args") == NULL, "without arguments, and says so");
+    member_is(first, "attr_workflow_id", "w\"1");
+    ok(json_is_true(json_object_get(second, "truncated")), "shortened, and says so");
+    member_is(second, "decision_id", "long");
+    is_int((long long)json_string_length(json_object_get(second, "tool")), 259, "256 bytes of a text and three dots");
+    ok(json_object_get(third, "truncated") == NULL, "others are whole");
+    json_decref(first);
+    json_decref(second);
+    json_decref(third);
+}
+
 static void check_refusals(void)
 {
     struct tenuo_audit_event e = event("x");
@@ -228,6 +258,7 @@ int main(int argc, char **argv)
     stage_begin();
     check_members();
     check_escaping();
+    check_long();
     check_refusals();
     check_torn();
     check_rotation();

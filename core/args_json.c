@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arguments as JSON for the audit record, when the configuration asks for them. Walks canonical values with an explicit stack. */
+/* Arguments as JSON for the audit record, when the configuration asks for them. Walks canonical values with an explicit
+ * stack. */
 #include <math.h>
 #include <stdio.h>
 
@@ -58,12 +59,30 @@ static void put_scalar(struct tn_buf *b, const struct tn_item *item)
 {
     char text[24];
     switch (item->kind) {
-    case TN_UINT: snprintf(text, sizeof text, "%llu", (unsigned long long)item->num); put(b, text); break;
-    case TN_NINT: snprintf(text, sizeof text, "%lld", -1 - (long long)item->num); put(b, text); break;
-    case TN_TEXT: put_string(b, item->str); break;
-    case TN_BOOL: put(b, item->num != 0 ? "true" : "false"); break;
-    case TN_FLOAT: put_number(b, item->real); break;
-    case TN_NULL: case TN_BYTES: case TN_TAG: case TN_ARRAY: case TN_MAP: put(b, "null"); break;
+    case TN_UINT:
+        snprintf(text, sizeof text, "%llu", (unsigned long long)item->num);
+        put(b, text);
+        break;
+    case TN_NINT:
+        snprintf(text, sizeof text, "%lld", -1 - (long long)item->num);
+        put(b, text);
+        break;
+    case TN_TEXT:
+        put_string(b, item->str);
+        break;
+    case TN_BOOL:
+        put(b, item->num != 0 ? "true" : "false");
+        break;
+    case TN_FLOAT:
+        put_number(b, item->real);
+        break;
+    case TN_NULL:
+    case TN_BYTES:
+    case TN_TAG:
+    case TN_ARRAY:
+    case TN_MAP:
+        put(b, "null");
+        break;
     }
 }
 
@@ -105,15 +124,21 @@ static void put_value(struct tn_buf *b, struct tn_str cbor)
             continue;
         }
         put(b, item.kind == TN_MAP ? "{" : "[");
-        stack[++depth] = (struct level){ .left = item.kind == TN_MAP ? item.num * 2 : item.num, .is_map = item.kind == TN_MAP,
-                                         .first = true, .key = item.kind == TN_MAP };
+        stack[++depth] = (struct level){ .left = item.kind == TN_MAP ? item.num * 2 : item.num,
+                                         .is_map = item.kind == TN_MAP,
+                                         .first = true,
+                                         .key = item.kind == TN_MAP };
     }
 }
 
 static const char *type_name(struct tn_str cbor)
 {
-    static const char *const names[] = { [TN_T_STRING] = "\"<string>\"", [TN_T_INT] = "\"<integer>\"", [TN_T_FLOAT] = "\"<float>\"",
-                                         [TN_T_BOOL] = "\"<boolean>\"", [TN_T_LIST] = "\"<list>\"", [TN_T_OBJECT] = "\"<object>\"",
+    static const char *const names[] = { [TN_T_STRING] = "\"<string>\"",
+                                         [TN_T_INT] = "\"<integer>\"",
+                                         [TN_T_FLOAT] = "\"<float>\"",
+                                         [TN_T_BOOL] = "\"<boolean>\"",
+                                         [TN_T_LIST] = "\"<list>\"",
+                                         [TN_T_OBJECT] = "\"<object>\"",
                                          [TN_T_NULL] = "null" };
     return names[tn_value_peek(cbor).type];
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The audit record of a decision. Every sink gets every event; an answer that lets a call through stands only when each required sink has taken
- * it. Arguments are redacted here, before any plugin sees them.
+ * The audit record of a decision. Every sink gets every event; an answer that lets a call through stands only when each
+ * required sink has taken it. Arguments are redacted here, before any plugin sees them.
  */
 #include "audit.h"
 
@@ -71,14 +71,27 @@ static bool fill_args(struct record *r, const struct tenuo_ctx *c, const struct 
     return !r->args.failed;
 }
 
-static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q)
+static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tenuo_decision *d,
+                 const struct tenuo_request *q)
 {
     fill_keys(r, d);
     r->event = (struct tenuo_audit_event){
-        .size = sizeof r->event, .time_ns = clock_ns(), .decision_id = d->id, .service = c->service,
-        .decision = outcome_name(d->outcome), .code = d->code, .code_name = d->code == 0 ? "" : tenuo_err_name(d->code),
-        .step = tenuo_step_name(d->step), .reason = d->reason, .root = r->root, .holder = r->holder, .tool = d->tool,
-        .field = d->field, .args_sha256 = r->hash, .request_id = q == NULL ? "" : q->id, .conf_generation = c->generation,
+        .size = sizeof r->event,
+        .time_ns = clock_ns(),
+        .decision_id = d->id,
+        .service = c->service,
+        .decision = outcome_name(d->outcome),
+        .code = d->code,
+        .code_name = d->code == 0 ? "" : tenuo_err_name(d->code),
+        .step = tenuo_step_name(d->step),
+        .reason = d->reason,
+        .root = r->root,
+        .holder = r->holder,
+        .tool = d->tool,
+        .field = d->field,
+        .args_sha256 = r->hash,
+        .request_id = q == NULL ? "" : q->id,
+        .conf_generation = c->generation,
         .warrant_id = d->chain_len == 0 ? "" : d->chain_ids[d->chain_len - 1],
     };
     return fill_lists(r, d, q) && fill_args(r, c, q);
@@ -146,7 +159,8 @@ static bool send(struct tenuo_ctx *c, struct record *r, bool *took, struct tenuo
     return good;
 }
 
-bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q, struct tenuo_error *ret_err)
+bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q,
+                    struct tenuo_error *ret_err)
 {
     struct record r = { 0 };
     bool *took = calloc(c->lines[TN_F_AUDIT].n + 1, sizeof *took);

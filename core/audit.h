@@ -8,12 +8,14 @@
 #include "request.h"
 
 /*
- * Hands the decision to every sink. False when a required one did not take it; the others that had taken an allow (or would_deny) then
- * get a second event with the same id: deny, 9400. *ret_err tells which sink and why.
+ * Hands the decision to every sink. False when a required one did not take it; the others that had taken an allow (or
+ * would_deny) then get a second event with the same id: deny, 9400. *ret_err tells which sink and why.
  */
-bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q, struct tenuo_error *ret_err);
+bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q,
+                    struct tenuo_error *ret_err);
 
-/* args_json.c: the arguments as one JSON object; with mask, values are replaced by the names of their types. False when memory is out. */
+/* args_json.c: the arguments as one JSON object; with mask, values are replaced by the names of their types. False when
+ * memory is out. */
 bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Built-in plugins by facility and name. They have names, never paths, and are looked for before any file: trust `file` is built in while
- * resolver `file` is an object of its own.
+ * Built-in plugins by facility and name. They have names, never paths, and are looked for before any file: trust `file`
+ * is built in while resolver `file` is an object of its own.
  */
 #include "builtin.h"
 

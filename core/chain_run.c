@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The truth table of control words, as a table. No success at all is a failure, so that an empty or silent chain denies; a line that could
- * not answer is never forgotten in favour of "not found".
+ * The truth table of control words, as a table. No success at all is a failure, so that an empty or silent chain
+ * denies; a line that could not answer is never forgotten in favour of "not found".
  */
 #include "chain_run.h"
 
@@ -12,10 +12,10 @@ enum answer { ANSWER_YES, ANSWER_NOT_FOUND, ANSWER_ERROR, ANSWER_COUNT };
 enum { KEEP = 1, FAIL = 2, STOP = 4, STOP_IF_GOOD = 8, REMEMBER = 16, GO_ON = 0 };
 
 static const unsigned table[TN_CONTROL_COUNT][ANSWER_COUNT] = {
-    [TN_REQUIRED]   = { KEEP,                FAIL,        FAIL | REMEMBER },
-    [TN_REQUISITE]  = { KEEP,                FAIL | STOP, FAIL | REMEMBER | STOP },
-    [TN_SUFFICIENT] = { KEEP | STOP_IF_GOOD, GO_ON,       REMEMBER },
-    [TN_OPTIONAL]   = { KEEP,                GO_ON,       REMEMBER },
+    [TN_REQUIRED] = { KEEP, FAIL, FAIL | REMEMBER },
+    [TN_REQUISITE] = { KEEP, FAIL | STOP, FAIL | REMEMBER | STOP },
+    [TN_SUFFICIENT] = { KEEP | STOP_IF_GOOD, GO_ON, REMEMBER },
+    [TN_OPTIONAL] = { KEEP, GO_ON, REMEMBER },
 };
 
 void tn_chain_init(struct tn_chain *chain, enum tn_chain_kind kind)

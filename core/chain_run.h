@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control words: what one line's answer means for its chain (style.md 4.7). Pure: knows neither plugins nor keys. The caller asks the lines in
- * order, tells each answer, and stops when told to.
+ * Control words: what one line's answer means for its chain (style.md 4.7). Pure: knows neither plugins nor keys. The
+ * caller asks the lines in order, tells each answer, and stops when told to.
  */
 #ifndef TN_CHAIN_RUN_H
 #define TN_CHAIN_RUN_H
@@ -13,7 +13,7 @@
 
 enum tn_chain_kind {
     TN_CHAIN_RESOLVER, /* the first answer wins and may end the chain */
-    TN_CHAIN_TRUST     /* every line is asked and united; one that cannot be read refuses all, whatever its control word */
+    TN_CHAIN_TRUST /* every line is asked and united; one that cannot be read refuses all, whatever its control word */
 };
 
 struct tn_chain {
@@ -27,7 +27,8 @@ struct tn_chain {
 void tn_chain_init(struct tn_chain *chain, enum tn_chain_kind kind);
 /* One line's answer: `err` is its sentence when code is not 0. True when the chain ends here. */
 bool tn_chain_feed(struct tn_chain *chain, enum tn_control control, int code, const struct tenuo_error *err);
-/* 0 when the chain as a whole succeeded; else the code to report, 9300 when nobody knew. `what` is what was looked for. */
+/* 0 when the chain as a whole succeeded; else the code to report, 9300 when nobody knew. `what` is what was looked for.
+ */
 int tn_chain_end(const struct tn_chain *chain, const char *what, struct tenuo_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening a service: read the configuration, load every plugin, open trust and matchers, build the verifier. One error refuses all
- * of it. Stores and sinks that cannot be opened now are tried again at each use, so that an outage at start heals by itself; until then they
- * answer nothing, which denies.
+ * Opening a service: read the configuration, load every plugin, open trust and matchers, build the verifier. One error
+ * refuses all of it. Stores and sinks that cannot be opened now are tried again at each use, so that an outage at start
+ * heals by itself; until then they answer nothing, which denies.
  */
 #include "ctx.h"
 
@@ -117,7 +117,8 @@ static int read_line(struct tn_instance *i, struct tenuo_verifier_builder *b, st
     if (r == TENUO_OK)
         r = tn_trust_roots(i, add_root, &rooting, err);
     if (rooting.code != TENUO_OK) /* the plugin could only say that it was told to stop */
-        return tn_fail(err, rooting.code == TENUO_E_NOMEM ? TENUO_E_NOMEM : TENUO_E_CONF, "%s: %.200s", i->origin, why.msg);
+        return tn_fail(err, rooting.code == TENUO_E_NOMEM ? TENUO_E_NOMEM : TENUO_E_CONF, "%s: %.200s", i->origin,
+                       why.msg);
     if (r == TENUO_OK && rooting.count == 0)
         return tn_fail(err, TENUO_E_KEY_NOT_FOUND, "%s: holds no root key", i->origin);
     return r;
@@ -137,8 +138,10 @@ static int read_roots(struct tenuo_ctx *c, struct tenuo_verifier_builder *b, str
             break;
     }
     if (c->lines[TN_F_TRUST].n == 0)
-        return tn_fail(err, TENUO_E_CONF, "%s: no trust line for service '%s': add one, as in: trust required file path=/etc/tenuo/roots.pub",
-                       c->path, c->service);
+        return tn_fail(
+            err, TENUO_E_CONF,
+            "%s: no trust line for service '%s': add one, as in: trust required file path=/etc/tenuo/roots.pub",
+            c->path, c->service);
     r = tn_chain_end(&chain, "trusted roots", &why);
     return r == TENUO_OK ? r : tn_fail(err, r == TENUO_E_KEY_NOT_FOUND ? TENUO_E_CONF : r, "%s", why.msg);
 }
@@ -188,7 +191,8 @@ static int fill(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
     for (size_t i = 0; i < TN_ARRAY_LEN(others) && r == TENUO_OK; i++)
         r = open_others(c, others[i], err);
     if (r == TENUO_OK && c->conf->set.observe)
-        tn_log(&c->log, TENUO_LOG_WARNING, "service '%s' only observes: denials are recorded and let through", c->service);
+        tn_log(&c->log, TENUO_LOG_WARNING, "service '%s' only observes: denials are recorded and let through",
+               c->service);
     return r;
 }
 
@@ -223,7 +227,8 @@ static int new_ctx(const char *service, const struct tenuo_open_options *o, uint
     return TENUO_OK;
 }
 
-int tenuo_open(const char *service, const struct tenuo_open_options *options, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
+int tenuo_open(const char *service, const struct tenuo_open_options *options, struct tenuo_ctx **ret_ctx,
+               struct tenuo_error *reterr)
 {
     struct tenuo_open_options o = { 0 };
     if (options != NULL) /* the caller's structure may be of another age */
@@ -234,7 +239,9 @@ int tenuo_open(const char *service, const struct tenuo_open_options *options, st
 
 int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
 {
-    const struct tenuo_open_options o = { .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg };
+    const struct tenuo_open_options o = {
+        .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg
+    };
     return new_ctx(ctx->service, &o, ctx->generation + 1, ret_ctx, reterr);
 }
 
@@ -263,8 +270,14 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
     free(ctx);
 }
 
-struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx) { return ctx->verifier; }
-size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx) { return ctx->verifier->policy.nroots; }
+struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx)
+{
+    return ctx->verifier;
+}
+size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx)
+{
+    return ctx->verifier->policy.nroots;
+}
 
 const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index)
 {

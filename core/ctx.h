@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a context: one service's configuration with its plugins opened. Immutable but for the key cache and the fork state of instances. */
+/* The inside of a context: one service's configuration with its plugins opened. Immutable but for the key cache and the
+ * fork state of instances. */
 #ifndef TN_CTX_H
 #define TN_CTX_H
 
@@ -32,7 +33,7 @@ struct tenuo_ctx {
     struct tenuo_matchers matchers;
     struct tenuo_verifier *verifier;
     struct tn_keycache keys;
-    bool has_keys; /* the cache was set up */
+    bool has_keys;       /* the cache was set up */
     uint64_t generation; /* counts reloads */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The audited decision: clock once, pure decision, replay, audit, answer. Whatever goes wrong on the way, the answer is no; and
- * every answer, also that nothing could be decided, is offered to the sinks.
+ * The audited decision: clock once, pure decision, replay, audit, answer. Whatever goes wrong on the way, the answer is
+ * no; and every answer, also that nothing could be decided, is offered to the sinks.
  */
 #include <sodium.h>
 #include <time.h>
@@ -16,7 +16,8 @@ static bool is_binary(const uint8_t *bytes, size_t len)
     return len > 0 && bytes[0] >= 0x80 && bytes[0] <= 0x9b;
 }
 
-static int denied(const struct tenuo_error *why, const struct tenuo_request *q, struct tenuo_decision **ret, struct tenuo_error *err)
+static int denied(const struct tenuo_error *why, const struct tenuo_request *q, struct tenuo_decision **ret,
+                  struct tenuo_error *err)
 {
     struct tenuo_decision *d = tn_decision_new(0);
     if (d == NULL)
@@ -46,8 +47,8 @@ static int decide(struct tenuo_ctx *c, const uint8_t *bytes, size_t len, const s
 }
 
 /*
- * The dedup key of warrant.md 8.3 and the request id as scope, so that an honest identical call is told from a replay. The leaf's id text is
- * its prefix and the 32 hex digits that the key is made over.
+ * The dedup key of warrant.md 8.3 and the request id as scope, so that an honest identical call is told from a replay.
+ * The leaf's id text is its prefix and the 32 hex digits that the key is made over.
  */
 static bool replay_key(const struct tenuo_decision *d, const struct tenuo_request *q, uint8_t ret[32])
 {
@@ -72,7 +73,8 @@ static bool replay_key(const struct tenuo_decision *d, const struct tenuo_reques
     return good;
 }
 
-/* Until when the proof could be accepted again: by the time of the decision or by the clock that the stores keep, whichever is later. */
+/* Until when the proof could be accepted again: by the time of the decision or by the clock that the stores keep,
+ * whichever is later. */
 static int64_t replay_until(const struct tenuo_ctx *c, const struct tenuo_request *q, int64_t as_of)
 {
     int64_t span = (int64_t)TN_POP_WINDOW * c->conf->set.pop_windows + q->pop_bound;
@@ -130,8 +132,8 @@ static void record_failure(struct tenuo_ctx *c, const struct tenuo_request *q, c
     tenuo_decision_free(d);
 }
 
-int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request, int64_t as_of,
-                           struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
+                           int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
     struct tenuo_error why = { 0 };
     struct tenuo_decision *d = NULL;

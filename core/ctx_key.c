@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Key ids to signers: the resolver lines in order, each answer remembered for its time. A store that can sign keeps the key to itself;
- * otherwise the seed goes from the plugin straight into guarded memory.
+ * Key ids to signers: the resolver lines in order, each answer remembered for its time. A store that can sign keeps the
+ * key to itself; otherwise the seed goes from the plugin straight into guarded memory.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static int public_from_seed(const uint8_t *seed, uint8_t ret_key[32])
 }
 
 /* What one line has under the id. */
-static int ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, struct tn_key_found *f, struct tenuo_error *err)
+static int ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, struct tn_key_found *f,
+               struct tenuo_error *err)
 {
     int r;
     if (tn_resolver_can_sign(i)) {
@@ -58,8 +59,8 @@ static void drop(struct tenuo_ctx *c, struct tn_key_found *f)
 }
 
 /* The first answer is kept; a later one must be the same key. */
-static int merge(struct tenuo_ctx *c, struct tn_key_found *kept, bool *has, struct tn_key_found *found, const char *key_id,
-                 struct tenuo_error *err)
+static int merge(struct tenuo_ctx *c, struct tn_key_found *kept, bool *has, struct tn_key_found *found,
+                 const char *key_id, struct tenuo_error *err)
 {
     if (!*has) {
         *kept = *found;
@@ -71,7 +72,8 @@ static int merge(struct tenuo_ctx *c, struct tn_key_found *kept, bool *has, stru
         return TENUO_OK;
     }
     drop(c, found);
-    return tn_fail(err, TENUO_E_KEY_CONFLICT, "key '%s': two stores hold different keys under this id; remove one", key_id);
+    return tn_fail(err, TENUO_E_KEY_CONFLICT, "key '%s': two stores hold different keys under this id; remove one",
+                   key_id);
 }
 
 int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found, struct tenuo_error *err)
@@ -85,7 +87,8 @@ int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found
     tn_chain_init(&chain, TN_CHAIN_RESOLVER);
     for (size_t i = 0; i < c->lines[TN_F_RESOLVER].n; i++) {
         struct tn_line *line = &c->lines[TN_F_RESOLVER].v[i];
-        struct tn_key_found found = { .ttl_ms = tn_instance_duration(line->instance, "cache_ttl", c->conf->set.key_cache_ms),
+        struct tn_key_found found = { .ttl_ms =
+                                          tn_instance_duration(line->instance, "cache_ttl", c->conf->set.key_cache_ms),
                                       .stale_ms = tn_instance_duration(line->instance, "stale_if_error", 0) };
         struct tenuo_error why = { 0 };
         r = ask(c, line->instance, key_id, &found, &why);
@@ -112,7 +115,8 @@ struct remote {
     char id[TN_MAX_KEY_ID + 1];
 };
 
-static int remote_sign(void *arg, const uint8_t *message, size_t len, uint8_t ret_signature[64], struct tenuo_error *err)
+static int remote_sign(void *arg, const uint8_t *message, size_t len, uint8_t ret_signature[64],
+                       struct tenuo_error *err)
 {
     struct remote *r = arg;
     return tn_resolver_sign(r->instance, r->id, message, len, ret_signature, err);
@@ -130,7 +134,8 @@ static void local_release(void *arg)
     tenuo_ctx_unref(arg);
 }
 
-static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct tenuo_signer **ret, struct tenuo_error *err)
+static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct tenuo_signer **ret,
+                       struct tenuo_error *err)
 {
     struct tn_remote_key remote = { .sign = remote_sign, .release = remote_release };
     struct remote *r;
@@ -149,14 +154,15 @@ static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct ten
     return tn_signer_remote(key->found.public_key, &remote, ret, err);
 }
 
-int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, const uint8_t *holder, struct tenuo_signer **ret_signer,
-                     struct tenuo_error *reterr)
+int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, const uint8_t *holder,
+                     struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
 {
     struct tn_key *key = NULL;
     int r;
     if (!key_id_valid(key_id))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
-                       "a key id has 1 to %d characters of [A-Za-z0-9._-], is not \".\" and holds no \"..\"", TN_MAX_KEY_ID);
+                       "a key id has 1 to %d characters of [A-Za-z0-9._-], is not \".\" and holds no \"..\"",
+                       TN_MAX_KEY_ID);
     r = tn_keycache_get(&ctx->keys, key_id, (flags & TENUO_SIGNER_NO_IO) != 0, tn_ctx_resolve, ctx, &key, reterr);
     if (r != TENUO_OK)
         return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fork generation and locks that survive a fork. A mutex that some other thread held at the fork stays locked in the child for ever,
- * so the first user there makes a new one; one process-wide mutex, which the handlers hold across the fork, guards that.
+ * The fork generation and locks that survive a fork. A mutex that some other thread held at the fork stays locked in
+ * the child for ever, so the first user there makes a new one; one process-wide mutex, which the handlers hold across
+ * the fork, guards that.
  */
 #include "forkgen.h"
 
@@ -92,7 +93,8 @@ void tn_lock_acquire(struct tn_lock *lock)
     pthread_mutex_lock(&lock->mutex);
 }
 
-/* A step of the system's clock must not change the wait. TSan does not know the call for that clock, and would see races. */
+/* A step of the system's clock must not change the wait. TSan does not know the call for that clock, and would see
+ * races. */
 static bool lock_until(pthread_mutex_t *mutex, const struct timespec *deadline)
 {
 #ifdef __SANITIZE_THREAD__

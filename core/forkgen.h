@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forks: a counter that the child's side of every fork raises, and a mutex that a child can still take although a thread that does not
- * exist there held it. The handlers do nothing else: no plugin is ever called from them.
+ * Forks: a counter that the child's side of every fork raises, and a mutex that a child can still take although a
+ * thread that does not exist there held it. The handlers do nothing else: no plugin is ever called from them.
  */
 #ifndef TN_FORKGEN_H
 #define TN_FORKGEN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guarded slots. One sodium_malloc costs three or four pages and locked memory is scarce, so a page is shared by many seeds. libsodium does not
- * say when locking failed: we lock once more and look.
+ * Guarded slots. One sodium_malloc costs three or four pages and locked memory is scarce, so a page is shared by many
+ * seeds. libsodium does not say when locking failed: we lock once more and look.
  */
 #include "guard.h"
 

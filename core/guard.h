@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Seeds in guarded memory: 32-byte slots in pages of libsodium that are locked, left out of core dumps, fenced by guard pages, and empty in
- * a forked child. Not locked against threads: the owner's lock is.
+ * Seeds in guarded memory: 32-byte slots in pages of libsodium that are locked, left out of core dumps, fenced by guard
+ * pages, and empty in a forked child. Not locked against threads: the owner's lock is.
  */
 #ifndef TN_GUARD_H
 #define TN_GUARD_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One opened line: open, close, and the one path by which anything of a plugin is called. Holds no lock but the instance's own while a plugin
- * runs. A code that the call may not answer, or an answer after the deadline, is a failure here and never reaches a chain as a success.
+ * One opened line: open, close, and the one path by which anything of a plugin is called. Holds no lock but the
+ * instance's own while a plugin runs. A code that the call may not answer, or an answer after the deadline, is a
+ * failure here and never reaches a chain as a success.
  */
 #include "instance.h"
 
@@ -26,13 +27,20 @@ static struct life life_of(const struct tn_instance *i)
     const struct tenuo_replay_ops *replay = i->ops;
     const struct tenuo_matcher_ops *matcher = i->ops;
     switch (i->rule->facility) {
-    case TN_F_RESOLVER: return (struct life){ resolver->open, resolver->close };
-    case TN_F_TRUST: return (struct life){ trust->open, trust->close };
-    case TN_F_AUDIT: return (struct life){ audit->open, audit->close };
-    case TN_F_REVOCATION: return (struct life){ revocation->open, revocation->close };
-    case TN_F_REPLAY: return (struct life){ replay->open, replay->close };
-    case TN_F_MATCHER: return (struct life){ matcher->open, matcher->close };
-    case TN_F_COUNT: break;
+    case TN_F_RESOLVER:
+        return (struct life){ resolver->open, resolver->close };
+    case TN_F_TRUST:
+        return (struct life){ trust->open, trust->close };
+    case TN_F_AUDIT:
+        return (struct life){ audit->open, audit->close };
+    case TN_F_REVOCATION:
+        return (struct life){ revocation->open, revocation->close };
+    case TN_F_REPLAY:
+        return (struct life){ replay->open, replay->close };
+    case TN_F_MATCHER:
+        return (struct life){ matcher->open, matcher->close };
+    case TN_F_COUNT:
+        break;
     }
     return (struct life){ NULL, NULL };
 }
@@ -74,7 +82,8 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
     i->log = log;
     i->trace = flag_arg(rule, "trace");
     i->deadline_ms = (uint32_t)tn_instance_duration(i, "timeout", deadline_ms);
-    snprintf(i->origin, sizeof i->origin, "%s:%u: %.40s", short_file(rule->place.file), rule->place.line, plugin->desc.name);
+    snprintf(i->origin, sizeof i->origin, "%s:%u: %.40s", short_file(rule->place.file), rule->place.line,
+             plugin->desc.name);
     tn_host_init(&i->host, i);
     atomic_init(&i->generation, tn_forkgen());
     atomic_init(&i->failures, 0);
@@ -89,7 +98,8 @@ static bool has_flag(const struct tn_instance *i, uint32_t flag)
 
 static bool is_legal(const int *legal, int code)
 {
-    static const int general[] = { TENUO_OK, TENUO_E_NOMEM, TENUO_E_INVALID_ARGUMENT, TENUO_E_SYSTEM, TENUO_E_UNAVAILABLE };
+    static const int general[] = { TENUO_OK, TENUO_E_NOMEM, TENUO_E_INVALID_ARGUMENT, TENUO_E_SYSTEM,
+                                   TENUO_E_UNAVAILABLE };
     for (size_t k = 0; k < TN_ARRAY_LEN(general); k++)
         if (general[k] == code)
             return true;
@@ -100,7 +110,8 @@ static bool is_legal(const int *legal, int code)
 }
 
 /* What the plugin's code means for us, and the sentence for it. */
-static int judge(const struct tn_call *call, const char *what, const int *legal, int code, bool late, struct tenuo_error *err)
+static int judge(const struct tn_call *call, const char *what, const int *legal, int code, bool late,
+                 struct tenuo_error *err)
 {
     const struct tn_instance *i = call->instance;
     if (late)
@@ -117,8 +128,8 @@ static int judge(const struct tn_call *call, const char *what, const int *legal,
 static void trace(const struct tn_instance *i, const char *what, const char *key_id, int code, uint64_t began)
 {
     if (i->trace)
-        tn_log(i->log, TENUO_LOG_DEBUG, "%s: trace: %s(%s) = %d (%s), %llu ms", i->origin, what, key_id, code, tenuo_err_name(code),
-               (unsigned long long)(tn_clock_ms() - began));
+        tn_log(i->log, TENUO_LOG_DEBUG, "%s: trace: %s(%s) = %d (%s), %llu ms", i->origin, what, key_id, code,
+               tenuo_err_name(code), (unsigned long long)(tn_clock_ms() - began));
 }
 
 /* With the lock held, or before anybody else knows the instance. */
@@ -170,8 +181,8 @@ static int enter(struct tn_instance *i, const char *what, struct tenuo_error *er
 {
     int r = TENUO_OK;
     if (!tn_lock_acquire_until(&i->lock, tn_clock_ms() + i->deadline_ms))
-        return tn_fail(err, TENUO_E_UNAVAILABLE, "%s: %s waited longer than %u ms for other calls on this line", i->origin, what,
-                       (unsigned)i->deadline_ms);
+        return tn_fail(err, TENUO_E_UNAVAILABLE, "%s: %s waited longer than %u ms for other calls on this line",
+                       i->origin, what, (unsigned)i->deadline_ms);
     if (!is_ready(i)) {
         i->open = false;
         r = open_now(i, err);
@@ -181,8 +192,8 @@ static int enter(struct tn_instance *i, const char *what, struct tenuo_error *er
     return r;
 }
 
-int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id, const int *legal, tn_call_fn *fn, void *arg,
-                     struct tenuo_error *err)
+int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id, const int *legal, tn_call_fn *fn,
+                     void *arg, struct tenuo_error *err)
 {
     bool shared = has_flag(i, TENUO_PLUGIN_THREAD_SAFE);
     uint64_t began = tn_clock_ms();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One opened line of the configuration: a plugin, its arguments, and how it may be called. Every call goes through here, where deadlines, forks,
- * locks, legal codes and messages are dealt with, so that no plugin needs to be trusted to do it and no caller can forget it.
+ * One opened line of the configuration: a plugin, its arguments, and how it may be called. Every call goes through
+ * here, where deadlines, forks, locks, legal codes and messages are dealt with, so that no plugin needs to be trusted
+ * to do it and no caller can forget it.
  */
 #ifndef TN_INSTANCE_H
 #define TN_INSTANCE_H
@@ -32,8 +33,8 @@ struct tn_instance {
 };
 
 /*
- * Prepares one line; takes args (malloc'ed, tn_plugin_args) also on failure. Nothing of the plugin runs yet. `deadline_ms` is the
- * service's; `timeout=` on the line goes before it.
+ * Prepares one line; takes args (malloc'ed, tn_plugin_args) also on failure. Nothing of the plugin runs yet.
+ * `deadline_ms` is the service's; `timeout=` on the line goes before it.
  */
 int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, struct tenuo_arg *args, size_t nargs,
                     uint32_t deadline_ms, const struct tn_log *log, struct tn_instance **ret, struct tenuo_error *err);
@@ -48,11 +49,12 @@ uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint
 bool tn_resolver_can_sign(const struct tn_instance *i);
 bool tn_resolver_can_export(const struct tn_instance *i);
 int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint8_t ret_key[32], struct tenuo_error *err);
-int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len, uint8_t ret_signature[64],
-                     struct tenuo_error *err);
+int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len,
+                     uint8_t ret_signature[64], struct tenuo_error *err);
 /* ret_seed is written by the plugin itself: give guarded memory. It is wiped on failure. */
 int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint8_t ret_seed[32], struct tenuo_error *err);
-int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg, struct tenuo_error *err);
+int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
+                   struct tenuo_error *err);
 int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);
 int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err);
 int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t expires_at, struct tenuo_error *err);
@@ -68,9 +70,10 @@ void tn_call_begin(struct tn_call *call, struct tn_instance *i);
 void tn_call_end(struct tn_call *call);
 void tn_host_init(struct tenuo_host *host, struct tn_instance *i);
 
-/* instance.c: one call under all the rules. `fn` gets ops and self; `legal` are the codes it may answer besides the general ones, ended by 0. */
+/* instance.c: one call under all the rules. `fn` gets ops and self; `legal` are the codes it may answer besides the
+ * general ones, ended by 0. */
 typedef int tn_call_fn(const void *ops, void *self, void *arg);
-int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id, const int *legal, tn_call_fn *fn, void *arg,
-                     struct tenuo_error *err);
+int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id, const int *legal, tn_call_fn *fn,
+                     void *arg, struct tenuo_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions that plugins get from us. A host table belongs to one instance, but several threads may be in calls on it: what belongs to a
- * call is found through the thread. Must never hand a plugin anything but its own line's affairs.
+ * The functions that plugins get from us. A host table belongs to one instance, but several threads may be in calls on
+ * it: what belongs to a call is found through the thread. Must never hand a plugin anything but its own line's affairs.
  */
 #include "instance.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calls of each plugin kind, typed: which codes each may answer, and outputs that reach the caller on success alone. Secrets go straight into
- * the memory that the caller chose.
+ * The calls of each plugin kind, typed: which codes each may answer, and outputs that reach the caller on success
+ * alone. Secrets go straight into the memory that the caller chose.
  */
 #include "instance.h"
 
 #include <sodium.h>
 #include <string.h>
 
-static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID, 0 };
+static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID,
+                                 0 };
 static const int trust_codes[] = { TENUO_E_CONF, TENUO_E_KEY_INVALID, 0 };
 static const int audit_codes[] = { TENUO_E_AUDIT_REFUSED, 0 };
 static const int replay_codes[] = { TENUO_E_REPLAYED, 0 };
@@ -56,8 +57,8 @@ static int call_sign(const void *ops, void *self, void *arg)
     return resolver->sign(self, c->key_id, c->message, c->len, c->out);
 }
 
-int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len, uint8_t ret_signature[64],
-                     struct tenuo_error *err)
+int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len,
+                     uint8_t ret_signature[64], struct tenuo_error *err)
 {
     uint8_t signature[TENUO_SIG_BYTES] = { 0 };
     struct key_call c = { .key_id = key_id, .message = message, .len = len, .out = signature };
@@ -95,7 +96,8 @@ static int call_roots(const void *ops, void *self, void *arg)
     return trust->roots(self, c->each, c->arg);
 }
 
-int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg, struct tenuo_error *err)
+int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
+                   struct tenuo_error *err)
 {
     struct roots_call c = { each, arg };
     return tn_instance_call(i, "roots", "", trust_codes, call_roots, &c, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The key cache. Everything here happens under its one lock, and never a call into a plugin: the resolve function runs without it. There is no
- * thread of ours to wipe at the very second, so each access first wipes what has expired.
+ * The key cache. Everything here happens under its one lock, and never a call into a plugin: the resolve function runs
+ * without it. There is no thread of ours to wipe at the very second, so each access first wipes what has expired.
  */
 #include "keycache.h"
 
@@ -106,7 +106,8 @@ static int begin(struct tn_keycache *cache, const char *key_id, struct tn_key **
 {
     struct tn_key *key;
     if (!make_room(cache))
-        return tn_fail(err, TENUO_E_UNAVAILABLE, "key '%s': %u other keys are being looked up", key_id, (unsigned)TN_MAX_KEY_CACHE);
+        return tn_fail(err, TENUO_E_UNAVAILABLE, "key '%s': %u other keys are being looked up", key_id,
+                       (unsigned)TN_MAX_KEY_CACHE);
     key = calloc(1, sizeof *key);
     if (key == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
@@ -141,7 +142,8 @@ static bool use_stale(struct tn_keycache *cache, struct tn_key *key, struct tn_k
 }
 
 /* The lookup is over: its outcome for everybody who waits. */
-static int finish(struct tn_keycache *cache, struct tn_key *key, struct tn_key *stale, int code, const struct tenuo_error *why)
+static int finish(struct tn_keycache *cache, struct tn_key *key, struct tn_key *stale, int code,
+                  const struct tenuo_error *why)
 {
     uint64_t now = tn_clock_ms();
     if (code == TENUO_OK) {
@@ -159,8 +161,8 @@ static int finish(struct tn_keycache *cache, struct tn_key *key, struct tn_key *
     return code;
 }
 
-static int resolve_now(struct tn_keycache *cache, const char *key_id, struct tn_key *stale, tn_key_resolve_fn *resolve, void *arg,
-                       struct tn_key **ret_key, struct tenuo_error *err)
+static int resolve_now(struct tn_keycache *cache, const char *key_id, struct tn_key *stale, tn_key_resolve_fn *resolve,
+                       void *arg, struct tn_key **ret_key, struct tenuo_error *err)
 {
     struct tenuo_error why = { 0 };
     struct tn_key_found found = { 0 };
@@ -218,7 +220,8 @@ int tn_keycache_get(struct tn_keycache *cache, const char *key_id, bool no_io, t
         *ret_key = key;
         r = TENUO_OK;
     } else if (no_io) {
-        r = tn_fail(err, TENUO_E_WOULD_BLOCK, "key '%s' is not in the key cache: load it with tenuo_keys_preload first", key_id);
+        r = tn_fail(err, TENUO_E_WOULD_BLOCK, "key '%s' is not in the key cache: load it with tenuo_keys_preload first",
+                    key_id);
     } else if (key != NULL && key->state == TN_KEY_PENDING) {
         r = share(cache, key, ret_key, err);
     } else {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resolved keys of one context, by id: a seed in guarded memory, or the line whose store signs. Entries live for a time that the caller
- * gives; misses are not kept. Only one thread resolves an id at a time; the others wait for its answer. Asks no plugin itself.
+ * Resolved keys of one context, by id: a seed in guarded memory, or the line whose store signs. Entries live for a time
+ * that the caller gives; misses are not kept. Only one thread resolves an id at a time; the others wait for its answer.
+ * Asks no plugin itself.
  */
 #ifndef TN_KEYCACHE_H
 #define TN_KEYCACHE_H
@@ -19,7 +20,7 @@ struct tn_instance;
 /* What a resolver chain found. */
 struct tn_key_found {
     uint8_t public_key[32];
-    uint8_t *seed;            /* guarded slot, owned by the entry; NULL: `remote` signs */
+    uint8_t *seed; /* guarded slot, owned by the entry; NULL: `remote` signs */
     struct tn_instance *remote;
     uint64_t ttl_ms, stale_ms; /* how long it holds, and how much longer while no store answers */
 };
@@ -49,8 +50,8 @@ bool tn_keycache_init(struct tn_keycache *cache, const struct tn_log *log);
 /* Wipes everything. No entry may be in use. */
 void tn_keycache_free(struct tn_keycache *cache);
 /*
- * An entry that is ready: from the cache, from a lookup under way, or by calling resolve. With no_io: from the cache or 9302. Give it back with
- * tn_keycache_put; its seed stays valid until then.
+ * An entry that is ready: from the cache, from a lookup under way, or by calling resolve. With no_io: from the cache or
+ * 9302. Give it back with tn_keycache_put; its seed stays valid until then.
  */
 int tn_keycache_get(struct tn_keycache *cache, const char *key_id, bool no_io, tn_key_resolve_fn *resolve, void *arg,
                     struct tn_key **ret_key, struct tenuo_error *err);

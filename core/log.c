@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formats one line and hands it to the application's callback. Keeps nothing and never fails: a line that is too long is cut. */
+/* Formats one line and hands it to the application's callback. Keeps nothing and never fails: a line that is too long
+ * is cut. */
 #include "log.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which matcher plugin answers for which constraint type. There is no chain here: one type, one plugin, because two opinions about
- * a match would have to be reconciled. Never calls a plugin.
+ * Which matcher plugin answers for which constraint type. There is no chain here: one type, one plugin, because two
+ * opinions about a match would have to be reconciled. Never calls a plugin.
  */
 #include "matchers.h"
 
@@ -30,15 +30,17 @@ static int check_type(const struct tenuo_matchers *matchers, uint8_t type, const
 {
     const struct tn_matcher *other = &matchers->by_type[type];
     if (!claimable(type))
-        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: claims constraint type %u, which is not open to matchers", origin, type);
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: claims constraint type %u, which is not open to matchers",
+                       origin, type);
     if (other->ops != NULL)
-        return tn_fail(err, TENUO_E_CONF, "%s: claims constraint type %u, which %s has already: remove one of the two lines", origin,
-                       type, other->origin);
+        return tn_fail(err, TENUO_E_CONF,
+                       "%s: claims constraint type %u, which %s has already: remove one of the two lines", origin, type,
+                       other->origin);
     return TENUO_OK;
 }
 
-int tn_matchers_add(struct tenuo_matchers *matchers, const struct tenuo_matcher_ops *ops, void *self, const char *origin,
-                    struct tenuo_error *err)
+int tn_matchers_add(struct tenuo_matchers *matchers, const struct tenuo_matcher_ops *ops, void *self,
+                    const char *origin, struct tenuo_error *err)
 {
     if (ops->types == NULL || ops->types[0] == 0)
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: claims no constraint type", origin);

@@ -44,7 +44,8 @@ static bool offset(struct tn_str s, int64_t *ret_secs)
         *ret_secs = 0;
         return true;
     }
-    if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-') || s.p[3] != ':' || !number(s.p + 1, 2, 0, 23, &h) || !number(s.p + 4, 2, 0, 59, &m))
+    if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-') || s.p[3] != ':' || !number(s.p + 1, 2, 0, 23, &h) ||
+        !number(s.p + 4, 2, 0, 59, &m))
         return false;
     *ret_secs = (s.p[0] == '-' ? -1 : 1) * (h * 3600 + m * 60);
     return true;
@@ -56,7 +57,8 @@ bool tn_rfc3339_parse(struct tn_str text, uint64_t *ret_unix)
     const uint8_t *p = text.p;
     if (text.n < 20 || p[4] != '-' || p[7] != '-' || (p[10] != 'T' && p[10] != 't') || p[13] != ':' || p[16] != ':')
         return false;
-    if (!number(p, 4, 1970, 9999, &y) || !number(p + 5, 2, 1, 12, &mon) || !number(p + 8, 2, 1, 31, &d) || d > days_in(y, mon))
+    if (!number(p, 4, 1970, 9999, &y) || !number(p + 5, 2, 1, 12, &mon) || !number(p + 8, 2, 1, 31, &d) ||
+        d > days_in(y, mon))
         return false;
     if (!number(p + 11, 2, 0, 23, &h) || !number(p + 14, 2, 0, 59, &min) || !number(p + 17, 2, 0, 59, &s))
         return false;

@@ -5,7 +5,8 @@
 
 #include "str.h"
 
-/* 2030-01-31T12:00:00Z, or an offset like +02:00 for the Z; 1970 to 9999, no fractions. False when it is anything else. */
+/* 2030-01-31T12:00:00Z, or an offset like +02:00 for the Z; 1970 to 9999, no fractions. False when it is anything else.
+ */
 bool tn_rfc3339_parse(struct tn_str text, uint64_t *ret_unix);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trust `file`, built in: root public keys from a file, or from every file of a directory. A file holds SPKI PEM blocks and lines
- *     KEY [name=WORD] [not_before=TIME] [not_after=TIME]
- * with KEY in hex, base64url or base64, TIME as 2030-01-31T12:00:00Z, and comments behind '#'. Every file passes the trust walk; one that cannot
- * be read or understood refuses them all. Never leaves out a key quietly.
+ * Trust `file`, built in: root public keys from a file, or from every file of a directory. A file holds SPKI PEM blocks
+ * and lines KEY [name=WORD] [not_before=TIME] [not_after=TIME] with KEY in hex, base64url or base64, TIME as
+ * 2030-01-31T12:00:00Z, and comments behind '#'. Every file passes the trust walk; one that cannot be read or
+ * understood refuses them all. Never leaves out a key quietly.
  */
 #include "builtin.h"
 
@@ -111,9 +111,12 @@ static int read_option(struct reading *r, struct tn_str word, struct tenuo_root 
     if (option(word, "name=", &value))
         return put_name(root, value) ? TENUO_OK : refuse(r, "name= wants 1 to 63 printable ASCII characters");
     if (option(word, "not_before=", &value))
-        return tn_rfc3339_parse(value, &root->not_before) ? TENUO_OK : refuse(r, "not_before= wants a time as 2030-01-31T12:00:00Z");
+        return tn_rfc3339_parse(value, &root->not_before)
+                   ? TENUO_OK
+                   : refuse(r, "not_before= wants a time as 2030-01-31T12:00:00Z");
     if (option(word, "not_after=", &value))
-        return tn_rfc3339_parse(value, &root->not_after) ? TENUO_OK : refuse(r, "not_after= wants a time as 2030-01-31T12:00:00Z");
+        return tn_rfc3339_parse(value, &root->not_after) ? TENUO_OK
+                                                         : refuse(r, "not_after= wants a time as 2030-01-31T12:00:00Z");
     return refuse(r, "unknown word after the key: name=, not_before= and not_after= are known");
 }
 
@@ -172,7 +175,8 @@ static int read_text(struct reading *r)
     return e;
 }
 
-static int read_file(const struct trust_file *t, const char *path, int (*each)(void *, const struct tenuo_root *), void *arg)
+static int read_file(const struct trust_file *t, const char *path, int (*each)(void *, const struct tenuo_root *),
+                     void *arg)
 {
     struct reading r = { .host = t->host, .path = path, .each = each, .arg = arg };
     struct tenuo_error why;
@@ -191,8 +195,8 @@ static int read_file(const struct trust_file *t, const char *path, int (*each)(v
 /* What editors and package managers leave behind: an old root in it must not come back. */
 static bool is_leftover(const char *name)
 {
-    static const char *const endings[] = { "~", ".bak", ".orig", ".rej", ".swp", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".dpkg-tmp",
-                                           ".rpmsave", ".rpmorig", ".rpmnew" };
+    static const char *const endings[] = { "~",         ".bak",       ".orig",     ".rej",     ".swp",     ".dpkg-old",
+                                           ".dpkg-new", ".dpkg-dist", ".dpkg-tmp", ".rpmsave", ".rpmorig", ".rpmnew" };
     if (name[0] == '.')
         return true;
     for (size_t i = 0; i < TN_ARRAY_LEN(endings); i++)
@@ -211,7 +215,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int read_entry(const struct trust_file *t, const char *name, int (*each)(void *, const struct tenuo_root *), void *arg)
+static int read_entry(const struct trust_file *t, const char *name, int (*each)(void *, const struct tenuo_root *),
+                      void *arg)
 {
     char *path;
     if (asprintf(&path, "%s/%s", t->path, name) < 0)

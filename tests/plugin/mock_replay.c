@@ -37,8 +37,10 @@ static const struct tenuo_arg_spec args[] = {
     { "size", TENUO_ARG_UINT, 0, "how many keys fit" },
     { NULL, 0, 0, NULL },
 };
-static const struct tenuo_replay_ops ops = {
-    .size = sizeof(struct tenuo_replay_ops), .args = args, .open = replay_open, .close = mock_close, .check_and_set = check_and_set
-};
+static const struct tenuo_replay_ops ops = { .size = sizeof(struct tenuo_replay_ops),
+                                             .args = args,
+                                             .open = replay_open,
+                                             .close = mock_close,
+                                             .check_and_set = check_and_set };
 
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = { MOCK_DESCRIPTOR("replay"), .replay = &ops };

@@ -8,12 +8,18 @@
 static int code_of(char letter)
 {
     switch (letter) {
-    case 'y': return TENUO_OK;
-    case 'n': return TENUO_E_KEY_NOT_FOUND;
-    case 'u': return TENUO_E_UNAVAILABLE;
-    case 'd': return TENUO_E_KEY_DENIED;
-    case 'w': return TENUO_E_WOULD_BLOCK;
-    default: return TENUO_E_KEY_CONFLICT;
+    case 'y':
+        return TENUO_OK;
+    case 'n':
+        return TENUO_E_KEY_NOT_FOUND;
+    case 'u':
+        return TENUO_E_UNAVAILABLE;
+    case 'd':
+        return TENUO_E_KEY_DENIED;
+    case 'w':
+        return TENUO_E_WOULD_BLOCK;
+    default:
+        return TENUO_E_KEY_CONFLICT;
     }
 }
 
@@ -23,8 +29,8 @@ static enum tn_control control_of(char letter)
 }
 
 /*
- * Runs "Ry Su": a required line that answers, then a sufficient one that is unavailable. The sentence of line k is "line k".
- * *ret_asked counts the lines that were asked.
+ * Runs "Ry Su": a required line that answers, then a sufficient one that is unavailable. The sentence of line k is
+ * "line k". *ret_asked counts the lines that were asked.
  */
 static int run(enum tn_chain_kind kind, const char *lines, int *ret_asked, struct tenuo_error *err)
 {
@@ -56,7 +62,8 @@ static void check(enum tn_chain_kind kind, const char *name, const struct row *r
         int code = run(kind, rows[i].lines, &asked, &err);
         is_int(code, rows[i].code, "%s \"%s\": code", name, rows[i].lines);
         is_int(asked, rows[i].asked, "%s \"%s\": lines asked", name, rows[i].lines);
-        is_str(err.msg, rows[i].sentence == NULL ? "untouched" : rows[i].sentence, "%s \"%s\": sentence", name, rows[i].lines);
+        is_str(err.msg, rows[i].sentence == NULL ? "untouched" : rows[i].sentence, "%s \"%s\": sentence", name,
+               rows[i].lines);
     }
 }
 
@@ -104,14 +111,9 @@ static const struct row resolver[] = {
 
 static const struct row trust[] = {
     /* Every line is asked; one that cannot be read refuses all of it. */
-    { "Sy Ry", 0, 2, NULL },
-    { "Sy Ou", 9301, 2, "line 2" },
-    { "Ou Ry", 9301, 2, "line 1" },
-    { "Qu Ry", 9301, 2, "line 1" },
-    { "Qn Ry", 9300, 2, "line 1" },
-    { "On Ry", 0, 2, NULL },
-    { "On", 9300, 1, NOBODY },
-    { "", 9300, 0, NOBODY },
+    { "Sy Ry", 0, 2, NULL },        { "Sy Ou", 9301, 2, "line 2" }, { "Ou Ry", 9301, 2, "line 1" },
+    { "Qu Ry", 9301, 2, "line 1" }, { "Qn Ry", 9300, 2, "line 1" }, { "On Ry", 0, 2, NULL },
+    { "On", 9300, 1, NOBODY },      { "", 9300, 0, NOBODY },
 };
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A context as a guarded program uses it: configuration, built plugins, decisions, audit. The first argument is the folder of the mock
- * plugins, from which that of the real ones follows.
+ * A context as a guarded program uses it: configuration, built plugins, decisions, audit. The first argument is the
+ * folder of the mock plugins, from which that of the real ones follows.
  */
 #include <jansson.h>
 #include <pthread.h>
@@ -102,7 +102,10 @@ static int open_conf(const char *text, struct tenuo_ctx **ctx, struct tenuo_erro
     }
     char plugins[128];
     snprintf(plugins, sizeof plugins, "%s/plugins", stage_root);
-    struct tenuo_open_options o = { .size = sizeof o, .conf = stage_text("tenuo.conf", conf), .plugin_dir = plugins, .log = keep_log,
+    struct tenuo_open_options o = { .size = sizeof o,
+                                    .conf = stage_text("tenuo.conf", conf),
+                                    .plugin_dir = plugins,
+                                    .log = keep_log,
                                     .diag = keep_diag };
     logged[0] = found[0] = '\0';
     unlink(stage_path("a.jsonl"));
@@ -188,7 +191,8 @@ static void check_decisions(void)
 {
     struct tenuo_ctx *ctx = opened(TRUST JSONL);
     is_int((long long)tenuo_ctx_root_count(ctx), 1, "one root");
-    ok(memcmp(tenuo_ctx_root(ctx, 0), tenuo_signer_public_key(root_key), 32) == 0 && tenuo_ctx_root(ctx, 1) == NULL, "the right one");
+    ok(memcmp(tenuo_ctx_root(ctx, 0), tenuo_signer_public_key(root_key), 32) == 0 && tenuo_ctx_root(ctx, 1) == NULL,
+       "the right one");
     struct answer a = ask(ctx, "/data/x", "r-1", NOW);
     is_int(a.outcome, TENUO_ALLOW, "allowed: %s", a.reason);
     is_int((long long)strspn(a.id, "0123456789abcdef"), 32, "32 hex digits");
@@ -215,7 +219,8 @@ static void check_decisions(void)
 
     struct tenuo_request *q = request("/data/x", "", NOW);
     a = ask_with(ctx, (const uint8_t *)"garbage", 7, q);
-    ok(a.outcome == TENUO_DENY && a.step == TENUO_STEP_DECODE && a.code >= 1000 && a.code < 2200, "undecodable: denied with %d", a.code);
+    ok(a.outcome == TENUO_DENY && a.step == TENUO_STEP_DECODE && a.code >= 1000 && a.code < 2200,
+       "undecodable: denied with %d", a.code);
     recorded(2, "deny", a.code, a.id);
     a = ask_with(ctx, NULL, 0, q);
     ok(a.outcome == TENUO_DENY && a.code < 2200, "nothing at all: denied with %d", a.code);
@@ -259,7 +264,8 @@ static void check_audit_failure(void)
     a = ask(ctx, "/data/x", "", NOW);
     is_int(a.outcome, TENUO_ALLOW, "an optional sink that fails: allowed");
     no_record(1);
-    ok(strstr(logged, "1 records lost") != NULL && strstr(logged, "/dev/full") != NULL, "counted and logged: %s", logged);
+    ok(strstr(logged, "1 records lost") != NULL && strstr(logged, "/dev/full") != NULL, "counted and logged: %s",
+       logged);
     tenuo_ctx_unref(ctx);
 
     ctx = opened("set deadline 50ms\n" TRUST JSONL "audit required late\n");
@@ -405,7 +411,8 @@ static void check_refusals(void)
     refused(TRUST "audit required jsonl path=$ROOT/a.jsonl mode=0777\n", "mode");
     refused(TRUST "matcher required matcher\nmatcher required matcher\n", "type");
     struct tenuo_ctx *ctx = opened(TRUST JSONL "audit optional nosuch\n");
-    ok(strstr(found, "warning: ") != NULL && strstr(found, "nosuch") != NULL, "a missing optional plugin is a warning: %s", found);
+    ok(strstr(found, "warning: ") != NULL && strstr(found, "nosuch") != NULL,
+       "a missing optional plugin is a warning: %s", found);
     tenuo_ctx_unref(ctx);
     ctx = opened(TRUST "trust optional file path=$ROOT/more\n" JSONL);
     is_int((long long)tenuo_ctx_root_count(ctx), 2, "all trust lines are united");

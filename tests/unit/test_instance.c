@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How plugins are called: deadlines, legal codes, sentences, locks, forks, re-opening, tracing. The plugins are structs of this file. */
+/* How plugins are called: deadlines, legal codes, sentences, locks, forks, re-opening, tracing. The plugins are structs
+ * of this file. */
 #include "../../core/instance.h"
 
 #include <stdlib.h>
@@ -89,11 +90,14 @@ static int w_decision(void *self, const struct tenuo_audit_event *event)
 static const struct tenuo_resolver_ops resolver = {
     .size = sizeof resolver, .open = w_open, .close = w_close, .export_seed = w_export, .public_key = w_public_key
 };
-static const struct tenuo_audit_ops audit = { .size = sizeof audit, .open = w_open, .close = w_close, .decision = w_decision };
+static const struct tenuo_audit_ops audit = {
+    .size = sizeof audit, .open = w_open, .close = w_close, .decision = w_decision
+};
 
 static struct tn_plugin plugin_with(uint32_t flags)
 {
-    return (struct tn_plugin){ .desc = { .flags = flags, .name = "world", .resolver = &resolver, .audit = &audit }, .path = "(test)" };
+    return (struct tn_plugin){ .desc = { .flags = flags, .name = "world", .resolver = &resolver, .audit = &audit },
+                               .path = "(test)" };
 }
 
 static char logged[4096];
@@ -105,13 +109,18 @@ static void keep_log(void *arg, int level, const char *line)
 }
 
 static const struct tn_log log_to = { keep_log, NULL };
-static char timeout_key[] = "timeout", trace_key[] = "trace", yes[] = "yes", short_time[] = "50ms", module_name[] = "world";
-static struct tn_conf_arg fast_args[] = { { .key = timeout_key, .value = short_time }, { .key = trace_key, .value = yes } };
+static char timeout_key[] = "timeout", trace_key[] = "trace", yes[] = "yes", short_time[] = "50ms",
+            module_name[] = "world";
+static struct tn_conf_arg fast_args[] = { { .key = timeout_key, .value = short_time },
+                                          { .key = trace_key, .value = yes } };
 
-static struct tn_instance *make(const struct tn_plugin *plugin, struct tn_rule *rule, enum tn_facility facility, size_t nargs)
+static struct tn_instance *make(const struct tn_plugin *plugin, struct tn_rule *rule, enum tn_facility facility,
+                                size_t nargs)
 {
     struct tn_instance *i = NULL;
-    *rule = (struct tn_rule){ .facility = facility, .module = module_name, .args = fast_args, .nargs = nargs, .place = { "/etc/t.conf", 7, 1 } };
+    *rule = (struct tn_rule){
+        .facility = facility, .module = module_name, .args = fast_args, .nargs = nargs, .place = { "/etc/t.conf", 7, 1 }
+    };
     if (tn_instance_new(rule, plugin, NULL, 0, 5000, &log_to, &i, NULL) != TENUO_OK)
         exit(1);
     return i;
@@ -148,10 +157,21 @@ static void check_codes(void)
     static const struct {
         int code, resolver, audit;
     } rows[] = {
-        { TENUO_OK, 0, 0 }, { TENUO_E_NOMEM, 9000, 9000 }, { TENUO_E_INVALID_ARGUMENT, 9001, 9001 }, { TENUO_E_SYSTEM, 9002, 9002 },
-        { TENUO_E_UNAVAILABLE, 9301, 9301 }, { TENUO_E_KEY_NOT_FOUND, 9300, 9203 }, { TENUO_E_WOULD_BLOCK, 9302, 9203 },
-        { TENUO_E_KEY_DENIED, 9304, 9203 }, { TENUO_E_KEY_INVALID, 9305, 9203 }, { TENUO_E_AUDIT_REFUSED, 9203, 9400 },
-        { TENUO_E_REPLAYED, 9203, 9203 }, { TENUO_E_CONF, 9203, 9203 }, { 1, 9203, 9203 }, { -1, 9203, 9203 }, { 1501, 9203, 9203 },
+        { TENUO_OK, 0, 0 },
+        { TENUO_E_NOMEM, 9000, 9000 },
+        { TENUO_E_INVALID_ARGUMENT, 9001, 9001 },
+        { TENUO_E_SYSTEM, 9002, 9002 },
+        { TENUO_E_UNAVAILABLE, 9301, 9301 },
+        { TENUO_E_KEY_NOT_FOUND, 9300, 9203 },
+        { TENUO_E_WOULD_BLOCK, 9302, 9203 },
+        { TENUO_E_KEY_DENIED, 9304, 9203 },
+        { TENUO_E_KEY_INVALID, 9305, 9203 },
+        { TENUO_E_AUDIT_REFUSED, 9203, 9400 },
+        { TENUO_E_REPLAYED, 9203, 9203 },
+        { TENUO_E_CONF, 9203, 9203 },
+        { 1, 9203, 9203 },
+        { -1, 9203, 9203 },
+        { 1501, 9203, 9203 },
         { TENUO_E_KEY_CONFLICT, 9203, 9203 },
     };
     struct tn_plugin plugin = plugin_with(0);
@@ -302,7 +322,12 @@ static int child_status(struct tn_instance *i, int want_opened)
         int second = tn_resolver_public_key(i, "p", key, NULL);
         int opened = atomic_load(&world.opened);
         int closed = atomic_load(&world.closed);
-        _exit(r != second ? 90 : closed != 0 ? 91 : opened != want_opened ? 92 : r == TENUO_OK ? 0 : r == TENUO_E_KEY_DENIED ? 1 : 93);
+        _exit(r != second               ? 90
+              : closed != 0             ? 91
+              : opened != want_opened   ? 92
+              : r == TENUO_OK           ? 0
+              : r == TENUO_E_KEY_DENIED ? 1
+                                        : 93);
     }
     waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + status;
@@ -310,7 +335,8 @@ static int child_status(struct tn_instance *i, int want_opened)
 
 static void check_fork(void)
 {
-    struct tn_plugin plain = plugin_with(0), safe = plugin_with(TENUO_PLUGIN_FORK_SAFE), threads = plugin_with(TENUO_PLUGIN_THREAD_SAFE);
+    struct tn_plugin plain = plugin_with(0), safe = plugin_with(TENUO_PLUGIN_FORK_SAFE),
+                     threads = plugin_with(TENUO_PLUGIN_THREAD_SAFE);
     struct tn_rule rule;
     const struct tn_plugin *all[] = { &plain, &threads };
     for (size_t k = 0; k < 2; k++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The audit sink jsonl, loaded as the library would: content and escaping, full disks, torn lines, rotation, many processes. */
+/* The audit sink jsonl, loaded as the library would: content and escaping, full disks, torn lines, rotation, many
+ * processes. */
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
@@ -14,7 +15,9 @@ static const struct tenuo_audit_ops *ops;
 
 static void *open_sink(const char *path, const char *mode, int sync, int *ret_code)
 {
-    struct tenuo_arg args[] = { { "path", path, 0 }, { "mode", mode, 0 }, { "fsync", sync ? "yes" : NULL, sync ? 1u : 0u } };
+    struct tenuo_arg args[] = { { "path", path, 0 },
+                                { "mode", mode, 0 },
+                                { "fsync", sync ? "yes" : NULL, sync ? 1u : 0u } };
     void *self = NULL;
     mock_said[0] = '\0';
     *ret_code = ops->open(&mock_host, args, 3, &self);
@@ -26,11 +29,28 @@ static struct tenuo_audit_event event(const char *id)
     static const char *const chain[] = { "tnu_wrt_1", "tnu_wrt_2" };
     static const struct tenuo_audit_attr attrs[] = { { "workflow_id", "w\"1" } };
     return (struct tenuo_audit_event){
-        .size = sizeof(struct tenuo_audit_event), .time_ns = 1893456000000000007, .decision_id = id, .service = "shop", .decision = "deny",
-        .code = 1501, .code_name = "constraint-violation", .step = "constraint", .reason = "argument 'path' is outside",
-        .warrant_id = "tnu_wrt_2", .chain_ids = chain, .chain_len = 2, .root = "0011223344556677", .holder = "8899aabbccddeeff",
-        .tool = "read_file", .field = "path", .args_sha256 = "ab", .args_json = "{\"path\":\"<string>\"}", .request_id = "r1",
-        .conf_generation = 3, .attrs = attrs, .nattrs = 1,
+        .size = sizeof(struct tenuo_audit_event),
+        .time_ns = 1893456000000000007,
+        .decision_id = id,
+        .service = "shop",
+        .decision = "deny",
+        .code = 1501,
+        .code_name = "constraint-violation",
+        .step = "constraint",
+        .reason = "argument 'path' is outside",
+        .warrant_id = "tnu_wrt_2",
+        .chain_ids = chain,
+        .chain_len = 2,
+        .root = "0011223344556677",
+        .holder = "8899aabbccddeeff",
+        .tool = "read_file",
+        .field = "path",
+        .args_sha256 = "ab",
+        .args_json = "{\"path\":\"<string>\"}",
+        .request_id = "r1",
+        .conf_generation = 3,
+        .attrs = attrs,
+        .nattrs = 1,
     };
 }
 
@@ -65,10 +85,21 @@ static void check_members(void)
     json_t *o = line_of(path, 0);
     ok(o != NULL, "the line is JSON");
     static const char *const want[][2] = {
-        { "time", "2030-01-01T00:00:00.000000007Z" }, { "decision_id", "id-1" }, { "service", "shop" }, { "decision", "deny" },
-        { "code_name", "constraint-violation" }, { "step", "constraint" }, { "message", "argument 'path' is outside" },
-        { "warrant_id", "tnu_wrt_2" }, { "root", "0011223344556677" }, { "holder", "8899aabbccddeeff" }, { "tool", "read_file" },
-        { "args_sha256", "ab" }, { "arg", "path" }, { "request_id", "r1" }, { "attr_workflow_id", "w\"1" },
+        { "time", "2030-01-01T00:00:00.000000007Z" },
+        { "decision_id", "id-1" },
+        { "service", "shop" },
+        { "decision", "deny" },
+        { "code_name", "constraint-violation" },
+        { "step", "constraint" },
+        { "message", "argument 'path' is outside" },
+        { "warrant_id", "tnu_wrt_2" },
+        { "root", "0011223344556677" },
+        { "holder", "8899aabbccddeeff" },
+        { "tool", "read_file" },
+        { "args_sha256", "ab" },
+        { "arg", "path" },
+        { "request_id", "r1" },
+        { "attr_workflow_id", "w\"1" },
     };
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         member_is(o, want[i][0], want[i][1]);
@@ -101,9 +132,11 @@ static void check_escaping(void)
     ops->close(self);
     json_t *first = line_of(path, 0), *second = line_of(path, 1);
     ok(first != NULL, "line of all bytes is JSON");
-    ok(strncmp(json_string_value(json_object_get(first, "tool")), "\x01\x02\x03", 3) == 0, "control characters come back");
+    ok(strncmp(json_string_value(json_object_get(first, "tool")), "\x01\x02\x03", 3) == 0,
+       "control characters come back");
 #define BAD "\xef\xbf\xbd"
-    member_is(second, "tool", "\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80|" BAD BAD BAD "|" BAD BAD "|" BAD BAD BAD BAD "|" BAD BAD);
+    member_is(second, "tool",
+              "\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80|" BAD BAD BAD "|" BAD BAD "|" BAD BAD BAD BAD "|" BAD BAD);
     json_decref(first);
     json_decref(second);
 }
@@ -127,7 +160,8 @@ static void check_long(void)
     is_int(ops->decision(self, &e), TENUO_OK, "a short one");
     ops->close(self);
     json_t *first = line_of(path, 0), *second = line_of(path, 1), *third = line_of(path, 2);
-    ok(json_is_true(json_object_get(first, "truncated")) && json_object_get(first, "args") == NULL, "without arguments, and says so");
+    ok(json_is_true(json_object_get(first, "truncated")) && json_object_get(first, "args") == NULL,
+       "without arguments, and says so");
     member_is(first, "attr_workflow_id", "w\"1");
     ok(json_is_true(json_object_get(second, "truncated")), "shortened, and says so");
     member_is(second, "decision_id", "long");
@@ -145,14 +179,17 @@ static void check_refusals(void)
     void *self = open_sink("/dev/full", NULL, 0, &code);
     is_int(code, TENUO_OK, "/dev/full opens: %s", mock_said);
     is_int(ops->decision(self, &e), TENUO_E_AUDIT_REFUSED, "a full disk refuses");
-    ok(strstr(mock_said, "/dev/full") != NULL && strstr(mock_said, strerror(ENOSPC)) != NULL, "and says so: %s", mock_said);
+    ok(strstr(mock_said, "/dev/full") != NULL && strstr(mock_said, strerror(ENOSPC)) != NULL, "and says so: %s",
+       mock_said);
     ops->close(self);
-    ok(symlink(stage_text("target", ""), stage_path("link")) == 0 && open_sink(stage_path("link"), NULL, 0, &code) == NULL,
+    ok(symlink(stage_text("target", ""), stage_path("link")) == 0 &&
+           open_sink(stage_path("link"), NULL, 0, &code) == NULL,
        "a link is not followed");
     is_int(code, TENUO_E_SYSTEM, "link: code");
     open_sink(stage_path("none/x.jsonl"), NULL, 0, &code);
     is_int(code, TENUO_E_SYSTEM, "a missing folder: %s", mock_said);
-    ok(mkfifo(stage_path("fifo"), 0600) == 0 && open_sink(stage_path("fifo"), NULL, 0, &code) == NULL, "a pipe is refused");
+    ok(mkfifo(stage_path("fifo"), 0600) == 0 && open_sink(stage_path("fifo"), NULL, 0, &code) == NULL,
+       "a pipe is refused");
     static const char *const modes[] = { "0666", "0777", "40", "0x40", "00640", "0440" };
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         open_sink(stage_path("mode.jsonl"), modes[i], 0, &code);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key cache: hits, expiry, misses, one lookup at a time, bounds, stale answers, forks, and no secret left behind. */
+/* The key cache: hits, expiry, misses, one lookup at a time, bounds, stale answers, forks, and no secret left behind.
+ */
 #include "../../core/keycache.h"
 
 #include <sodium.h>
@@ -64,7 +65,8 @@ static void check_hits(struct tn_keycache *cache)
     struct tenuo_error err = { 0 };
     struct tn_key *key = NULL;
     is_int(get(&s, "a", true, &key, &err), TENUO_E_WOULD_BLOCK, "without I/O and not cached");
-    ok(strstr(err.msg, "'a'") != NULL && strstr(err.msg, "preload") != NULL, "names the key and the remedy: %s", err.msg);
+    ok(strstr(err.msg, "'a'") != NULL && strstr(err.msg, "preload") != NULL, "names the key and the remedy: %s",
+       err.msg);
     is_int(atomic_load(&s.calls), 0, "the store is not asked then");
     is_int(get(&s, "a", false, &key, NULL), TENUO_OK, "looked up");
     ok(key->found.seed[0] == 'a' && key->found.seed[31] == 'a' && key->found.public_key[0] == 'a', "key and seed");

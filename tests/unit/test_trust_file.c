@@ -58,8 +58,10 @@ static void check_forms(void)
     is_int((long long)r.n, 1, "one key");
     ok(memcmp(r.v[0].key, key_a, 32) == 0, "the right one");
     ok(r.v[0].not_before == 0 && r.v[0].not_after == UINT64_MAX, "trusted always");
-    snprintf(text, sizeof text, "# roots\n\n  %s\r\n%s name=ops not_before=2020-01-01T00:00:00Z not_after=2030-01-01T02:00:00+02:00 # why\n%s%s", b64,
-             KEY_A, pem, KEY_A);
+    snprintf(text, sizeof text,
+             "# roots\n\n  %s\r\n%s name=ops not_before=2020-01-01T00:00:00Z not_after=2030-01-01T02:00:00+02:00 # "
+             "why\n%s%s",
+             b64, KEY_A, pem, KEY_A);
     is_int(read_path(stage_text("many", text), &r), TENUO_OK, "several keys in one file: %s", mock_said);
     is_int((long long)r.n, 4, "all of them");
     for (size_t i = 0; i < r.n; i++)
@@ -122,11 +124,20 @@ static void check_times(void)
         const char *text;
         long long want; /* -1: refused */
     } rows[] = {
-        { "1970-01-01T00:00:00Z", 0 }, { "1969-12-31T23:59:59Z", -1 }, { "2000-02-29T00:00:00Z", 951782400 },
-        { "2100-02-29T00:00:00Z", -1 }, { "9999-12-31T23:59:59Z", 253402300799 }, { "2030-01-01T00:00:60Z", -1 },
-        { "2030-01-01T24:00:00Z", -1 }, { "2030-13-01T00:00:00Z", -1 }, { "2030-01-01T00:00:00", -1 },
-        { "2030-01-01T00:00:00.5Z", -1 }, { "2030-01-01T00:00:00+24:00", -1 }, { "2030-01-01 00:00:00Z", -1 },
-        { "2030-01-01T00:00:00-01:30", 1893461400 }, { "1970-01-01T00:00:00+00:01", -1 },
+        { "1970-01-01T00:00:00Z", 0 },
+        { "1969-12-31T23:59:59Z", -1 },
+        { "2000-02-29T00:00:00Z", 951782400 },
+        { "2100-02-29T00:00:00Z", -1 },
+        { "9999-12-31T23:59:59Z", 253402300799 },
+        { "2030-01-01T00:00:60Z", -1 },
+        { "2030-01-01T24:00:00Z", -1 },
+        { "2030-13-01T00:00:00Z", -1 },
+        { "2030-01-01T00:00:00", -1 },
+        { "2030-01-01T00:00:00.5Z", -1 },
+        { "2030-01-01T00:00:00+24:00", -1 },
+        { "2030-01-01 00:00:00Z", -1 },
+        { "2030-01-01T00:00:00-01:30", 1893461400 },
+        { "1970-01-01T00:00:00+00:01", -1 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t got = 77;

@@ -10,11 +10,14 @@ seeds=$build/fuzz-seeds
 passed=0
 failed=0
 command -v python3 >/dev/null 2>&1 && python3 "$here/seeds.py" "$here/../tests/vectors" "$seeds"
-for target in warrant stack constraint subset args text; do
+mkdir -p "$seeds/conf" "$seeds/plugin_elf"
+cp "$here"/../tests/conf/*.conf "$seeds/conf/"
+find "$build/tests/plugin" -maxdepth 1 -name 'mock_marker.so' -exec cp {} "$seeds/plugin_elf/" \; 2>/dev/null || true
+for target in warrant stack constraint subset args text conf plugin_elf; do
     program=$build/fuzz/fuzz_$target
     [ -x "$program" ] || continue
     mkdir -p "$seeds/$target" "$build/fuzz-corpus/$target"
-    if "$program" -help=1 2>/dev/null | grep -q max_total_time; then
+    if "$program" -help=1 2>&1 | grep -q max_total_time; then
         set -- -max_total_time="$seconds" -max_len=16384 -print_final_stats=0 -artifact_prefix="$build/fuzz-corpus/crash-$target-" \
             "$build/fuzz-corpus/$target" "$seeds/$target"
     else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Public values and argument maps: built bottom-up, held canonical, so every way in yields the same bytes (spec warrant.md 2.4). */
+/* Public values and argument maps: built bottom-up, held canonical, so every way in yields the same bytes (spec
+ * warrant.md 2.4). */
 #include <stdlib.h>
 #include <tenuo/request.h>
 
@@ -73,7 +74,8 @@ int tenuo_value_string(const char *text, size_t len, struct tenuo_value **ret, s
 }
 
 /* Depth of a container over `items`, and their total size within bounds. */
-static int check_members(const struct tenuo_value *const *items, size_t count, unsigned *ret_depth, struct tenuo_error *err)
+static int check_members(const struct tenuo_value *const *items, size_t count, unsigned *ret_depth,
+                         struct tenuo_error *err)
 {
     size_t total = 0;
     unsigned depth = 0;
@@ -90,7 +92,8 @@ static int check_members(const struct tenuo_value *const *items, size_t count, u
     return TENUO_OK;
 }
 
-int tenuo_value_list(const struct tenuo_value *const *items, size_t count, struct tenuo_value **ret, struct tenuo_error *reterr)
+int tenuo_value_list(const struct tenuo_value *const *items, size_t count, struct tenuo_value **ret,
+                     struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     unsigned depth = 0;
@@ -126,8 +129,8 @@ static int put_members(struct tn_buf *b, struct member *m, size_t count, struct 
     return TENUO_OK;
 }
 
-int tenuo_value_object(const char *const *keys, const size_t *key_lens, const struct tenuo_value *const *items, size_t count,
-                       struct tenuo_value **ret, struct tenuo_error *reterr)
+int tenuo_value_object(const char *const *keys, const size_t *key_lens, const struct tenuo_value *const *items,
+                       size_t count, struct tenuo_value **ret, struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     struct member *m = NULL;
@@ -286,7 +289,8 @@ static int put(struct tenuo_args *args, struct tn_str name, struct tn_str value,
     if (at < args->n && tn_str_eq(args->args[at].name, name))
         return tn_fail(err, dup_code, "an argument name is repeated");
     if (args->n >= TN_MAX_ARGS || name.n + value.n > TN_MAX_ARGS_BYTES - args->bytes)
-        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "more than %d arguments or %d bytes of them", TN_MAX_ARGS, TN_MAX_ARGS_BYTES);
+        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "more than %d arguments or %d bytes of them", TN_MAX_ARGS,
+                       TN_MAX_ARGS_BYTES);
     if (!grow(args) || !copy_str(&args->arena, name, &arg.name) || !copy_str(&args->arena, value, &arg.value) ||
         !tn_value_eq_form(arg.value, TN_FORM_ARGUMENT, &args->arena, &eq))
         return tn_fail_code(err, TENUO_E_NOMEM);
@@ -298,7 +302,8 @@ static int put(struct tenuo_args *args, struct tn_str name, struct tn_str value,
     return TENUO_OK;
 }
 
-int tenuo_args_put(struct tenuo_args *args, const char *name, size_t len, const struct tenuo_value *value, struct tenuo_error *reterr)
+int tenuo_args_put(struct tenuo_args *args, const char *name, size_t len, const struct tenuo_value *value,
+                   struct tenuo_error *reterr)
 {
     struct tn_str s = { (const uint8_t *)name, len };
     int r = check_text(s, "an argument name", reterr);
@@ -310,8 +315,9 @@ int tenuo_args_parse(const uint8_t *cbor, size_t len, struct tenuo_args **ret_ar
     struct tenuo_args *args = NULL;
     struct tn_reader r;
     size_t count = 0;
-    int code = len > TN_MAX_ARGS_BYTES ? tn_fail(reterr, TENUO_E_MALFORMED_CBOR, "arguments are larger than %d bytes", TN_MAX_ARGS_BYTES)
-                                       : tenuo_args_new(&args, reterr);
+    int code = len > TN_MAX_ARGS_BYTES
+                   ? tn_fail(reterr, TENUO_E_MALFORMED_CBOR, "arguments are larger than %d bytes", TN_MAX_ARGS_BYTES)
+                   : tenuo_args_new(&args, reterr);
     if (code != TENUO_OK)
         return code;
     tn_reader_init(&r, (struct tn_str){ cbor, len }, reterr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict CBOR reader. libcbor's streaming decoder takes the head apart; what it is lenient about (long heads, indefinite lengths, UTF-8,
- * undefined, declared counts) is refused here before anything is done with the item.
+ * Strict CBOR reader. libcbor's streaming decoder takes the head apart; what it is lenient about (long heads,
+ * indefinite lengths, UTF-8, undefined, declared counts) is refused here before anything is done with the item.
  */
 #include "cbor_read.h"
 
@@ -148,8 +148,9 @@ static bool head_is_shortest(const struct tn_item *item, size_t head)
 }
 
 /*
- * Items whose head is one or two bytes and whose meaning is plain: nearly all of a warrant. Everything else, and everything that is
- * not in its shortest form, is left to the strict path below. Returns the bytes used, 0 for "not here".
+ * Items whose head is one or two bytes and whose meaning is plain: nearly all of a warrant. Everything else, and
+ * everything that is not in its shortest form, is left to the strict path below. Returns the bytes used, 0 for "not
+ * here".
  */
 static size_t short_item(const uint8_t *p, size_t left, struct tn_item *ret)
 {
@@ -185,7 +186,8 @@ static __attribute__((noinline)) bool long_item(struct tn_reader *r, size_t left
     struct cbor_decoder_result res = cbor_stream_decode(r->p, left, &callbacks, &s);
     size_t head;
     if (res.status != CBOR_DECODER_FINISHED)
-        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, res.status == CBOR_DECODER_ERROR ? "no CBOR item starts here" : "cut off");
+        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR,
+                              res.status == CBOR_DECODER_ERROR ? "no CBOR item starts here" : "cut off");
     if (s.refused)
         return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "indefinite length, break or undefined");
     head = res.read - s.item.str.n;

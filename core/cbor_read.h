@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict CBOR reader: one item at a time, the one accepted form only (spec warrant.md 1.7). Decoding of an item is libcbor's
- * streaming decoder, which allocates nothing; every rule of strictness is here. The first error sticks to the reader, so callers may check
- * once after several reads.
+ * Strict CBOR reader: one item at a time, the one accepted form only (spec warrant.md 1.7). Decoding of an item is
+ * libcbor's streaming decoder, which allocates nothing; every rule of strictness is here. The first error sticks to the
+ * reader, so callers may check once after several reads.
  */
 #ifndef TN_CBOR_READ_H
 #define TN_CBOR_READ_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deterministic CBOR output. Heads come from libcbor's encoder; floats do not, because its half floats are wrong for most subnormals.
+ * Deterministic CBOR output. Heads come from libcbor's encoder; floats do not, because its half floats are wrong for
+ * most subnormals.
  */
 #include "cbor_write.h"
 

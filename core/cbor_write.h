@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deterministic CBOR output into a growing, bounded buffer. A failed allocation sticks: check `failed` once at the end. */
+/* Deterministic CBOR output into a growing, bounded buffer. A failed allocation sticks: check `failed` once at the end.
+ */
 #ifndef TN_CBOR_WRITE_H
 #define TN_CBOR_WRITE_H
 

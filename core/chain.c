@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A decoded stack against the verifier's roots and the time (spec warrant.md 5.2). Signatures were checked when it was decoded; nothing else
- * is taken from there.
+ * A decoded stack against the verifier's roots and the time (spec warrant.md 5.2). Signatures were checked when it was
+ * decoded; nothing else is taken from there.
  */
 #include <stdlib.h>
 
@@ -19,7 +19,8 @@ static int check_shape(const struct tenuo_verifier *v, const struct tenuo_stack 
 {
     const uint8_t *ids[TN_MAX_CHAIN];
     if (s->n > v->policy.max_chain)
-        return tn_fail(err, TENUO_E_CHAIN_TOO_LONG, "the chain has %zu warrants, at most %u are allowed here", s->n, v->policy.max_chain);
+        return tn_fail(err, TENUO_E_CHAIN_TOO_LONG, "the chain has %zu warrants, at most %u are allowed here", s->n,
+                       v->policy.max_chain);
     for (size_t i = 0; i < s->n; i++)
         ids[i] = s->w[i].id;
     qsort(ids, s->n, sizeof ids[0], id_cmp);
@@ -29,7 +30,8 @@ static int check_shape(const struct tenuo_verifier *v, const struct tenuo_stack 
     return TENUO_OK;
 }
 
-static int check_root(const struct tenuo_verifier *v, const struct tenuo_stack *s, uint64_t now, struct tenuo_error *err)
+static int check_root(const struct tenuo_verifier *v, const struct tenuo_stack *s, uint64_t now,
+                      struct tenuo_error *err)
 {
     const struct tenuo_warrant *root = &s->w[0];
     bool known = false, trusted = false;
@@ -48,7 +50,8 @@ static int check_root(const struct tenuo_verifier *v, const struct tenuo_stack *
     return TENUO_OK;
 }
 
-static int check_time(const struct tenuo_verifier *v, const struct tenuo_warrant *w, uint64_t now, struct tenuo_error *err)
+static int check_time(const struct tenuo_verifier *v, const struct tenuo_warrant *w, uint64_t now,
+                      struct tenuo_error *err)
 {
     if (w->expires_at - w->issued_at > v->policy.max_lifetime)
         return tn_fail(err, TENUO_E_TTL_EXCEEDED, "the warrant lives longer than the %llu s allowed here",
@@ -68,8 +71,8 @@ static int check_session(const struct tenuo_stack *s, size_t i, struct tenuo_err
     return tn_fail(err, TENUO_E_CHAIN_BROKEN, "the session id differs from the root's");
 }
 
-int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of, enum tenuo_step *ret_step, int *ret_link,
-                    struct tenuo_error *err)
+int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of,
+                    enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err)
 {
     uint64_t now = as_of < 0 ? 0 : (uint64_t)as_of;
     int r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration as plain data: what the files say for one service, each item with the place it came from (style.md 4.7,
- * design.md 3). Parsing loads no plugin and opens no store.
+ * The configuration as plain data: what the files say for one service, each item with the place it came from
+ * (style.md 4.7, design.md 3). Parsing loads no plugin and opens no store.
  */
 #ifndef TN_CONF_H
 #define TN_CONF_H
@@ -55,7 +55,8 @@ struct tn_settings {
     enum tn_audit_args audit_args;
     bool observe;
     uint64_t revocation_max_age;    /* seconds, 0: none */
-    bool strict_gates, self_approval, revocation_union; /* governance.md 14 rows 4 (no), 5 (no), 9 (yes); used once those are built */
+    bool strict_gates, self_approval,
+        revocation_union;           /* governance.md 14 rows 4 (no), 5 (no), 9 (yes); used once those are built */
     uint64_t max_approval_lifetime; /* seconds (3600) */
     struct tn_clearance_rule *clearance;
     size_t nclearance;
@@ -86,19 +87,24 @@ struct tn_diag {
     unsigned errors, warnings;
     struct tenuo_error first;
 };
-void tn_diag_error(struct tn_diag *d, const struct tn_place *place, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void tn_diag_warning(struct tn_diag *d, const struct tn_place *place, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tn_diag_error(struct tn_diag *d, const struct tn_place *place, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void tn_diag_warning(struct tn_diag *d, const struct tn_place *place, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Name of the main file: explicit, else TENUO_CONF (secure_getenv), else /etc/tenuo.conf. */
 const char *tn_conf_path(const char *explicit_path);
 /* Reads main file, drop-ins and includes for `service` ("" = top). All errors go to d; 9100 when there was one. */
-int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf, struct tenuo_error *err);
+int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
+                 struct tenuo_error *err);
 void tn_conf_free(struct tn_conf *conf);
 /* The known word that `word` was meant to be (edit distance at most 2), or NULL. The list ends with NULL. */
 const char *tn_did_you_mean(const char *word, const char *const *known);
-/* "300s" and the like to milliseconds; false when malformed or its number is above UINT32_MAX. The milliseconds may be more. */
+/* "300s" and the like to milliseconds; false when malformed or its number is above UINT32_MAX. The milliseconds may be
+ * more. */
 bool tn_duration_ms(const char *text, uint64_t *ret_ms);
-/* The core's own arguments on a rule line (sha256, trace, timeout, name; cache_ttl, stale_if_error on resolver lines). */
+/* The core's own arguments on a rule line (sha256, trace, timeout, name; cache_ttl, stale_if_error on resolver lines).
+ */
 bool tn_conf_is_core_arg(enum tn_facility facility, const char *key);
 const struct tn_conf_arg *tn_rule_arg(const struct tn_rule *rule, const char *key);
 

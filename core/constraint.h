@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constraints as parsed: a tree of nodes in an arena, borrowed bytes below (spec constraints.md). Nodes are written once, by the
- * parser, and never again.
+ * Constraints as parsed: a tree of nodes in an arena, borrowed bytes below (spec constraints.md). Nodes are written
+ * once, by the parser, and never again.
  */
 #ifndef TN_CONSTRAINT_H
 #define TN_CONSTRAINT_H
@@ -69,8 +69,8 @@ void tn_constraint_set_write(struct tn_buf *b, const struct tenuo_constraint_set
 /*
  * Matching one argument. TN_ERROR leaves the code (1501, 1504, 9000) in *ret_code and the sentence in err.
  */
-enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg, const struct tenuo_matchers *matchers,
-                                  int *ret_code, struct tenuo_error *err);
+enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
+                                  const struct tenuo_matchers *matchers, int *ret_code, struct tenuo_error *err);
 
 /* Narrowing. `*budget` counts down; at 0 the pair is refused. */
 int tn_constraint_narrower(const struct tenuo_constraint *parent, const struct tenuo_constraint *child,

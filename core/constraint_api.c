@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Public constraints and sets. A constructor writes the wire bytes and has our own decoder read them, so that nothing can be made here
- * that a warrant could not carry.
+ * Public constraints and sets. A constructor writes the wire bytes and has our own decoder read them, so that nothing
+ * can be made here that a warrant could not carry.
  */
 #include <stdlib.h>
 #include <tenuo/constraint.h>
@@ -11,7 +11,8 @@
 #include "limits.h"
 #include "warrant.h"
 
-int tenuo_constraint_parse(const uint8_t *cbor, size_t len, struct tenuo_constraint **ret_constraint, struct tenuo_error *reterr)
+int tenuo_constraint_parse(const uint8_t *cbor, size_t len, struct tenuo_constraint **ret_constraint,
+                           struct tenuo_error *reterr)
 {
     struct tn_arena *arena;
     struct tenuo_constraint *c = NULL;
@@ -123,7 +124,8 @@ int tenuo_constraint_text(enum tenuo_constraint_type type, const char *text, siz
     if (r != TENUO_OK)
         return r;
     if (!bare && type != TENUO_C_PATTERN && type != TENUO_C_REGEX && type != TENUO_C_CEL)
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "constraint type %u is not made from one text", (unsigned)type);
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "constraint type %u is not made from one text",
+                       (unsigned)type);
     if (type == TENUO_C_PATTERN && !tn_glob_valid(s))
         return bad(reterr, "the pattern does not compile: check its brackets and stars");
     head(&b, type);
@@ -168,8 +170,8 @@ static void put_bound(struct tn_buf *b, const char *name, const double *bound)
         tn_put_float(b, *bound);
 }
 
-int tenuo_constraint_range(const double *min, const double *max, int min_inclusive, int max_inclusive, struct tenuo_constraint **ret,
-                           struct tenuo_error *reterr)
+int tenuo_constraint_range(const double *min, const double *max, int min_inclusive, int max_inclusive,
+                           struct tenuo_constraint **ret, struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     head(&b, TENUO_C_RANGE);
@@ -200,8 +202,8 @@ int tenuo_constraint_combine(enum tenuo_constraint_type type, const struct tenuo
     return make(&b, ret, reterr);
 }
 
-int tenuo_constraint_subpath(const char *root, size_t len, int case_sensitive, int allow_equal, struct tenuo_constraint **ret,
-                             struct tenuo_error *reterr)
+int tenuo_constraint_subpath(const char *root, size_t len, int case_sensitive, int allow_equal,
+                             struct tenuo_constraint **ret, struct tenuo_error *reterr)
 {
     struct tn_str s = { (const uint8_t *)root, len };
     struct tn_buf b = { 0 };
@@ -241,7 +243,8 @@ static bool put_texts(struct tn_buf *b, const char *const *v, size_t n)
     return good;
 }
 
-int tenuo_constraint_shlex(const char *const *allow, size_t count, struct tenuo_constraint **ret, struct tenuo_error *reterr)
+int tenuo_constraint_shlex(const char *const *allow, size_t count, struct tenuo_constraint **ret,
+                           struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     head(&b, TENUO_C_SHLEX);
@@ -277,7 +280,8 @@ int tenuo_constraint_url_safe(const struct tenuo_url_safe *o, struct tenuo_const
     bool good;
     int r;
     if (o->size != sizeof *o)
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "struct tenuo_url_safe was built for another version of the library");
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
+                       "struct tenuo_url_safe was built for another version of the library");
     head(&b, TENUO_C_URL_SAFE);
     tn_put_map(&b, 9);
     good = o->schemes != NULL ? put_list(&b, "schemes", o->schemes, o->nschemes) : put_list(&b, "schemes", schemes, 2);

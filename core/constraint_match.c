@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does a value satisfy a constraint? One function a type, and one loop for All, Any and Not, in which an error denies everywhere
- * (spec constraints.md 5.12-5.14). Sentences name the type, never the value.
+ * Does a value satisfy a constraint? One function a type, and one loop for All, Any and Not, in which an error denies
+ * everywhere (spec constraints.md 5.12-5.14). Sentences name the type, never the value.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -21,11 +21,15 @@ struct match {
 };
 
 static const char *const type_names[] = {
-    [TENUO_C_EXACT] = "Exact", [TENUO_C_PATTERN] = "Pattern", [TENUO_C_RANGE] = "Range", [TENUO_C_ONE_OF] = "OneOf",
-    [TENUO_C_REGEX] = "Regex", [TENUO_C_NOT_ONE_OF] = "NotOneOf", [TENUO_C_CIDR] = "Cidr", [TENUO_C_URL_PATTERN] = "UrlPattern",
-    [TENUO_C_CONTAINS] = "Contains", [TENUO_C_SUBSET] = "Subset", [TENUO_C_ALL] = "All", [TENUO_C_ANY] = "Any",
-    [TENUO_C_NOT] = "Not", [TENUO_C_CEL] = "Cel", [TENUO_C_WILDCARD] = "Wildcard", [TENUO_C_SUBPATH] = "Subpath",
-    [TENUO_C_URL_SAFE] = "UrlSafe", [TENUO_C_SHLEX] = "Shlex",
+    [TENUO_C_EXACT] = "Exact",       [TENUO_C_PATTERN] = "Pattern",
+    [TENUO_C_RANGE] = "Range",       [TENUO_C_ONE_OF] = "OneOf",
+    [TENUO_C_REGEX] = "Regex",       [TENUO_C_NOT_ONE_OF] = "NotOneOf",
+    [TENUO_C_CIDR] = "Cidr",         [TENUO_C_URL_PATTERN] = "UrlPattern",
+    [TENUO_C_CONTAINS] = "Contains", [TENUO_C_SUBSET] = "Subset",
+    [TENUO_C_ALL] = "All",           [TENUO_C_ANY] = "Any",
+    [TENUO_C_NOT] = "Not",           [TENUO_C_CEL] = "Cel",
+    [TENUO_C_WILDCARD] = "Wildcard", [TENUO_C_SUBPATH] = "Subpath",
+    [TENUO_C_URL_SAFE] = "UrlSafe",  [TENUO_C_SHLEX] = "Shlex",
 };
 
 const char *tn_constraint_type_name(unsigned type)
@@ -42,8 +46,9 @@ static enum tn_match refuse(struct match *m, int code, const char *sentence)
 static enum tn_match text_result(struct match *m, const struct tenuo_constraint *c, enum tn_match result)
 {
     if (result == TN_ERROR) {
-        m->code = tn_fail(m->err, TENUO_E_CONSTRAINT_VIOLATION, "a %s constraint cannot judge this value, so it is refused",
-                          tn_constraint_type_name(c->type));
+        m->code =
+            tn_fail(m->err, TENUO_E_CONSTRAINT_VIOLATION, "a %s constraint cannot judge this value, so it is refused",
+                    tn_constraint_type_name(c->type));
     }
     return result;
 }
@@ -149,7 +154,8 @@ static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint
     const struct tenuo_matcher_ops *ops = tn_matchers_find(m->matchers, (uint8_t)c->type, &self);
     int r, matched = 0;
     if (ops == NULL) {
-        m->code = c->type == TENUO_C_REGEX || c->type == TENUO_C_CEL ? TENUO_E_UNKNOWN_CONSTRAINT : TENUO_E_CONSTRAINT_VIOLATION;
+        m->code = c->type == TENUO_C_REGEX || c->type == TENUO_C_CEL ? TENUO_E_UNKNOWN_CONSTRAINT
+                                                                     : TENUO_E_CONSTRAINT_VIOLATION;
         tn_fail(m->err, m->code, "unknown constraint type ID %u: no matcher for it is loaded%s", c->type,
                 c->type == TENUO_C_REGEX ? " (add a line \"matcher required regex\")"
                 : c->type == TENUO_C_CEL ? " (add a line \"matcher required cel\")" : "");
@@ -180,8 +186,10 @@ static enum tn_match match_leaf(struct match *m, const struct tenuo_constraint *
         return text_result(m, c, is_text ? tn_glob_match(c->u.text, m->peek.text)
                                          : tn_glob_valid(c->u.text) ? TN_FALSE : TN_ERROR);
     case TENUO_C_CIDR: return text_result(m, c, is_text ? tn_cidr_match(&c->u.cidr, m->peek.text) : TN_FALSE);
-    case TENUO_C_URL_PATTERN: return text_result(m, c, is_text ? tn_url_pattern_match(&c->u.url, m->peek.text) : TN_FALSE);
-    case TENUO_C_URL_SAFE: return text_result(m, c, is_text ? tn_url_safe_match(c->u.url_safe, m->peek.text) : TN_FALSE);
+    case TENUO_C_URL_PATTERN:
+        return text_result(m, c, is_text ? tn_url_pattern_match(&c->u.url, m->peek.text) : TN_FALSE);
+    case TENUO_C_URL_SAFE:
+        return text_result(m, c, is_text ? tn_url_safe_match(c->u.url_safe, m->peek.text) : TN_FALSE);
     case TENUO_C_SUBPATH: return text_result(m, c, match_subpath(m, &c->u.subpath));
     case TENUO_C_SHLEX:
         return text_result(m, c, is_text ? tn_shlex_match(c->u.shlex.v, c->u.shlex.n, m->peek.text) : TN_FALSE);
@@ -206,8 +214,8 @@ static bool fold(struct frame *f, enum tn_match *result)
     return f->next == NULL;
 }
 
-enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg, const struct tenuo_matchers *matchers,
-                                  int *ret_code, struct tenuo_error *err)
+enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
+                                  const struct tenuo_matchers *matchers, int *ret_code, struct tenuo_error *err)
 {
     struct match m = { matchers, arg, tn_value_peek(arg->eq), TENUO_OK, err };
     struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
@@ -223,7 +231,8 @@ enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct
         if (!combinator)
             result = match_leaf(&m, c);
         else /* empty: Any is false, All is never vacuously true */
-            result = c->type == TENUO_C_ANY ? TN_FALSE : refuse(&m, TENUO_E_PAYLOAD_STRUCTURE, "an empty All matches nothing");
+            result = c->type == TENUO_C_ANY ? TN_FALSE
+                                            : refuse(&m, TENUO_E_PAYLOAD_STRUCTURE, "an empty All matches nothing");
         while (depth > 0 && fold(&stack[depth - 1], &result))
             depth--;
         if (depth == 0)

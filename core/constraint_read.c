@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constraint bytes to nodes, one reader function a type (spec constraints.md 1 and 5). Content is checked only where the protocol
- * does so at decode; the rest fails when it is used.
+ * Constraint bytes to nodes, one reader function a type (spec constraints.md 1 and 5). Content is checked only where
+ * the protocol does so at decode; the rest fails when it is used.
  */
 #include "constraint.h"
 
@@ -51,7 +51,8 @@ static bool read_single(struct ctx *c, const char *name)
     uint32_t seen = 0;
     if (!tn_read_map(c->r, "a constraint's value", &n))
         return false;
-    return n == 1 ? read_member(c, &name, 1, &seen, &i) : malformed(c, "a constraint's value does not have exactly its one member");
+    return n == 1 ? read_member(c, &name, 1, &seen, &i)
+                  : malformed(c, "a constraint's value does not have exactly its one member");
 }
 
 static bool read_exact(struct ctx *c, struct tenuo_constraint *node)
@@ -330,7 +331,8 @@ struct frame {
     size_t left;
 };
 
-/* All and Any hold a list under "constraints", Not one under "constraint": opens it and tells how many inner ones follow. */
+/* All and Any hold a list under "constraints", Not one under "constraint": opens it and tells how many inner ones
+ * follow. */
 static bool open_inner(struct ctx *c, unsigned type, size_t *ret_n)
 {
     if (type == TENUO_C_NOT) {

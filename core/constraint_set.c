@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Public constraint sets: a sorted array of named constraints. Those of a warrant are the same type and are only lent. */
+/* Public constraint sets: a sorted array of named constraints. Those of a warrant are the same type and are only lent.
+ */
 #include <stdlib.h>
 #include <tenuo/constraint.h>
 
@@ -54,8 +55,8 @@ static int insert(struct tenuo_constraint_set *set, size_t at, struct tn_named i
     return TENUO_OK;
 }
 
-int tenuo_constraint_set_put(struct tenuo_constraint_set *set, const char *name, size_t len, const struct tenuo_constraint *constraint,
-                             struct tenuo_error *reterr)
+int tenuo_constraint_set_put(struct tenuo_constraint_set *set, const char *name, size_t len,
+                             const struct tenuo_constraint *constraint, struct tenuo_error *reterr)
 {
     struct tn_named item = { .name = { (const uint8_t *)name, len } };
     size_t at = lower_bound(set, item.name);
@@ -81,7 +82,8 @@ int tenuo_constraint_set_put(struct tenuo_constraint_set *set, const char *name,
 }
 
 /* Through the warrant's reader, then copied member by member: a set of its own. */
-int tenuo_constraint_set_parse(const uint8_t *cbor, size_t len, struct tenuo_constraint_set **ret_set, struct tenuo_error *reterr)
+int tenuo_constraint_set_parse(const uint8_t *cbor, size_t len, struct tenuo_constraint_set **ret_set,
+                               struct tenuo_error *reterr)
 {
     struct tenuo_constraint_set read = { 0 }, *set = NULL;
     struct tn_arena arena;
@@ -91,10 +93,12 @@ int tenuo_constraint_set_parse(const uint8_t *cbor, size_t len, struct tenuo_con
         return tn_fail(reterr, TENUO_E_TOO_LARGE, "a constraint set is larger than %d bytes", TN_MAX_WARRANT_BYTES);
     tn_arena_init(&arena, 1024 + len);
     tn_reader_init(&r, (struct tn_str){ cbor, len }, reterr);
-    code = tn_constraint_set_read(&r, &arena, &read) && tn_read_end(&r, "the constraint set") ? tenuo_constraint_set_new(&set, reterr)
-                                                                                            : r.code;
+    code = tn_constraint_set_read(&r, &arena, &read) && tn_read_end(&r, "the constraint set")
+               ? tenuo_constraint_set_new(&set, reterr)
+               : r.code;
     for (size_t i = 0; i < read.n && code == TENUO_OK; i++)
-        code = tenuo_constraint_set_put(set, (const char *)read.items[i].name.p, read.items[i].name.n, read.items[i].constraint, reterr);
+        code = tenuo_constraint_set_put(set, (const char *)read.items[i].name.p, read.items[i].name.n,
+                                        read.items[i].constraint, reterr);
     if (code == TENUO_OK) {
         set->allow_unknown = read.allow_unknown;
         *ret_set = set;
@@ -114,8 +118,8 @@ void tenuo_constraint_set_allow_unknown(struct tenuo_constraint_set *set, int al
 int tenuo_constraint_set_allows_unknown(const struct tenuo_constraint_set *set) { return set->allow_unknown; }
 size_t tenuo_constraint_set_count(const struct tenuo_constraint_set *set) { return set->n; }
 
-const struct tenuo_constraint *tenuo_constraint_set_get(const struct tenuo_constraint_set *set, size_t index, const char **ret_name,
-                                                        size_t *ret_len)
+const struct tenuo_constraint *tenuo_constraint_set_get(const struct tenuo_constraint_set *set, size_t index,
+                                                        const char **ret_name, size_t *ret_len)
 {
     if (index >= set->n)
         return NULL;

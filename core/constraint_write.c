@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constraints in the one form that builders emit (spec constraints.md 1.3): members in declared order, every member of Range, Subpath and
- * UrlSafe present, values canonical. What was read in another permitted form is written in this one.
+ * Constraints in the one form that builders emit (spec constraints.md 1.3): members in declared order, every member of
+ * Range, Subpath and UrlSafe present, values canonical. What was read in another permitted form is written in this one.
  */
 #include "constraint.h"
 #include "limits.h"
@@ -90,9 +90,13 @@ static void put_texts(struct tn_buf *b, const char *name, bool has, const struct
 
 static void put_url_safe(struct tn_buf *b, const struct tn_url_safe *u)
 {
-    const struct { const char *name; bool on; } flags[] = {
-        { "block_private", u->block_private }, { "block_loopback", u->block_loopback }, { "block_metadata", u->block_metadata },
-        { "block_reserved", u->block_reserved }, { "block_internal_tlds", u->block_internal_tlds },
+    const struct { const char *name; bool on;
+    } flags[] = {
+        { "block_private", u->block_private },
+        { "block_loopback", u->block_loopback },
+        { "block_metadata", u->block_metadata },
+        { "block_reserved", u->block_reserved },
+        { "block_internal_tlds", u->block_internal_tlds },
     };
     tn_put_map(b, 9);
     put_texts(b, "schemes", true, u->schemes, u->nschemes);

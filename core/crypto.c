@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures and hashes through libsodium. Verification is strict there: canonical S, no small-order R or key, no cofactor. */
+/* Signatures and hashes through libsodium. Verification is strict there: canonical S, no small-order R or key, no
+ * cofactor. */
 #include "crypto.h"
 
 #include <pthread.h>

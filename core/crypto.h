@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only place that calls libsodium's signatures and hashes for the protocol; every domain prefix stands here once. */
+/* The only place that calls libsodium's signatures and hashes for the protocol; every domain prefix stands here once.
+ */
 #ifndef TN_CRYPTO_H
 #define TN_CRYPTO_H
 

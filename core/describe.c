@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A constraint as one line for people. Everything that came from outside is escaped; what does not fit is cut with "...". */
+/* A constraint as one line for people. Everything that came from outside is escaped; what does not fit is cut with
+ * "...". */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,7 +50,9 @@ static void add_scalar(struct out *o, const struct tn_peek *v)
     switch (v->type) {
     case TN_T_STRING: add_text(o, v->text); break;
     case TN_T_INT: add(o, "%lld", (long long)v->integer); break;
-    case TN_T_FLOAT: add(o, "%.17g%s", v->real, fabs(v->real) < 1e15 && v->real == (double)(long long)v->real ? ".0" : ""); break;
+    case TN_T_FLOAT:
+        add(o, "%.17g%s", v->real, fabs(v->real) < 1e15 && v->real == (double)(long long)v->real ? ".0" : "");
+        break;
     case TN_T_BOOL: add(o, "%s", v->boolean ? "true" : "false"); break;
     case TN_T_NULL: add(o, "null"); break;
     case TN_T_LIST: add(o, "[%zu items]", v->count); break;
@@ -124,7 +127,8 @@ static void add_url_safe(struct out *o, const struct tn_url_safe *u)
         add(o, "]");
     }
     add(o, ", blocks=%s%s%s%s%s", u->block_private ? "private " : "", u->block_loopback ? "loopback " : "",
-        u->block_metadata ? "metadata " : "", u->block_reserved ? "reserved " : "", u->block_internal_tlds ? "internal-tlds" : "");
+        u->block_metadata ? "metadata " : "", u->block_reserved ? "reserved " : "",
+        u->block_internal_tlds ? "internal-tlds" : "");
 }
 
 static void add_leaf(struct out *o, const struct tenuo_constraint *c)
@@ -135,13 +139,19 @@ static void add_leaf(struct out *o, const struct tenuo_constraint *c)
     }
     switch (c->type) {
     case TENUO_C_EXACT: add_value(o, c->u.value.cbor); break;
-    case TENUO_C_ONE_OF: case TENUO_C_NOT_ONE_OF: case TENUO_C_CONTAINS: case TENUO_C_SUBSET: add_values(o, &c->u.values); break;
+    case TENUO_C_ONE_OF:
+    case TENUO_C_NOT_ONE_OF:
+    case TENUO_C_CONTAINS:
+    case TENUO_C_SUBSET:
+        add_values(o, &c->u.values);
+        break;
     case TENUO_C_PATTERN: case TENUO_C_REGEX: case TENUO_C_CEL: add_text(o, c->u.text); break;
     case TENUO_C_RANGE: add_range(o, &c->u.range); break;
     case TENUO_C_CIDR: case TENUO_C_URL_PATTERN: add_text(o, tn_value_peek(c->payload).text); break;
     case TENUO_C_SUBPATH:
         add_text(o, c->u.subpath.root);
-        add(o, "%s%s", c->u.subpath.case_sensitive ? "" : ", case-insensitive", c->u.subpath.allow_equal ? "" : ", not the root itself");
+        add(o, "%s%s", c->u.subpath.case_sensitive ? "" : ", case-insensitive",
+            c->u.subpath.allow_equal ? "" : ", not the root itself");
         break;
     case TENUO_C_URL_SAFE: add_url_safe(o, c->u.url_safe); break;
     case TENUO_C_SHLEX: add_texts(o, c->u.shlex.v, c->u.shlex.n); break;

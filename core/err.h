@@ -10,7 +10,8 @@ int tn_fail(struct tenuo_error *err, int code, const char *fmt, ...) __attribute
 /* The sentence of the error table. */
 int tn_fail_code(struct tenuo_error *err, int code);
 
-/* Copies n bytes of foreign text into a NUL-terminated buffer, control characters and non-ASCII escaped as \xNN, cut with "...". */
+/* Copies n bytes of foreign text into a NUL-terminated buffer, control characters and non-ASCII escaped as \xNN, cut
+ * with "...". */
 void tn_quote(char *buf, size_t size, const void *text, size_t n);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* X(code, kebab name, HTTP status, sentence): the one table from which names, texts and the manual come (spec warrant.md 9). */
+/* X(code, kebab name, HTTP status, sentence): the one table from which names, texts and the manual come (spec
+ * warrant.md 9). */
 X(1000, "unsupported-envelope-version", 400, "the envelope version is not supported")
 X(1001, "invalid-envelope-structure", 400, "the envelope is not an array of version, payload and signature")
 X(1100, "signature-invalid", 401, "a signature is missing or wrong, or a key is unusable")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a gate map and finding out whether a gate fires for a call (spec governance.md 6.1, 6.2; stances 3 and 11 of section 14). */
+/* Reading a gate map and finding out whether a gate fires for a call (spec governance.md 6.1, 6.2; stances 3 and 11 of
+ * section 14). */
 #include "gate.h"
 
 #include <stdlib.h>
@@ -47,7 +48,8 @@ static int gate_cmp(const void *a, const void *b)
 /* An exemption must say "no" for what it does not know: these types cannot, or would exempt everything. */
 static bool may_exempt(const struct tenuo_constraint *c)
 {
-    return c->known && c->type != TENUO_C_WILDCARD && c->type != TENUO_C_ANY && c->type != TENUO_C_NOT && c->type != TENUO_C_CEL;
+    return c->known && c->type != TENUO_C_WILDCARD && c->type != TENUO_C_ANY && c->type != TENUO_C_NOT &&
+           c->type != TENUO_C_CEL;
 }
 
 static bool read_exempt(struct tn_reader *r, struct tn_arena *arena, struct arg_gate *g)
@@ -104,7 +106,8 @@ static bool read_args(struct tn_reader *r, struct tn_arena *arena, struct gate *
     return true;
 }
 
-static bool read_member_value(struct tn_reader *r, struct tn_arena *arena, struct gate *g, bool is_args, bool is_message)
+static bool read_member_value(struct tn_reader *r, struct tn_arena *arena, struct gate *g, bool is_args,
+                              bool is_message)
 {
     struct tn_str ignored;
     if (is_args)
@@ -158,8 +161,8 @@ static bool read_map(struct tn_reader *r, struct tn_arena *arena, struct gate_ma
 }
 
 /* Does this argument's gate fire? 0 with *ret, or the code of a constraint that cannot judge. */
-static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, const struct tenuo_matchers *matchers, bool *ret,
-                     struct tenuo_error *err)
+static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, const struct tenuo_matchers *matchers,
+                     bool *ret, struct tenuo_error *err)
 {
     const struct tn_arg *arg = tn_args_find(args, g->name);
     int code = TENUO_OK;
@@ -213,7 +216,8 @@ int tn_gate_check(const struct tenuo_warrant *leaf, struct tn_str tool, const st
     if (code != TENUO_OK || !fires)
         return code;
     if (leaf->napprovers == 0)
-        return tn_fail(err, TENUO_E_APPROVAL_INVALID, "the call needs an approval, and the warrant names nobody who could give it");
+        return tn_fail(err, TENUO_E_APPROVAL_INVALID,
+                       "the call needs an approval, and the warrant names nobody who could give it");
     return tn_fail(err, TENUO_E_APPROVAL_REQUIRED, "the call needs an approval");
 }
 
@@ -244,8 +248,9 @@ static bool same_approvers(const struct tenuo_warrant *p, const struct tenuo_war
 }
 
 /*
- * A child under a gated parent carries the parent's gates, approvers and minimum unchanged. Comparing gates that differ comes with
- * approvals; until then a link that changes them is refused, which is stricter than the reference and never wider.
+ * A child under a gated parent carries the parent's gates, approvers and minimum unchanged. Comparing gates that differ
+ * comes with approvals; until then a link that changes them is refused, which is stricter than the reference and never
+ * wider.
  */
 int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
                  struct tenuo_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Approval gates: which calls need a human's approval (spec governance.md 6). Approvals themselves are not built yet, so a gate that
- * fires denies: 1707, or 1701 where nobody could approve.
+ * Approval gates: which calls need a human's approval (spec governance.md 6). Approvals themselves are not built yet,
+ * so a gate that fires denies: 1707, or 1701 where nobody could approve.
  */
 #ifndef TN_GATE_H
 #define TN_GATE_H
@@ -12,7 +12,8 @@
 /* 0: no gate fires. 1202 malformed, 1701, 1707, or the code of a constraint that cannot judge. */
 int tn_gate_check(const struct tenuo_warrant *leaf, struct tn_str tool, const struct tenuo_args *args,
                   const struct tenuo_matchers *matchers, struct tenuo_error *err);
-/* Gates and approvers of one link: 1405, 1202. Stricter than the reference until approvals are built: see PROTOCOL.md. */
+/* Gates and approvers of one link: 1405, 1202. Stricter than the reference until approvals are built: see PROTOCOL.md.
+ */
 int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
                  struct tenuo_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One delegation step: does the child stay within its parent? Order and codes of spec warrant.md 5.3, with the holes of 5.5 closed (H1-H4,
- * H6; H7 is a matter of policy and documented in the manual).
+ * One delegation step: does the child stay within its parent? Order and codes of spec warrant.md 5.3, with the holes
+ * of 5.5 closed (H1-H4, H6; H7 is a matter of policy and documented in the manual).
  */
 #include "err.h"
 #include "gate.h"
@@ -20,8 +20,8 @@ static int broken(struct tenuo_error *err, const char *what)
 }
 
 /*
- * The reference reads times as signed dates, and what is no date as 0. A child must hold under that reading as well, so that nothing is allowed
- * here which it refuses.
+ * The reference reads times as signed dates, and what is no date as 0. A child must hold under that reading as well, so
+ * that nothing is allowed here which it refuses.
  */
 static int64_t as_date(uint64_t t)
 {
@@ -64,7 +64,9 @@ static int check_clearance(warrant p, warrant c, struct tenuo_error *err)
         return tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "a clearance is stated under a parent without one");
     if (c->clearance <= p->clearance)
         return TENUO_OK;
-    return tn_fail(err, p->type == TENUO_ISSUER && c->type == TENUO_ISSUER ? TENUO_E_CAPABILITY_EXPANSION : TENUO_E_INVALID_ATTENUATION,
+    return tn_fail(err,
+                   p->type == TENUO_ISSUER && c->type == TENUO_ISSUER ? TENUO_E_CAPABILITY_EXPANSION
+                                                                      : TENUO_E_INVALID_ATTENUATION,
                    "the clearance is above the parent's");
 }
 
@@ -81,7 +83,8 @@ static int in_tool(struct tenuo_error *err, int code, struct tn_str tool)
 }
 
 /* With "*" in the child, a tool that the parent names must be named too, or be no tighter than the child's "*" (H4). */
-static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget, struct tenuo_error *err)
+static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget,
+                           struct tenuo_error *err)
 {
     const struct tn_tool *any = tn_warrant_find_tool(c, star);
     if (any == NULL)
@@ -91,12 +94,16 @@ static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m,
         if (tn_str_eq(t->name, star) || tn_warrant_find_tool(c, t->name) != NULL)
             continue;
         if (tn_constraint_set_narrower(&t->set, &any->set, m, budget, NULL) != TENUO_OK)
-            return in_tool(err, tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "the child's \"*\" drops what the parent demands for it"), t->name);
+            return in_tool(
+                err,
+                tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "the child's \"*\" drops what the parent demands for it"),
+                t->name);
     }
     return TENUO_OK;
 }
 
-static int check_execution(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget, struct tenuo_error *err)
+static int check_execution(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget,
+                           struct tenuo_error *err)
 {
     int r;
     for (size_t i = 0; i < c->ntools; i++) {
@@ -124,7 +131,8 @@ static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, ui
     int r;
     for (size_t i = 0; i < c->nissuable; i++)
         if (!may_issue(p, c->issuable[i]))
-            return in_tool(err, tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the parent may not issue it"), c->issuable[i]);
+            return in_tool(err, tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the parent may not issue it"),
+                           c->issuable[i]);
     if (p->bounds != NULL && p->bounds->n != 0 && c->bounds == NULL)
         return tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "the child drops the parent's constraint bounds");
     if (p->bounds != NULL && c->bounds != NULL) {
@@ -142,7 +150,8 @@ static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, ui
     int r;
     for (size_t i = 0; i < c->ntools; i++)
         if (!may_issue(p, c->tools[i].name))
-            return in_tool(err, tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the issuer warrant may not issue it"), c->tools[i].name);
+            return in_tool(err, tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the issuer warrant may not issue it"),
+                           c->tools[i].name);
     r = check_clearance(p, c, err);
     for (size_t i = 0; r == TENUO_OK && p->bounds != NULL && i < c->ntools; i++)
         r = in_tool(err, tn_constraint_set_narrower(p->bounds, &c->tools[i].set, m, budget, err), c->tools[i].name);
@@ -162,7 +171,8 @@ int tn_link_authority(warrant p, warrant c, const struct tenuo_matchers *matcher
         return c->type == TENUO_EXECUTION
             ? check_execution(p, c, matchers, &budget, err)
             : tn_fail(err, TENUO_E_INVALID_ATTENUATION, "an execution warrant cannot delegate an issuer warrant");
-    return c->type == TENUO_ISSUER ? check_issuer(p, c, matchers, &budget, err) : check_issued(p, c, matchers, &budget, err);
+    return c->type == TENUO_ISSUER ? check_issuer(p, c, matchers, &budget, err)
+                                   : check_issued(p, c, matchers, &budget, err);
 }
 
 int tn_link_verify(warrant p, warrant c, const struct tenuo_matchers *matchers, struct tenuo_error *err)

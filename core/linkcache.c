@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bounded: buckets of four, the oldest of a bucket makes room. Bucket and lock are chosen by the hash; the hash is compared whole. */
+/* Bounded: buckets of four, the oldest of a bucket makes room. Bucket and lock are chosen by the hash; the hash is
+ * compared whole. */
 #include "linkcache.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links whose signature was found good, so that a chain seen before costs a hash instead of a verification. An entry says what its
- * bytes alone decide and nothing else: time, trust, revocation and chain rules are never cached.
+ * Links whose signature was found good, so that a chain seen before costs a hash instead of a verification. An entry
+ * says what its bytes alone decide and nothing else: time, trust, revocation and chain rules are never cached.
  */
 #ifndef TN_LINKCACHE_H
 #define TN_LINKCACHE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The three-valued answer of matching, and the families of text constraints: each a pair of files that know nothing of CBOR.
- * TN_ERROR denies in every context, also below a Not; a refusal that the reference does not make is always TN_ERROR, never TN_FALSE
- * (spec constraints.md 9).
+ * The three-valued answer of matching, and the families of text constraints: each a pair of files that know nothing of
+ * CBOR. TN_ERROR denies in every context, also below a Not; a refusal that the reference does not make is always
+ * TN_ERROR, never TN_FALSE (spec constraints.md 9).
  */
 #ifndef TN_MATCH_H
 #define TN_MATCH_H
@@ -40,7 +40,8 @@ enum tn_match tn_subpath_match(const struct tn_subpath *c, struct tn_str path);
 bool tn_subpath_sound(const struct tn_subpath *c);
 /* TENUO_OK, or 1501 (not under the parent's root), 1502, 1503: Subpath -> Subpath. */
 int tn_subpath_narrower(const struct tn_subpath *parent, const struct tn_subpath *child);
-/* For constructors: normalises (and, if asked, lowercases ASCII) in place into buf of text.n + 1 bytes; false when not absolute. */
+/* For constructors: normalises (and, if asked, lowercases ASCII) in place into buf of text.n + 1 bytes; false when not
+ * absolute. */
 bool tn_subpath_normalise(struct tn_str text, bool lower, uint8_t *buf, size_t *ret_len);
 
 /* shlex.c: Shlex, 5.19 with H-15. `allow` is an array of texts. */
@@ -80,7 +81,8 @@ void tn_url_pattern_free(struct tn_url_pattern *p);
 enum tn_match tn_url_pattern_match(const struct tn_url_pattern *p, struct tn_str text);
 bool tn_url_pattern_narrower(const struct tn_url_pattern *parent, const struct tn_url_pattern *child);
 
-/* url_safe.c: UrlSafe, 5.18 with H-4, H-5, H-6, H-16. Lists are as on the wire; domain entries are canonicalised at every use. */
+/* url_safe.c: UrlSafe, 5.18 with H-4, H-5, H-6, H-16. Lists are as on the wire; domain entries are canonicalised at
+ * every use. */
 struct tn_url_safe {
     const struct tn_str *schemes, *allow_domains, *deny_domains;
     size_t nschemes, nallow_domains, ndeny_domains, nallow_ports;

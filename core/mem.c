@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arena: a list of chunks, filled from the front, freed together. Chunks grow only with what was really asked for. */
+/* The arena: a list of chunks, filled from the front, freed together. Chunks grow only with what was really asked for.
+ */
 #include "mem.h"
 
 #include <stdalign.h>

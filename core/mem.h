@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory of parsed objects: an arena that lives and dies with one object, and overflow-checked sizes. Nothing secret goes here.
+ * Memory of parsed objects: an arena that lives and dies with one object, and overflow-checked sizes. Nothing secret
+ * goes here.
  */
 #ifndef TN_MEM_H
 #define TN_MEM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Building warrants: what the caller sets, and the way from there to a signed chain. What comes out was decoded by our own decoder and
- * checked as a link, so nothing can be minted that a verifier would refuse (spec warrant.md 6).
+ * Building warrants: what the caller sets, and the way from there to a signed chain. What comes out was decoded by our
+ * own decoder and checked as a link, so nothing can be minted that a verifier would refuse (spec warrant.md 6).
  */
 #include "mint.h"
 
@@ -14,7 +14,8 @@
 #include "signer.h"
 #include "verifier.h"
 
-static int new_mint(enum tn_mint_kind kind, const struct tenuo_stack *parent, struct tenuo_mint **ret, struct tenuo_error *err)
+static int new_mint(enum tn_mint_kind kind, const struct tenuo_stack *parent, struct tenuo_mint **ret,
+                    struct tenuo_error *err)
 {
     struct tenuo_mint *m = tn_crypto_init() ? calloc(1, sizeof *m) : NULL;
     int r = TENUO_OK;
@@ -25,7 +26,8 @@ static int new_mint(enum tn_mint_kind kind, const struct tenuo_stack *parent, st
     m->type = m->clearance = -1;
     m->max_issue_depth = m->min_approvals = -1;
     if (parent != NULL)
-        r = tn_stack_decode_own(tn_stack_bytes(parent), parent->is_array ? TN_STACK_ARRAY : TN_STACK_SINGLE, &m->parent_stack, err);
+        r = tn_stack_decode_own(tn_stack_bytes(parent), parent->is_array ? TN_STACK_ARRAY : TN_STACK_SINGLE,
+                                &m->parent_stack, err);
     if (r != TENUO_OK) {
         tenuo_mint_free(m);
         return r;
@@ -125,8 +127,8 @@ static void put_chain(struct tn_buf *b, const struct tenuo_mint *m, const uint8_
 }
 
 /*
- * Our own output goes through our own decoder; whatever that refuses never leaves. The signature is not verified once more: a local
- * one was just made by libsodium, a remote or split one has been verified by who took it.
+ * Our own output goes through our own decoder; whatever that refuses never leaves. The signature is not verified once
+ * more: a local one was just made by libsodium, a remote or split one has been verified by who took it.
  */
 static int release(struct tenuo_mint *m, const uint8_t signature[64], struct tenuo_stack **ret, struct tenuo_error *err)
 {
@@ -144,8 +146,8 @@ static int release(struct tenuo_mint *m, const uint8_t signature[64], struct ten
     return r;
 }
 
-int tenuo_mint_sign(struct tenuo_mint *mint, const struct tenuo_signer *signer, uint64_t now, struct tenuo_stack **ret_stack,
-                    struct tenuo_error *reterr)
+int tenuo_mint_sign(struct tenuo_mint *mint, const struct tenuo_signer *signer, uint64_t now,
+                    struct tenuo_stack **ret_stack, struct tenuo_error *reterr)
 {
     struct tn_buf message = { 0 };
     uint8_t signature[64];
@@ -154,13 +156,14 @@ int tenuo_mint_sign(struct tenuo_mint *mint, const struct tenuo_signer *signer, 
         return r;
     tn_buf_put(&message, "\x01", 1);
     tn_buf_str(&message, tn_buf_view(&mint->payload));
-    r = message.failed ? tn_fail_code(reterr, TENUO_E_NOMEM) : tn_signer_sign_own(signer, message.p, message.n, signature, reterr);
+    r = message.failed ? tn_fail_code(reterr, TENUO_E_NOMEM)
+                       : tn_signer_sign_own(signer, message.p, message.n, signature, reterr);
     tn_buf_free(&message);
     return r != TENUO_OK ? r : release(mint, signature, ret_stack, reterr);
 }
 
-int tenuo_mint_prepare(struct tenuo_mint *mint, const uint8_t issuer[32], uint64_t now, uint8_t **ret_message, size_t *ret_len,
-                       struct tenuo_error *reterr)
+int tenuo_mint_prepare(struct tenuo_mint *mint, const uint8_t issuer[32], uint64_t now, uint8_t **ret_message,
+                       size_t *ret_len, struct tenuo_error *reterr)
 {
     struct tn_buf message = { 0 };
     int r = freeze(mint, issuer, now, reterr);
@@ -177,7 +180,8 @@ int tenuo_mint_prepare(struct tenuo_mint *mint, const uint8_t issuer[32], uint64
     return TENUO_OK;
 }
 
-int tenuo_mint_finish(struct tenuo_mint *mint, const uint8_t signature[64], struct tenuo_stack **ret_stack, struct tenuo_error *reterr)
+int tenuo_mint_finish(struct tenuo_mint *mint, const uint8_t signature[64], struct tenuo_stack **ret_stack,
+                      struct tenuo_error *reterr)
 {
     if (!mint->frozen)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "finish comes after prepare");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a builder refuses, and what a child takes from its parent (spec warrant.md 6.1-6.3). Rules about authority are not repeated
- * here: the frozen payload is judged by the verifier's own link check before anything is signed.
+ * What a builder refuses, and what a child takes from its parent (spec warrant.md 6.1-6.3). Rules about authority are
+ * not repeated here: the frozen payload is judged by the verifier's own link check before anything is signed.
  */
 #include "err.h"
 #include "limits.h"
@@ -98,7 +98,8 @@ static int settle_root(struct tenuo_mint *m, uint64_t now, struct tenuo_error *e
     if (r == TENUO_OK)
         r = check_reserved_names(m, err);
     if (r == TENUO_OK && (m->max_depth > TN_MAX_DEPTH || m->max_issue_depth > (int64_t)m->max_depth))
-        r = tn_fail(err, TENUO_E_DEPTH_EXCEEDED, "max_depth is above %d, or max_issue_depth above max_depth", TN_MAX_DEPTH);
+        r = tn_fail(err, TENUO_E_DEPTH_EXCEEDED, "max_depth is above %d, or max_issue_depth above max_depth",
+                    TN_MAX_DEPTH);
     if (r == TENUO_OK)
         r = check_approvers(m, err);
     return r != TENUO_OK ? r : settle_expiry(m, now, err);
@@ -191,7 +192,8 @@ static int check_issue_depth(const struct tenuo_mint *m, struct tenuo_error *err
     const struct tenuo_warrant *p = m->parent;
     if (p->max_issue_depth < 0)
         return TENUO_OK;
-    if (p->depth + 1 > (uint64_t)p->max_issue_depth || (m->has_max_depth && m->max_depth > (uint64_t)p->max_issue_depth))
+    if (p->depth + 1 > (uint64_t)p->max_issue_depth ||
+        (m->has_max_depth && m->max_depth > (uint64_t)p->max_issue_depth))
         return tn_fail(err, TENUO_E_DEPTH_EXCEEDED, "the depth is above the issuer warrant's max_issue_depth");
     return TENUO_OK;
 }
@@ -202,7 +204,8 @@ static int check_issue_clearance(const struct tenuo_mint *m, struct tenuo_error 
     if (m->clearance < 0 || m->clearance <= m->parent->clearance)
         return TENUO_OK;
     if (m->parent->clearance < 0)
-        return tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "the issuer warrant states no clearance, so none can be issued");
+        return tn_fail(err, TENUO_E_CAPABILITY_EXPANSION,
+                       "the issuer warrant states no clearance, so none can be issued");
     return tn_fail(err, TENUO_E_TOOL_NOT_AUTHORIZED, "the clearance is above the issuer warrant's");
 }
 
@@ -221,7 +224,8 @@ static int settle_issued(struct tenuo_mint *m, uint64_t now, struct tenuo_error 
         r = structure(err, "an issued warrant needs a holder");
     if (r == TENUO_OK && m->expiry == TN_EXPIRY_DEFAULT)
         r = tn_fail(err, TENUO_E_MISSING_FIELD, "an issued warrant needs a lifetime");
-    if (r == TENUO_OK && (memcmp(m->holder, m->parent->holder, 32) == 0 || memcmp(m->holder, m->parent->issuer, 32) == 0))
+    if (r == TENUO_OK &&
+        (memcmp(m->holder, m->parent->holder, 32) == 0 || memcmp(m->holder, m->parent->issuer, 32) == 0))
         r = tn_fail(err, TENUO_E_INVALID_ISSUER, "an issuer cannot issue to itself or to its own issuer");
     if (r == TENUO_OK)
         r = check_issue_clearance(m, err);

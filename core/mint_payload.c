@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A settled builder to the one canonical payload (spec warrant.md 1.8): ascending keys, absent fields skipped, texts sorted by bytes. */
+/* A settled builder to the one canonical payload (spec warrant.md 1.8): ascending keys, absent fields skipped, texts
+ * sorted by bytes. */
 #include <stdlib.h>
 
 #include "err.h"
@@ -81,8 +82,8 @@ static void put_approvers(struct tn_buf *b, const struct tenuo_mint *m)
 
 static size_t count_fields(const struct tenuo_mint *m, bool bounds)
 {
-    return 10u + (m->parent != NULL) + has_extensions(m) + (m->type == TENUO_ISSUER) + (m->max_issue_depth >= 0) + bounds +
-           (m->napprovers != 0) + (m->min_approvals >= 0) + (m->clearance >= 0);
+    return 10u + (m->parent != NULL) + has_extensions(m) + (m->type == TENUO_ISSUER) + (m->max_issue_depth >= 0) +
+           bounds + (m->napprovers != 0) + (m->min_approvals >= 0) + (m->clearance >= 0);
 }
 
 static void put_required(struct tn_buf *b, const struct tenuo_mint *m)

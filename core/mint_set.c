@@ -57,7 +57,8 @@ static int copy(struct tenuo_mint *m, struct tn_str s, struct tn_str *ret, struc
     return TENUO_OK;
 }
 
-static int copy_text(struct tenuo_mint *m, struct tn_str s, const char *what, struct tn_str *ret, struct tenuo_error *err)
+static int copy_text(struct tenuo_mint *m, struct tn_str s, const char *what, struct tn_str *ret,
+                     struct tenuo_error *err)
 {
     if (!tn_utf8_valid(s))
         return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "%s is not UTF-8", what);
@@ -178,7 +179,8 @@ int tenuo_mint_keep_all(struct tenuo_mint *mint, struct tenuo_error *reterr)
             r = tenuo_mint_add_tool(mint, (const char *)t->name.p, t->name.n, &t->set, reterr);
     }
     for (size_t i = 0; i < mint->parent->nissuable && r == TENUO_OK; i++)
-        r = tenuo_mint_add_issuable(mint, (const char *)mint->parent->issuable[i].p, mint->parent->issuable[i].n, reterr);
+        r = tenuo_mint_add_issuable(mint, (const char *)mint->parent->issuable[i].p, mint->parent->issuable[i].n,
+                                    reterr);
     return r;
 }
 
@@ -233,14 +235,15 @@ int tn_mint_put_extension(struct tenuo_mint *m, struct tn_str key, struct tn_str
     return r;
 }
 
-int tenuo_mint_add_extension(struct tenuo_mint *mint, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                             struct tenuo_error *reterr)
+int tenuo_mint_add_extension(struct tenuo_mint *mint, const char *key, size_t key_len, const uint8_t *value,
+                             size_t value_len, struct tenuo_error *reterr)
 {
     struct tn_str name = { (const uint8_t *)key, key_len };
     if (tn_str_eq(name, tn_lit("tenuo.session_id")) || tn_str_eq(name, tn_lit("tenuo.agent_id")))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "session and agent id have setters of their own");
     if (mint->kind != TN_MINT_ROOT && tn_str_eq(name, tn_lit("tenuo.approval_gates")))
-        return tn_fail(reterr, TENUO_E_INVALID_ATTENUATION, "approval gates are the parent's and cannot be overwritten");
+        return tn_fail(reterr, TENUO_E_INVALID_ATTENUATION,
+                       "approval gates are the parent's and cannot be overwritten");
     return tn_mint_put_extension(mint, name, (struct tn_str){ value, value_len }, reterr);
 }
 

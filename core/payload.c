@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signed payload: an integer-keyed map to the fields of a warrant, one reader function a key (spec warrant.md 1.3-1.5). */
+/* The signed payload: an integer-keyed map to the fields of a warrant, one reader function a key (spec
+ * warrant.md 1.3-1.5). */
 #include <stdlib.h>
 
 #include "limits.h"
@@ -272,7 +273,8 @@ bool tn_payload_read(struct tn_reader *r, struct tn_arena *arena, struct tenuo_w
             return malformed(&c, "payload keys do not ascend");
         for (; next < key; next++)
             if (fields[next].required)
-                return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "payload key %llu is missing", (unsigned long long)next);
+                return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "payload key %llu is missing",
+                                      (unsigned long long)next);
         next = key + 1;
         if (!(fields[key].nullable && tn_read_null(r)) && !fields[key].read(&c))
             return false;

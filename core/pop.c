@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Proof of possession: the challenge of a call, its signature, and the hashes under which a call is known (spec warrant.md 8). */
+/* Proof of possession: the challenge of a call, its signature, and the hashes under which a call is known (spec
+ * warrant.md 8). */
 #include <stdlib.h>
 
 #include "crypto.h"
@@ -28,7 +29,8 @@ static void put_id_hex(struct tn_buf *b, const struct tenuo_warrant *w)
 }
 
 /* Everything of the challenge but its last member, the window. */
-static void put_challenge(struct tn_buf *b, const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args)
+static void put_challenge(struct tn_buf *b, const struct tenuo_warrant *w, struct tn_str tool,
+                          const struct tenuo_args *args)
 {
     tn_buf_str(b, tn_lit(TN_DOMAIN_POP));
     tn_put_array(b, 4);
@@ -42,8 +44,8 @@ static int64_t window_of(int64_t when)
     return when / TN_POP_WINDOW * TN_POP_WINDOW;
 }
 
-static int preimage(struct tn_buf *b, const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args, int64_t when,
-                    struct tenuo_error *err)
+static int preimage(struct tn_buf *b, const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args,
+                    int64_t when, struct tenuo_error *err)
 {
     if (!tn_utf8_valid(tool))
         return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "the tool name is not UTF-8");
@@ -52,8 +54,9 @@ static int preimage(struct tn_buf *b, const struct tenuo_warrant *w, struct tn_s
     return b->failed ? tn_fail_code(err, TENUO_E_NOMEM) : TENUO_OK;
 }
 
-int tenuo_pop_preimage(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len, const struct tenuo_args *args,
-                       int64_t when, uint8_t **ret_bytes, size_t *ret_len, struct tenuo_error *reterr)
+int tenuo_pop_preimage(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
+                       const struct tenuo_args *args, int64_t when, uint8_t **ret_bytes, size_t *ret_len,
+                       struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     int r = preimage(&b, warrant, (struct tn_str){ (const uint8_t *)tool, tool_len }, args, when, reterr);
@@ -66,13 +69,15 @@ int tenuo_pop_preimage(const struct tenuo_warrant *warrant, const char *tool, si
     return TENUO_OK;
 }
 
-int tenuo_pop_sign(const struct tenuo_signer *signer, const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
-                   const struct tenuo_args *args, int64_t when, uint8_t ret_signature[64], struct tenuo_error *reterr)
+int tenuo_pop_sign(const struct tenuo_signer *signer, const struct tenuo_warrant *warrant, const char *tool,
+                   size_t tool_len, const struct tenuo_args *args, int64_t when, uint8_t ret_signature[64],
+                   struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     int r;
     if (memcmp(tenuo_signer_public_key(signer), warrant->holder, 32) != 0)
-        return tn_fail(reterr, TENUO_E_HOLDER_MISMATCH, "the key is not the holder of the warrant: sign with the holder's key");
+        return tn_fail(reterr, TENUO_E_HOLDER_MISMATCH,
+                       "the key is not the holder of the warrant: sign with the holder's key");
     r = preimage(&b, warrant, (struct tn_str){ (const uint8_t *)tool, tool_len }, args, when, reterr);
     if (r == TENUO_OK)
         r = tn_signer_sign_own(signer, b.p, b.n, ret_signature, reterr);
@@ -80,8 +85,8 @@ int tenuo_pop_sign(const struct tenuo_signer *signer, const struct tenuo_warrant
     return r;
 }
 
-bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args, const uint8_t pop[64],
-                  int64_t as_of, uint32_t windows)
+bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args,
+                  const uint8_t pop[64], int64_t as_of, uint32_t windows)
 {
     struct tn_buf b = { 0 };
     int64_t now = window_of(as_of);
@@ -103,8 +108,9 @@ bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struc
     return good;
 }
 
-int tenuo_pop_verify(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len, const struct tenuo_args *args,
-                     const uint8_t signature[64], int64_t as_of, uint32_t windows, struct tenuo_error *reterr)
+int tenuo_pop_verify(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
+                     const struct tenuo_args *args, const uint8_t signature[64], int64_t as_of, uint32_t windows,
+                     struct tenuo_error *reterr)
 {
     struct tn_str name = { (const uint8_t *)tool, tool_len };
     if (tn_utf8_valid(name) && tn_pop_check(warrant, name, args, signature, as_of, windows))
@@ -132,8 +138,8 @@ int tenuo_request_hash(const char *warrant_id_text, const char *tool, size_t too
     return r;
 }
 
-int tenuo_pop_dedup_key(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len, const struct tenuo_args *args,
-                        char ret_hex[65], struct tenuo_error *reterr)
+int tenuo_pop_dedup_key(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
+                        const struct tenuo_args *args, char ret_hex[65], struct tenuo_error *reterr)
 {
     struct tn_buf b = { 0 };
     uint8_t hash[32];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request is filled by the guarding program; everything is copied, so nothing of the caller's can change under a decision. */
+/* A request is filled by the guarding program; everything is copied, so nothing of the caller's can change under a
+ * decision. */
 #include "request.h"
 
 #include <stdlib.h>
@@ -43,7 +44,8 @@ int tenuo_request_set_args(struct tenuo_request *request, const struct tenuo_arg
     return TENUO_OK;
 }
 
-int tenuo_request_set_constraint_args(struct tenuo_request *request, const struct tenuo_args *args, struct tenuo_error *reterr)
+int tenuo_request_set_constraint_args(struct tenuo_request *request, const struct tenuo_args *args,
+                                      struct tenuo_error *reterr)
 {
     struct tenuo_args *copy = NULL;
     int r = tn_args_copy(args, &copy, reterr);
@@ -92,12 +94,14 @@ static bool attribute_name(const char *s)
     return n >= 1 && n <= TN_MAX_ATTRIBUTE_NAME;
 }
 
-int tenuo_request_add_attribute(struct tenuo_request *request, const char *name, const char *value, struct tenuo_error *reterr)
+int tenuo_request_add_attribute(struct tenuo_request *request, const char *name, const char *value,
+                                struct tenuo_error *reterr)
 {
     struct tn_attr attr = { 0 }, *grown;
     int r;
     if (!attribute_name(name))
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "an attribute name has 1 to %d characters of [a-z0-9_]", TN_MAX_ATTRIBUTE_NAME);
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "an attribute name has 1 to %d characters of [a-z0-9_]",
+                       TN_MAX_ATTRIBUTE_NAME);
     if (request->nattrs == TN_MAX_ATTRIBUTES)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "more than %d attributes", TN_MAX_ATTRIBUTES);
     memcpy(attr.name, name, strlen(name) + 1);

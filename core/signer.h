@@ -19,10 +19,11 @@ struct tn_remote_key {
 int tn_signer_remote(const uint8_t public_key[32], const struct tn_remote_key *remote, struct tenuo_signer **ret_signer,
                      struct tenuo_error *err);
 /* Local signer from a seed, with something to release when it is freed (a context reference); release may be NULL. */
-int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, struct tenuo_signer **ret_signer, struct tenuo_error *err);
+int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, struct tenuo_signer **ret_signer,
+                    struct tenuo_error *err);
 /*
- * Signs "tenuo-warrant-v1" + message for a message that core has built itself (warrant, PoP, approval ...), local or remote. A remote
- * signature is verified against the public key before it is returned (9203 when wrong).
+ * Signs "tenuo-warrant-v1" + message for a message that core has built itself (warrant, PoP, approval ...), local or
+ * remote. A remote signature is verified against the public key before it is returned (9203 when wrong).
  */
 int tn_signer_sign_own(const struct tenuo_signer *signer, const uint8_t *message, size_t len, uint8_t ret_signature[64],
                        struct tenuo_error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A borrowed run of bytes. Text from a warrant is never NUL-terminated and may hold NUL: no str* function is ever used on it. */
+/* A borrowed run of bytes. Text from a warrant is never NUL-terminated and may hold NUL: no str* function is ever used
+ * on it. */
 #ifndef TN_STR_H
 #define TN_STR_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is a child constraint narrower than its parent's? One rule for each pair that is allowed, and a refusal for every other
- * (spec constraints.md 7). An error on the way is a refusal.
+ * Is a child constraint narrower than its parent's? One rule for each pair that is allowed, and a refusal for every
+ * other (spec constraints.md 7). An error on the way is a refusal.
  */
 #include <tenuo/plugin.h>
 
@@ -14,7 +14,8 @@ typedef const struct tenuo_constraint *node;
 
 static int no(struct tenuo_error *err, int code, node p, node c, const char *why)
 {
-    return tn_fail(err, code, "%s under %s: %s", tn_constraint_type_name(c->type), tn_constraint_type_name(p->type), why);
+    return tn_fail(err, code, "%s under %s: %s", tn_constraint_type_name(c->type), tn_constraint_type_name(p->type),
+                   why);
 }
 
 static int incompatible(struct tenuo_error *err, node p, node c)
@@ -145,8 +146,10 @@ static int plugin_pair(node p, node c, const struct tenuo_matchers *matchers, st
     const struct tenuo_matcher_ops *ops = tn_matchers_find(matchers, (uint8_t)p->type, &self);
     int ok = 0;
     if (ops != NULL) {
-        int r = ops->attenuates(self, (uint8_t)p->type, p->payload.p, p->payload.n, (uint8_t)c->type, c->payload.p, c->payload.n, &ok);
-        return r == TENUO_OK && ok == 1 ? TENUO_OK : no(err, TENUO_E_INVALID_ATTENUATION, p, c, "the matcher plugin refuses it");
+        int r = ops->attenuates(self, (uint8_t)p->type, p->payload.p, p->payload.n, (uint8_t)c->type, c->payload.p,
+                                c->payload.n, &ok);
+        return r == TENUO_OK && ok == 1 ? TENUO_OK
+                                        : no(err, TENUO_E_INVALID_ATTENUATION, p, c, "the matcher plugin refuses it");
     }
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_REGEX)
         return is_subset(tn_str_eq(p->u.text, c->u.text), TENUO_E_INVALID_ATTENUATION, p, c, err);
@@ -167,7 +170,8 @@ static int same_type(node p, node c, struct tenuo_error *err)
     case TENUO_C_RANGE: return range_range(p, c, err);
     case TENUO_C_ONE_OF: return is_subset(all_in(&c->u.values, &p->u.values), TENUO_E_CAPABILITY_EXPANSION, p, c, err);
     case TENUO_C_NOT_ONE_OF:
-    case TENUO_C_CONTAINS: return is_subset(all_in(&p->u.values, &c->u.values), TENUO_E_CAPABILITY_EXPANSION, p, c, err);
+    case TENUO_C_CONTAINS:
+        return is_subset(all_in(&p->u.values, &c->u.values), TENUO_E_CAPABILITY_EXPANSION, p, c, err);
     case TENUO_C_SUBSET: return is_subset(all_in(&c->u.values, &p->u.values), TENUO_E_INVALID_ATTENUATION, p, c, err);
     case TENUO_C_CIDR:
         return is_subset(tn_cidr_contains(&p->u.cidr, &c->u.cidr), TENUO_E_CAPABILITY_EXPANSION, p, c, err);
@@ -216,8 +220,8 @@ static int leaf_pair(node p, node c, const struct tenuo_matchers *matchers, stru
 }
 
 /*
- * One pair of combinators being compared: for every outer node some inner one must fit. All: outer = parent's clauses, inner = child's.
- * Any: outer = child's branches, inner = parent's. Not: one pair, with the roles exchanged.
+ * One pair of combinators being compared: for every outer node some inner one must fit. All: outer = parent's clauses,
+ * inner = child's. Any: outer = child's branches, inner = parent's. Not: one pair, with the roles exchanged.
  */
 struct frame {
     node outer, inner, inner_first;
@@ -246,7 +250,8 @@ static bool open_pair(node p, node c, struct frame *f, int *code, struct tenuo_e
             *code = no(err, TENUO_E_INVALID_ATTENUATION, p, c, "an empty All cannot be delegated");
         return false;
     }
-    *f = all ? (struct frame){ p->child, c->child, c->child, true } : (struct frame){ c->child, p->child, p->child, false };
+    *f = all ? (struct frame){ p->child, c->child, c->child, true }
+             : (struct frame){ c->child, p->child, p->child, false };
     if (f->inner == NULL) {
         *code = no(err, TENUO_E_INVALID_ATTENUATION, p, c, "no branch of the parent covers it");
         return false;
@@ -270,8 +275,8 @@ static bool fold(struct frame *f, int *code)
     return true;
 }
 
-
-int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers, uint32_t *budget, struct tenuo_error *err)
+int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers, uint32_t *budget,
+                           struct tenuo_error *err)
 {
     struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
     size_t depth = 0;

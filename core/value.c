@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading values: one pass that checks every rule and notices whether the bytes are canonical already (they are, from every known
- * producer); only others are taken apart and written again. No recursion: explicit levels, at most TN_MAX_VALUE_DEPTH.
+ * Reading values: one pass that checks every rule and notices whether the bytes are canonical already (they are, from
+ * every known producer); only others are taken apart and written again. No recursion: explicit levels, at most
+ * TN_MAX_VALUE_DEPTH.
  */
 #include "value.h"
 
@@ -75,7 +76,8 @@ static bool is_value_kind(struct scan *s, const struct tn_item *item)
         return tn_reader_fail(s->r, TENUO_E_MALFORMED_CBOR, "a tag is no value");
     case TN_UINT:
     case TN_NINT:
-        return item->num <= INT64_MAX || tn_reader_fail(s->r, TENUO_E_MALFORMED_CBOR, "an integer does not fit 64 signed bits");
+        return item->num <= INT64_MAX ||
+               tn_reader_fail(s->r, TENUO_E_MALFORMED_CBOR, "an integer does not fit 64 signed bits");
     case TN_FLOAT:
         note_float(s, item);
         return true;
@@ -249,7 +251,8 @@ static bool rewrite(struct scan *s, struct tn_buf *b)
 
 /* The slow way: from the start of the value again, with tokens, into the arena. Not inlined, so that the fast
  * way keeps a small frame. */
-__attribute__((noinline)) static bool reread(struct scan *s, const uint8_t *start, struct tn_arena *arena, struct tn_str *ret)
+__attribute__((noinline)) static bool reread(struct scan *s, const uint8_t *start, struct tn_arena *arena,
+                                             struct tn_str *ret)
 {
     struct tn_buf b = { 0 };
     uint8_t *copy = NULL;

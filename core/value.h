@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Typed values (spec warrant.md 2). A value is a run of canonical CBOR: definite, shortest, object keys sorted. Two forms exist:
+ * Typed values (spec warrant.md 2). A value is a run of canonical CBOR: definite, shortest, object keys sorted. Two
+ * forms exist:
  *   - the signed form, which PoP and request hash are made over;
- *   - the comparison form ("eq"), in which -0.0 is written 0.0, so that equality of values is equality of bytes. NaN equals nothing:
- *     an argument's NaN is written f97e01, a constant's f97e00, and a constant that holds one is marked.
+ *   - the comparison form ("eq"), in which -0.0 is written 0.0, so that equality of values is equality of bytes. NaN
+ * equals nothing: an argument's NaN is written f97e01, a constant's f97e00, and a constant that holds one is marked.
  */
 #ifndef TN_VALUE_H
 #define TN_VALUE_H
@@ -19,8 +20,8 @@ struct tn_val {
 };
 
 /*
- * Reads one value under the strict rules and gives it in the form asked for. The result borrows the input when that is in the form
- * already, else it lies in the arena.
+ * Reads one value under the strict rules and gives it in the form asked for. The result borrows the input when that is
+ * in the form already, else it lies in the arena.
  */
 bool tn_value_read(struct tn_reader *r, enum tn_value_form form, struct tn_arena *arena, struct tn_val *ret);
 

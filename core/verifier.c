@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Building a verifier: policy is copied once and never changes afterwards; the link cache is the only thing in it that moves. */
+/* Building a verifier: policy is copied once and never changes afterwards; the link cache is the only thing in it that
+ * moves. */
 #include "verifier.h"
 
 #include <stdlib.h>
@@ -13,8 +14,11 @@ int tenuo_verifier_builder_new(struct tenuo_verifier_builder **ret_builder, stru
     struct tenuo_verifier_builder *b = tn_crypto_init() ? calloc(1, sizeof *b) : NULL;
     if (b == NULL)
         return tn_fail_code(reterr, TENUO_E_NOMEM);
-    b->policy = (struct tn_policy){ .clock_tolerance = TN_CLOCK_TOLERANCE, .pop_windows = TN_POP_WINDOWS_DEFAULT,
-                                    .max_chain = TN_MAX_CHAIN, .link_cache = TN_LINK_CACHE_DEFAULT, .max_lifetime = UINT64_MAX };
+    b->policy = (struct tn_policy){ .clock_tolerance = TN_CLOCK_TOLERANCE,
+                                    .pop_windows = TN_POP_WINDOWS_DEFAULT,
+                                    .max_chain = TN_MAX_CHAIN,
+                                    .link_cache = TN_LINK_CACHE_DEFAULT,
+                                    .max_lifetime = UINT64_MAX };
     *ret_builder = b;
     return TENUO_OK;
 }
@@ -33,13 +37,14 @@ void tenuo_verifier_builder_free(struct tenuo_verifier_builder *builder)
     free(builder);
 }
 
-int tenuo_verifier_builder_add_root(struct tenuo_verifier_builder *builder, const uint8_t key[32], struct tenuo_error *reterr)
+int tenuo_verifier_builder_add_root(struct tenuo_verifier_builder *builder, const uint8_t key[32],
+                                    struct tenuo_error *reterr)
 {
     return tenuo_verifier_builder_add_root_valid(builder, key, 0, UINT64_MAX, reterr);
 }
 
-int tenuo_verifier_builder_add_root_valid(struct tenuo_verifier_builder *builder, const uint8_t key[32], uint64_t not_before,
-                                          uint64_t not_after, struct tenuo_error *reterr)
+int tenuo_verifier_builder_add_root_valid(struct tenuo_verifier_builder *builder, const uint8_t key[32],
+                                          uint64_t not_before, uint64_t not_after, struct tenuo_error *reterr)
 {
     struct tn_policy *p = &builder->policy;
     struct tn_root *grown;
@@ -57,8 +62,8 @@ int tenuo_verifier_builder_add_root_valid(struct tenuo_verifier_builder *builder
     return TENUO_OK;
 }
 
-int tenuo_verifier_builder_require_clearance(struct tenuo_verifier_builder *builder, const char *pattern, size_t len, uint8_t level,
-                                             struct tenuo_error *reterr)
+int tenuo_verifier_builder_require_clearance(struct tenuo_verifier_builder *builder, const char *pattern, size_t len,
+                                             uint8_t level, struct tenuo_error *reterr)
 {
     struct tn_policy *p = &builder->policy;
     struct tn_clearance_pattern *grown, rule = { .len = len, .level = level };
@@ -78,10 +83,22 @@ int tenuo_verifier_builder_require_clearance(struct tenuo_verifier_builder *buil
     return TENUO_OK;
 }
 
-void tenuo_verifier_builder_set_clock_tolerance(struct tenuo_verifier_builder *builder, uint32_t secs) { builder->policy.clock_tolerance = secs; }
-void tenuo_verifier_builder_set_pop_windows(struct tenuo_verifier_builder *builder, uint32_t n) { builder->policy.pop_windows = n; }
-void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs) { builder->policy.max_lifetime = secs; }
-void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_builder *builder, int on) { builder->policy.strict_session = on != 0; }
+void tenuo_verifier_builder_set_clock_tolerance(struct tenuo_verifier_builder *builder, uint32_t secs)
+{
+    builder->policy.clock_tolerance = secs;
+}
+void tenuo_verifier_builder_set_pop_windows(struct tenuo_verifier_builder *builder, uint32_t n)
+{
+    builder->policy.pop_windows = n;
+}
+void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs)
+{
+    builder->policy.max_lifetime = secs;
+}
+void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_builder *builder, int on)
+{
+    builder->policy.strict_session = on != 0;
+}
 
 void tenuo_verifier_builder_set_max_chain(struct tenuo_verifier_builder *builder, uint32_t n)
 {

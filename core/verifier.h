@@ -50,13 +50,13 @@ void tn_verifier_set_matchers(struct tenuo_verifier_builder *builder, const stru
 int tn_required_clearance(const struct tn_policy *policy, struct tn_str tool);
 
 /* chain.c: everything of warrant.md 5.2 behind decoding. On failure *ret_step and *ret_link tell where. */
-int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of, enum tenuo_step *ret_step, int *ret_link,
-                    struct tenuo_error *err);
+int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of,
+                    enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err);
 /* link.c: one parent-child step, 5.3 with the stricter rules of 5.5. */
 int tn_link_verify(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
                    struct tenuo_error *err);
 /* Tools, issuable tools, bounds and clearance alone (L10): what a builder must keep too. */
-int tn_link_authority(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
-                      struct tenuo_error *err);
+int tn_link_authority(const struct tenuo_warrant *p, const struct tenuo_warrant *c,
+                      const struct tenuo_matchers *matchers, struct tenuo_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The decision: every check in order, the first failure wins (spec warrant.md 7 in the order of the design: possession is proven before
- * the tool is named). Pure: the answer depends on the arguments alone.
+ * The decision: every check in order, the first failure wins (spec warrant.md 7 in the order of the design: possession
+ * is proven before the tool is named). Pure: the answer depends on the arguments alone.
  */
 #include <stdlib.h>
 #include <tenuo/verify.h>
@@ -34,14 +34,16 @@ static int check_clearance(struct judge *j, const struct tenuo_warrant *leaf)
     return tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the tool needs clearance %d, the warrant has %d", need, have);
 }
 
-/* The instant at which the PoP is judged: the scheduled time, never later than now and no further back than the program allows. */
+/* The instant at which the PoP is judged: the scheduled time, never later than now and no further back than the program
+ * allows. */
 static int pop_time(struct judge *j, int64_t *ret)
 {
     int64_t when = j->q->has_pop_as_of ? j->q->pop_as_of : j->as_of;
     if (when > j->as_of)
         when = j->as_of;
     if ((uint64_t)j->as_of - (uint64_t)when > j->q->pop_bound)
-        return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID, "the call was scheduled more than %u s ago", j->q->pop_bound);
+        return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID, "the call was scheduled more than %u s ago",
+                       j->q->pop_bound);
     *ret = when;
     return TENUO_OK;
 }
@@ -161,8 +163,8 @@ static void describe(struct tenuo_decision *d, const struct judge *j)
         if (s->w[i].expires_at < d->expires_at)
             d->expires_at = s->w[i].expires_at;
     if (j->q != NULL)
-        d->has_request_hash = tenuo_request_hash(d->chain_ids[s->n - 1], (const char *)j->q->tool.p, j->q->tool.n, j->q->args,
-                                                 leaf->holder, d->request_hash, NULL) == TENUO_OK;
+        d->has_request_hash = tenuo_request_hash(d->chain_ids[s->n - 1], (const char *)j->q->tool.p, j->q->tool.n,
+                                                 j->q->args, leaf->holder, d->request_hash, NULL) == TENUO_OK;
 }
 
 static void quote_tool(struct tenuo_decision *d, const struct tenuo_request *q)
@@ -220,15 +222,16 @@ static int decide_bytes(struct judge *j, struct tn_str bytes, struct tenuo_decis
     return r;
 }
 
-int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of, struct tenuo_decision **ret_decision,
-                 struct tenuo_error *reterr)
+int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of,
+                 struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
     struct judge j = { .v = verifier, .as_of = as_of };
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
 }
 
-int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
-                    int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len,
+                    const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
+                    struct tenuo_error *reterr)
 {
     struct judge j = { .v = verifier, .q = request, .as_of = as_of };
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
@@ -241,8 +244,9 @@ int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack
     return decide_stack(&j, ret_decision, reterr);
 }
 
-int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, const struct tenuo_request *request,
-                          int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack,
+                          const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
+                          struct tenuo_error *reterr)
 {
     struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of };
     return decide_stack(&j, ret_decision, reterr);

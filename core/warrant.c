@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Envelopes and stacks: framing, signatures, structural rules, in the order in which the reference refuses (spec warrant.md 1.1, 1.6, 4):
- * encoding and signatures of every element (1202), then structure (1201, 1402).
+ * Envelopes and stacks: framing, signatures, structural rules, in the order in which the reference refuses (spec
+ * warrant.md 1.1, 1.6, 4): encoding and signatures of every element (1202), then structure (1201, 1402).
  */
 #include "warrant.h"
 
@@ -47,7 +47,8 @@ static int check_size(struct tn_str bytes, bool is_array, struct tenuo_error *er
 {
     size_t max = is_array ? TN_MAX_STACK_BYTES : TN_MAX_WARRANT_BYTES;
     if (bytes.n > max)
-        return tn_fail(err, TENUO_E_TOO_LARGE, "%zu bytes: a %s has at most %zu", bytes.n, is_array ? "stack" : "warrant", max);
+        return tn_fail(err, TENUO_E_TOO_LARGE, "%zu bytes: a %s has at most %zu", bytes.n,
+                       is_array ? "stack" : "warrant", max);
     return TENUO_OK;
 }
 
@@ -67,7 +68,8 @@ static bool read_elements(struct tn_reader *r, struct tenuo_stack *s)
         if (!read_envelope(r, &s->arena, &s->w[s->n]))
             return false;
         if (s->w[s->n].envelope.n > TN_MAX_WARRANT_BYTES)
-            return tn_reader_fail(r, TENUO_E_TOO_LARGE, "an element of the stack is larger than %d bytes", TN_MAX_WARRANT_BYTES);
+            return tn_reader_fail(r, TENUO_E_TOO_LARGE, "an element of the stack is larger than %d bytes",
+                                  TN_MAX_WARRANT_BYTES);
     }
     return tn_read_end(r, s->is_array ? "the stack" : "the envelope");
 }
@@ -93,7 +95,8 @@ static bool proven_below(const struct tenuo_stack *s, size_t i)
     return i + 1 < s->n && memcmp(s->w[i].holder, s->w[i + 1].issuer, 32) == 0;
 }
 
-static int check_crypto(struct tenuo_stack *s, size_t i, struct tn_link_cache *cache, bool defer, struct tenuo_error *err)
+static int check_crypto(struct tenuo_stack *s, size_t i, struct tn_link_cache *cache, bool defer,
+                        struct tenuo_error *err)
 {
     struct tenuo_warrant *w = &s->w[i];
     struct tn_link_key key;
@@ -107,7 +110,8 @@ static int check_crypto(struct tenuo_stack *s, size_t i, struct tn_link_cache *c
         }
     }
     if (!tn_verify_payload(w->issuer, w->signature, w->payload))
-        return tn_fail(err, TENUO_E_MALFORMED_CBOR, "warrant %zu: its signature does not verify under its issuer's key", i);
+        return tn_fail(err, TENUO_E_MALFORMED_CBOR, "warrant %zu: its signature does not verify under its issuer's key",
+                       i);
     r = check_approver_keys(w, err);
     if (r == TENUO_OK && !proven_below(s, i) && !(last && defer)) {
         r = tn_warrant_check_holder(w, err);
@@ -116,7 +120,8 @@ static int check_crypto(struct tenuo_stack *s, size_t i, struct tn_link_cache *c
     return r;
 }
 
-/* Holders proven by the link below them, payload hashes that children need, and what the cache may learn from it all. */
+/* Holders proven by the link below them, payload hashes that children need, and what the cache may learn from it all.
+ */
 static void settle(struct tenuo_stack *s, struct tn_link_cache *cache)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -231,12 +236,14 @@ int tenuo_stack_parse(const uint8_t *bytes, size_t len, struct tenuo_stack **ret
     return tn_stack_decode((struct tn_str){ bytes, len }, TN_STACK_EITHER, NULL, false, ret_stack, reterr);
 }
 
-int tenuo_stack_parse_single(const uint8_t *bytes, size_t len, struct tenuo_stack **ret_stack, struct tenuo_error *reterr)
+int tenuo_stack_parse_single(const uint8_t *bytes, size_t len, struct tenuo_stack **ret_stack,
+                             struct tenuo_error *reterr)
 {
     return tn_stack_decode((struct tn_str){ bytes, len }, TN_STACK_SINGLE, NULL, false, ret_stack, reterr);
 }
 
-int tenuo_stack_parse_array(const uint8_t *bytes, size_t len, struct tenuo_stack **ret_stack, struct tenuo_error *reterr)
+int tenuo_stack_parse_array(const uint8_t *bytes, size_t len, struct tenuo_stack **ret_stack,
+                            struct tenuo_error *reterr)
 {
     return tn_stack_decode((struct tn_str){ bytes, len }, TN_STACK_ARRAY, NULL, false, ret_stack, reterr);
 }

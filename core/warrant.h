@@ -53,13 +53,16 @@ struct tenuo_stack {
 enum tn_stack_kind { TN_STACK_EITHER, TN_STACK_SINGLE, TN_STACK_ARRAY };
 
 /*
- * Decodes and checks everything that bytes alone decide. `cache` may be NULL. With `defer_leaf_holder` the caller promises that it
- * verifies the PoP under the leaf's holder, or calls tn_warrant_check_holder, before it believes the leaf.
+ * Decodes and checks everything that bytes alone decide. `cache` may be NULL. With `defer_leaf_holder` the caller
+ * promises that it verifies the PoP under the leaf's holder, or calls tn_warrant_check_holder, before it believes the
+ * leaf.
  */
 int tn_stack_decode(struct tn_str bytes, enum tn_stack_kind kind, struct tn_link_cache *cache, bool defer_leaf_holder,
                     struct tenuo_stack **ret, struct tenuo_error *err);
-/* The same for bytes whose signatures and keys this process has checked, or made, itself: everything but those is checked again. */
-int tn_stack_decode_own(struct tn_str bytes, enum tn_stack_kind kind, struct tenuo_stack **ret, struct tenuo_error *err);
+/* The same for bytes whose signatures and keys this process has checked, or made, itself: everything but those is
+ * checked again. */
+int tn_stack_decode_own(struct tn_str bytes, enum tn_stack_kind kind, struct tenuo_stack **ret,
+                        struct tenuo_error *err);
 /* The whole input as it was parsed. */
 struct tn_str tn_stack_bytes(const struct tenuo_stack *s);
 /* 1202 when the holder's key is unusable. */

@@ -10,11 +10,17 @@ static const char *text(struct tn_str s, size_t *ret_len)
 }
 
 size_t tenuo_stack_length(const struct tenuo_stack *s) { return s->n; }
-const struct tenuo_warrant *tenuo_stack_warrant(const struct tenuo_stack *s, size_t i) { return i < s->n ? &s->w[i] : NULL; }
+const struct tenuo_warrant *tenuo_stack_warrant(const struct tenuo_stack *s, size_t i)
+{
+    return i < s->n ? &s->w[i] : NULL;
+}
 const struct tenuo_warrant *tenuo_stack_leaf(const struct tenuo_stack *s) { return &s->w[s->n - 1]; }
 
 const uint8_t *tenuo_warrant_id(const struct tenuo_warrant *w) { return w->id; }
-enum tenuo_warrant_type tenuo_warrant_get_type(const struct tenuo_warrant *w) { return w->type == 0 ? TENUO_EXECUTION : TENUO_ISSUER; }
+enum tenuo_warrant_type tenuo_warrant_get_type(const struct tenuo_warrant *w)
+{
+    return w->type == 0 ? TENUO_EXECUTION : TENUO_ISSUER;
+}
 const uint8_t *tenuo_warrant_holder(const struct tenuo_warrant *w) { return w->holder; }
 const uint8_t *tenuo_warrant_issuer(const struct tenuo_warrant *w) { return w->issuer; }
 uint64_t tenuo_warrant_issued_at(const struct tenuo_warrant *w) { return w->issued_at; }
@@ -41,7 +47,10 @@ const uint8_t *tenuo_warrant_payload(const struct tenuo_warrant *w, size_t *ret_
     return w->payload.p;
 }
 
-const char *tenuo_warrant_session_id(const struct tenuo_warrant *w, size_t *ret_len) { return text(w->session, ret_len); }
+const char *tenuo_warrant_session_id(const struct tenuo_warrant *w, size_t *ret_len)
+{
+    return text(w->session, ret_len);
+}
 const char *tenuo_warrant_agent_id(const struct tenuo_warrant *w, size_t *ret_len) { return text(w->agent, ret_len); }
 
 size_t tenuo_warrant_tool_count(const struct tenuo_warrant *w) { return w->ntools; }

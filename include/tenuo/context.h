@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A service's configuration, opened: roots, policy, key stores and audit sinks (spec design "two layers", style.md 4.7).
+ * A service's configuration, opened: roots, policy, key stores and audit sinks (spec design "two layers",
+ * style.md 4.7).
  *
  * This is what guarded programs use, and the only way to get an allow that is audited. A context is immutable and
  * reference-counted; a reload opens a new one and leaves the old one as it was. All calls may come from any thread.
@@ -22,7 +23,8 @@ extern "C" {
 
 struct tenuo_ctx;
 
-/* Receives the library's log lines: level as in syslog (3 error, 4 warning, 6 info, 7 debug), one line without newline. */
+/* Receives the library's log lines: level as in syslog (3 error, 4 warning, 6 info, 7 debug), one line without newline.
+ */
 typedef void tenuo_log_fn(void *arg, int level, const char *line);
 /* Receives each diagnostic of a configuration: "FILE:LINE:COL: sentence"; is_error 0 for a warning. */
 typedef void tenuo_diag_fn(void *arg, int is_error, const char *line);
@@ -39,13 +41,15 @@ struct tenuo_open_options {
 };
 
 /*
- * Opens the rules of one service ("" for the top of the file): reads the main file and its drop-ins, loads the plugins, reads the
- * roots. `options` may be NULL. Errors: 9100 configuration (the first one is in reterr, all go to diag), 92xx plugin, 9301 ...
+ * Opens the rules of one service ("" for the top of the file): reads the main file and its drop-ins, loads the plugins,
+ * reads the roots. `options` may be NULL. Errors: 9100 configuration (the first one is in reterr, all go to diag), 92xx
+ * plugin, 9301 ...
  */
-TENUO_API TENUO_MUST_USE int tenuo_open(const char *service, const struct tenuo_open_options *options, struct tenuo_ctx **ret_ctx,
-                                        struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_open(const char *service, const struct tenuo_open_options *options,
+                                        struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr);
 /* The same files read again into a new context; the old one is untouched, also on failure. */
-TENUO_API TENUO_MUST_USE int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx,
+                                              struct tenuo_error *reterr);
 TENUO_API struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx);
 /* The last unref closes the plugins' instances and wipes cached keys. NULL is fine. */
 TENUO_API void tenuo_ctx_unref(struct tenuo_ctx *ctx);
@@ -56,13 +60,13 @@ TENUO_API size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx);
 TENUO_API const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index);
 
 /*
- * The audited decision: reads the clock once, decides, asks the replay stores, writes every audit sink, and only then answers. An
- * allow whose required sink fails is a denial with 9400. `bytes` in any form of tenuo_stack_parse_any. Returns 0 with a decision,
- * or 9xxx when nothing could be decided (that too is an answer of "no").
+ * The audited decision: reads the clock once, decides, asks the replay stores, writes every audit sink, and only then
+ * answers. An allow whose required sink fails is a denial with 9400. `bytes` in any form of tenuo_stack_parse_any.
+ * Returns 0 with a decision, or 9xxx when nothing could be decided (that too is an answer of "no").
  */
 TENUO_API TENUO_MUST_USE int tenuo_ctx_authorize(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len,
-                                                 const struct tenuo_request *request, struct tenuo_decision **ret_decision,
-                                                 struct tenuo_error *reterr);
+                                                 const struct tenuo_request *request,
+                                                 struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
 /* The same at a time that the guarding program chooses (Unix seconds), never one that came with the call. */
 TENUO_API TENUO_MUST_USE int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len,
                                                     const struct tenuo_request *request, int64_t as_of,
@@ -70,26 +74,30 @@ TENUO_API TENUO_MUST_USE int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const
 
 #define TENUO_SIGNER_NO_IO 1u /* from the key cache or 9302 */
 /*
- * Signer for a key id, from the resolver lines in order. `holder` (32 bytes or NULL): 9306 when the key is another one. The signer
- * keeps the context alive. Errors: 9001 bad id, 9300, 9301, 9302, 9303 (two stores, two keys), 9304, 9305, 9203.
+ * Signer for a key id, from the resolver lines in order. `holder` (32 bytes or NULL): 9306 when the key is another one.
+ * The signer keeps the context alive. Errors: 9001 bad id, 9300, 9301, 9302, 9303 (two stores, two keys), 9304, 9305,
+ * 9203.
  */
-TENUO_API TENUO_MUST_USE int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, const uint8_t *holder,
-                                              struct tenuo_signer **ret_signer, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags,
+                                              const uint8_t *holder, struct tenuo_signer **ret_signer,
+                                              struct tenuo_error *reterr);
 /* Fills the key cache; the first failure ends it. */
 TENUO_API TENUO_MUST_USE int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *key_ids, size_t count,
                                                 struct tenuo_error *reterr);
 
-/* Reads and checks a configuration without opening stores: syntax, settings, and with load non-zero also plugins and their arguments. Every
-   finding goes to options->diag. 0, or 9100 when there is an error. */
+/* Reads and checks a configuration without opening stores: syntax, settings, and with load non-zero also plugins and
+   their arguments. Every finding goes to options->diag. 0, or 9100 when there is an error. */
 TENUO_API TENUO_MUST_USE int tenuo_conf_check(const char *service, const struct tenuo_open_options *options, int load,
                                               struct tenuo_error *reterr);
 /* The merged result for a service, one rule or setting a line with the place it came from, through `line`. */
 TENUO_API TENUO_MUST_USE int tenuo_conf_show(const char *service, const struct tenuo_open_options *options,
-                                             void (*line)(void *arg, const char *text), void *arg, struct tenuo_error *reterr);
+                                             void (*line)(void *arg, const char *text), void *arg,
+                                             struct tenuo_error *reterr);
 
 /* What `tenuo plugin info` prints: trust walk, pre-scan, load, and the descriptor through `line` ("key: value"). */
 TENUO_API TENUO_MUST_USE int tenuo_plugin_describe(const char *name_or_path, const char *plugin_dir,
-                                                   void (*line)(void *arg, const char *text), void *arg, struct tenuo_error *reterr);
+                                                   void (*line)(void *arg, const char *text), void *arg,
+                                                   struct tenuo_error *reterr);
 /* Compiled-in plugin directory. */
 TENUO_API const char *tenuo_default_plugin_dir(void);
 

@@ -2,8 +2,8 @@
 /*
  * Error numbers, names and the error structure that every fallible function can fill.
  *
- * Numbers 1000-2199 are the wire codes of the protocol and never change meaning (spec warrant.md 9). Numbers from 9000 are
- * this library's own: conditions in which no answer about a warrant was reached.
+ * Numbers 1000-2199 are the wire codes of the protocol and never change meaning (spec warrant.md 9). Numbers from 9000
+ * are this library's own: conditions in which no answer about a warrant was reached.
  *
  * Conventions of the whole API:
  *   - a fallible function returns TENUO_OK (0) or one of these numbers, and nothing else;
@@ -81,13 +81,15 @@ extern "C" {
 
 #define TENUO_ERROR_MSG_BYTES 256
 
-/* What went wrong, for people: `msg` is one NUL-terminated sentence that names the place and, where there is one, the remedy. */
+/* What went wrong, for people: `msg` is one NUL-terminated sentence that names the place and, where there is one, the
+ * remedy. */
 struct tenuo_error {
     int code;
     char msg[TENUO_ERROR_MSG_BYTES];
 };
 
-/* Kebab-case wire name ("warrant-expired"). Never NULL: an unknown number gives "unknown-error". Static storage; any thread. */
+/* Kebab-case wire name ("warrant-expired"). Never NULL: an unknown number gives "unknown-error". Static storage; any
+ * thread. */
 TENUO_API const char *tenuo_err_name(int code);
 
 /* One English sentence for the code alone. Never NULL. Static storage; any thread. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making warrants: a root, a narrower child of the same type, or an execution warrant from an issuer warrant (spec warrant.md 6).
+ * Making warrants: a root, a narrower child of the same type, or an execution warrant from an issuer warrant (spec
+ * warrant.md 6).
  *
- * One builder type; what it makes is fixed when it is created. Nothing is implied for tools: a child carries only what is named.
- * The result is decoded by our own decoder and, for a child, checked as a link before it is returned. Builders belong to one thread.
+ * One builder type; what it makes is fixed when it is created. Nothing is implied for tools: a child carries only what
+ * is named. The result is decoded by our own decoder and, for a child, checked as a link before it is returned.
+ * Builders belong to one thread.
  */
 #ifndef TENUO_MINT_H
 #define TENUO_MINT_H
@@ -28,7 +30,8 @@ TENUO_API TENUO_MUST_USE int tenuo_mint_root(struct tenuo_mint **ret_mint, struc
 /* `parent` is the chain so far; its leaf is the parent. Copied. The result is the chain with the child appended. */
 TENUO_API TENUO_MUST_USE int tenuo_mint_attenuate(const struct tenuo_stack *parent, struct tenuo_mint **ret_mint,
                                                   struct tenuo_error *reterr);
-TENUO_API TENUO_MUST_USE int tenuo_mint_issue(const struct tenuo_stack *parent, struct tenuo_mint **ret_mint, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_issue(const struct tenuo_stack *parent, struct tenuo_mint **ret_mint,
+                                              struct tenuo_error *reterr);
 TENUO_API void tenuo_mint_free(struct tenuo_mint *mint);
 
 /* Type of a root; otherwise inferred from tools and issuable tools. */
@@ -38,7 +41,8 @@ TENUO_API void tenuo_mint_set_id(struct tenuo_mint *mint, const uint8_t id[TENUO
 /* Default: the signer's key (root), the parent's holder (attenuate); required for issue. */
 TENUO_API TENUO_MUST_USE int tenuo_mint_set_holder(struct tenuo_mint *mint, const uint8_t key[TENUO_PUBLIC_KEY_BYTES],
                                                    struct tenuo_error *reterr);
-/* Lifetime in seconds from the time of signing. Beyond the parent's expiry: 1502, unless capped, which shortens it silently. */
+/* Lifetime in seconds from the time of signing. Beyond the parent's expiry: 1502, unless capped, which shortens it
+ * silently. */
 TENUO_API void tenuo_mint_set_ttl(struct tenuo_mint *mint, uint64_t secs);
 TENUO_API void tenuo_mint_set_ttl_capped(struct tenuo_mint *mint, uint64_t secs);
 /* Absolute expiry, instead of a lifetime. */
@@ -47,9 +51,11 @@ TENUO_API void tenuo_mint_set_expires_at(struct tenuo_mint *mint, uint64_t when)
 TENUO_API TENUO_MUST_USE int tenuo_mint_add_tool(struct tenuo_mint *mint, const char *name, size_t len,
                                                  const struct tenuo_constraint_set *set, struct tenuo_error *reterr);
 /* Takes the parent's set for the tool (or that of "*"): 1502 when the parent has neither. */
-TENUO_API TENUO_MUST_USE int tenuo_mint_keep_tool(struct tenuo_mint *mint, const char *name, size_t len, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_keep_tool(struct tenuo_mint *mint, const char *name, size_t len,
+                                                  struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_mint_keep_all(struct tenuo_mint *mint, struct tenuo_error *reterr);
-TENUO_API TENUO_MUST_USE int tenuo_mint_add_issuable(struct tenuo_mint *mint, const char *name, size_t len, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_add_issuable(struct tenuo_mint *mint, const char *name, size_t len,
+                                                     struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_mint_set_bounds(struct tenuo_mint *mint, const struct tenuo_constraint_set *set,
                                                    struct tenuo_error *reterr);
 TENUO_API void tenuo_mint_set_max_depth(struct tenuo_mint *mint, uint32_t depth);
@@ -57,10 +63,13 @@ TENUO_API void tenuo_mint_set_max_depth(struct tenuo_mint *mint, uint32_t depth)
 TENUO_API void tenuo_mint_set_terminal(struct tenuo_mint *mint);
 TENUO_API void tenuo_mint_set_max_issue_depth(struct tenuo_mint *mint, uint32_t depth);
 TENUO_API void tenuo_mint_set_clearance(struct tenuo_mint *mint, uint8_t level);
-TENUO_API TENUO_MUST_USE int tenuo_mint_set_session_id(struct tenuo_mint *mint, const char *text, size_t len, struct tenuo_error *reterr);
-TENUO_API TENUO_MUST_USE int tenuo_mint_set_agent_id(struct tenuo_mint *mint, const char *text, size_t len, struct tenuo_error *reterr);
-TENUO_API TENUO_MUST_USE int tenuo_mint_add_extension(struct tenuo_mint *mint, const char *key, size_t key_len, const uint8_t *value,
-                                                      size_t value_len, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_set_session_id(struct tenuo_mint *mint, const char *text, size_t len,
+                                                       struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_set_agent_id(struct tenuo_mint *mint, const char *text, size_t len,
+                                                     struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_add_extension(struct tenuo_mint *mint, const char *key, size_t key_len,
+                                                      const uint8_t *value, size_t value_len,
+                                                      struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_mint_add_approver(struct tenuo_mint *mint, const uint8_t key[TENUO_PUBLIC_KEY_BYTES],
                                                      struct tenuo_error *reterr);
 TENUO_API void tenuo_mint_set_min_approvals(struct tenuo_mint *mint, uint32_t n);
@@ -69,11 +78,13 @@ TENUO_API void tenuo_mint_set_min_approvals(struct tenuo_mint *mint, uint32_t n)
 TENUO_API TENUO_MUST_USE int tenuo_mint_sign(struct tenuo_mint *mint, const struct tenuo_signer *signer, uint64_t now,
                                              struct tenuo_stack **ret_stack, struct tenuo_error *reterr);
 /*
- * Split: freeze the payload for a signer elsewhere. *ret_message (free with tenuo_bytes_free) is the complete Ed25519 message. Then finish with the
- * signature, which is verified before anything is returned. After prepare nothing can be set any more.
+ * Split: freeze the payload for a signer elsewhere. *ret_message (free with tenuo_bytes_free) is the complete Ed25519
+ * message. Then finish with the signature, which is verified before anything is returned. After prepare nothing can be
+ * set any more.
  */
-TENUO_API TENUO_MUST_USE int tenuo_mint_prepare(struct tenuo_mint *mint, const uint8_t issuer[TENUO_PUBLIC_KEY_BYTES], uint64_t now,
-                                                uint8_t **ret_message, size_t *ret_len, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_mint_prepare(struct tenuo_mint *mint, const uint8_t issuer[TENUO_PUBLIC_KEY_BYTES],
+                                                uint64_t now, uint8_t **ret_message, size_t *ret_len,
+                                                struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_mint_finish(struct tenuo_mint *mint, const uint8_t signature[TENUO_SIGNATURE_BYTES],
                                                struct tenuo_stack **ret_stack, struct tenuo_error *reterr);
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole contract for plugin authors: one shared object exports one constant object, `tenuo_plugin_v1`, and imports nothing from
- * libtenuo. Everything a plugin needs from the host comes through `struct tenuo_host`.
+ * The whole contract for plugin authors: one shared object exports one constant object, `tenuo_plugin_v1`, and imports
+ * nothing from libtenuo. Everything a plugin needs from the host comes through `struct tenuo_host`.
  *
  * Rules that hold for every call:
- *   - `open` gets arguments that the host has checked against the plugin's schema: args[i] belongs to row i of the schema, value
- *     NULL when an optional argument is absent. Strings are lent for the time of `open`: copy what you keep.
+ *   - `open` gets arguments that the host has checked against the plugin's schema: args[i] belongs to row i of the
+ * schema, value NULL when an optional argument is absent. Strings are lent for the time of `open`: copy what you keep.
  *   - `*ret_self` is this line's instance; two configuration lines are two instances; keep no globals.
  *   - outputs (`ret_...`) are written only on success; inputs are lent for the call.
- *   - return one of the codes below; anything else is reported as 9203 and counts as a failure. Say why with host->error().
+ *   - return one of the codes below; anything else is reported as 9203 and counts as a failure. Say why with
+ * host->error().
  *   - a call must come back by host->deadline(): nothing is interrupted, but a later answer counts as unavailable.
- *   - the host serialises calls on an instance unless TENUO_PLUGIN_THREAD_SAFE is set. After a fork it opens the instance again in the child unless
- *     TENUO_PLUGIN_FORK_SAFE is set. Objects are never unloaded: no destructors, no atexit, no thread-local storage.
+ *   - the host serialises calls on an instance unless TENUO_PLUGIN_THREAD_SAFE is set. After a fork it opens the
+ * instance again in the child unless TENUO_PLUGIN_FORK_SAFE is set. Objects are never unloaded: no destructors, no
+ * atexit, no thread-local storage.
  *   - never log or return a secret, a token or an argument value.
  */
 #ifndef TENUO_PLUGIN_H
@@ -36,7 +38,8 @@
 #define TENUO_SEED_BYTES 32   /* Ed25519 secret seed */
 #define TENUO_PUBKEY_BYTES 32 /* Ed25519 public key */
 #define TENUO_SIG_BYTES 64    /* Ed25519 signature */
-#define TENUO_KEY_ID_MAX 128  /* [A-Za-z0-9._-]{1,128}, not ".", no ".."; checked by the host before any plugin sees it */
+#define TENUO_KEY_ID_MAX \
+    128 /* [A-Za-z0-9._-]{1,128}, not ".", no ".."; checked by the host before any plugin sees it */
 
 /* Codes that a plugin may return. The same numbers as in tenuo/error.h. */
 #define TENUO_OK 0
@@ -54,7 +57,8 @@
 
 enum tenuo_log_level { TENUO_LOG_ERR = 3, TENUO_LOG_WARNING = 4, TENUO_LOG_INFO = 6, TENUO_LOG_DEBUG = 7 };
 
-/* What the host offers. Lent for the life of the instance. Check `size` before using a member that a later minor added. */
+/* What the host offers. Lent for the life of the instance. Check `size` before using a member that a later minor added.
+ */
 struct tenuo_host {
     uint32_t size;
     uint16_t abi_major, abi_minor;
@@ -84,7 +88,8 @@ enum tenuo_arg_type {
 
 /* One row of an argument schema; a row whose name is NULL ends the array. */
 struct tenuo_arg_spec {
-    const char *name; /* [a-z][a-z0-9_]*, and none of the core's own: sha256 trace timeout name cache_ttl stale_if_error */
+    const char
+        *name; /* [a-z][a-z0-9_]*, and none of the core's own: sha256 trace timeout name cache_ttl stale_if_error */
     int type;         /* enum tenuo_arg_type */
     int required;
     const char *help; /* one line for `tenuo plugin info` */
@@ -115,7 +120,8 @@ struct tenuo_resolver_ops {
     void (*close)(void *self);
     /* At least one of sign / export_seed; sign needs public_key. The host verifies what sign returns. */
     int (*public_key)(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES]);
-    int (*sign)(void *self, const char *key_id, const uint8_t *message, size_t len, uint8_t ret_signature[TENUO_SIG_BYTES]);
+    int (*sign)(void *self, const char *key_id, const uint8_t *message, size_t len,
+                uint8_t ret_signature[TENUO_SIG_BYTES]);
     int (*export_seed)(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES]);
     /* Optional store operations. `list` calls `each` until it returns non-zero. */
     int (*list)(void *self, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);
@@ -150,7 +156,8 @@ struct tenuo_audit_attr {
     const char *value;
 };
 
-/* One decision. Strings are UTF-8, NUL-terminated, never NULL ("" when unknown); lent for the call. Arguments are redacted by the host. */
+/* One decision. Strings are UTF-8, NUL-terminated, never NULL ("" when unknown); lent for the call. Arguments are
+ * redacted by the host. */
 struct tenuo_audit_event {
     uint32_t size;
     int64_t time_ns;             /* Unix time of the decision in nanoseconds */
@@ -181,7 +188,8 @@ struct tenuo_audit_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
-    /* TENUO_OK only when the record is where it must be; anything else, and a required sink's line turns an allow into 9400. */
+    /* TENUO_OK only when the record is where it must be; anything else, and a required sink's line turns an allow into
+     * 9400. */
     int (*decision)(void *self, const struct tenuo_audit_event *event);
     int (*flush)(void *self); /* optional */
 };
@@ -193,7 +201,8 @@ struct tenuo_revocation_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
-    /* The current signed list, allocated by the plugin and released through `release`; the host verifies signature and version. */
+    /* The current signed list, allocated by the plugin and released through `release`; the host verifies signature and
+     * version. */
     int (*fetch)(void *self, const uint8_t **ret_list, size_t *ret_len, int64_t *ret_fetched_at);
     void (*release)(void *self, const uint8_t *list, size_t len);
 };
@@ -205,7 +214,8 @@ struct tenuo_replay_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
-    /* Remembers the key until `expires_at` (Unix seconds): TENUO_OK the first time, TENUO_E_REPLAYED after, TENUO_E_UNAVAILABLE when full. */
+    /* Remembers the key until `expires_at` (Unix seconds): TENUO_OK the first time, TENUO_E_REPLAYED after,
+     * TENUO_E_UNAVAILABLE when full. */
     int (*check_and_set)(void *self, const uint8_t key[32], int64_t expires_at);
 };
 

@@ -2,8 +2,8 @@
 /*
  * The pure decision: verifier + warrants + request + time -> decision (spec warrant.md 5, 7, 8; design "two layers").
  *
- * No I/O, no clock, no randomness. A verifier is immutable and reference-counted; it may be shared by any number of threads. Its
- * link cache remembers which signatures were good and can only change how long an answer takes.
+ * No I/O, no clock, no randomness. A verifier is immutable and reference-counted; it may be shared by any number of
+ * threads. Its link cache remembers which signatures were good and can only change how long an answer takes.
  */
 #ifndef TENUO_VERIFY_H
 #define TENUO_VERIFY_H
@@ -23,57 +23,72 @@ struct tenuo_verifier;
 struct tenuo_decision;
 struct tenuo_matchers;
 
-TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_new(struct tenuo_verifier_builder **ret_builder, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_new(struct tenuo_verifier_builder **ret_builder,
+                                                        struct tenuo_error *reterr);
 TENUO_API void tenuo_verifier_builder_free(struct tenuo_verifier_builder *builder);
 /* Trusted root; refuses a weak key (1100). Adding one twice is fine. */
 TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_add_root(struct tenuo_verifier_builder *builder,
-                                                             const uint8_t key[TENUO_PUBLIC_KEY_BYTES], struct tenuo_error *reterr);
+                                                             const uint8_t key[TENUO_PUBLIC_KEY_BYTES],
+                                                             struct tenuo_error *reterr);
 /* The same, trusted only while not_before <= as_of < not_after (Unix seconds); outside: 1406. */
 TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_add_root_valid(struct tenuo_verifier_builder *builder,
-                                                                   const uint8_t key[TENUO_PUBLIC_KEY_BYTES], uint64_t not_before,
-                                                                   uint64_t not_after, struct tenuo_error *reterr);
-/* Minimum clearance for tools by exact name, `prefix*` or `*`: exact wins, then the longest prefix. 1201 for a bad pattern. */
-TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_require_clearance(struct tenuo_verifier_builder *builder, const char *pattern,
-                                                                      size_t len, uint8_t level, struct tenuo_error *reterr);
+                                                                   const uint8_t key[TENUO_PUBLIC_KEY_BYTES],
+                                                                   uint64_t not_before, uint64_t not_after,
+                                                                   struct tenuo_error *reterr);
+/* Minimum clearance for tools by exact name, `prefix*` or `*`: exact wins, then the longest prefix. 1201 for a bad
+ * pattern. */
+TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_require_clearance(struct tenuo_verifier_builder *builder,
+                                                                      const char *pattern, size_t len, uint8_t level,
+                                                                      struct tenuo_error *reterr);
 /* Settings; defaults in parentheses. */
-TENUO_API void tenuo_verifier_builder_set_clock_tolerance(struct tenuo_verifier_builder *builder, uint32_t secs); /* (30) */
-TENUO_API void tenuo_verifier_builder_set_pop_windows(struct tenuo_verifier_builder *builder, uint32_t n); /* (5); 0 accepts none, > 10 counts as 10 */
-TENUO_API void tenuo_verifier_builder_set_max_chain(struct tenuo_verifier_builder *builder, uint32_t n);   /* (65), lower on request */
-TENUO_API void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs); /* (none: UINT64_MAX) */
-TENUO_API void tenuo_verifier_builder_set_link_cache(struct tenuo_verifier_builder *builder, uint32_t entries); /* (4096), 0: off */
+TENUO_API void tenuo_verifier_builder_set_clock_tolerance(struct tenuo_verifier_builder *builder,
+                                                          uint32_t secs); /* (30) */
+TENUO_API void tenuo_verifier_builder_set_pop_windows(struct tenuo_verifier_builder *builder,
+                                                      uint32_t n); /* (5); 0 accepts none, > 10 counts as 10 */
+TENUO_API void tenuo_verifier_builder_set_max_chain(struct tenuo_verifier_builder *builder,
+                                                    uint32_t n); /* (65), lower on request */
+TENUO_API void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *builder,
+                                                       uint64_t secs); /* (none: UINT64_MAX) */
+TENUO_API void tenuo_verifier_builder_set_link_cache(struct tenuo_verifier_builder *builder,
+                                                     uint32_t entries); /* (4096), 0: off */
 /* Session enforcement: every warrant carries the root's session id (off). */
 TENUO_API void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_builder *builder, int on);
 /* 1201 without a root. The builder stays usable. */
 TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_build(const struct tenuo_verifier_builder *builder,
-                                                          struct tenuo_verifier **ret_verifier, struct tenuo_error *reterr);
+                                                          struct tenuo_verifier **ret_verifier,
+                                                          struct tenuo_error *reterr);
 TENUO_API struct tenuo_verifier *tenuo_verifier_ref(struct tenuo_verifier *verifier);
 TENUO_API void tenuo_verifier_unref(struct tenuo_verifier *verifier);
 
 /*
- * Decisions. A return other than 0 means that no decision could be made (9xxx; never an allow). With 0, *ret_decision tells allow
- * or deny; free it with tenuo_decision_free. `bytes` is a binary warrant or stack, as in tenuo_stack_parse; undecodable input is a
- * denial, not an error. `as_of` is Unix seconds; read the clock once for a decision.
+ * Decisions. A return other than 0 means that no decision could be made (9xxx; never an allow). With 0, *ret_decision
+ * tells allow or deny; free it with tenuo_decision_free. `bytes` is a binary warrant or stack, as in tenuo_stack_parse;
+ * undecodable input is a denial, not an error. `as_of` is Unix seconds; read the clock once for a decision.
  */
-TENUO_API TENUO_MUST_USE int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of,
-                                          struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len,
+                                          int64_t as_of, struct tenuo_decision **ret_decision,
+                                          struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len,
                                              const struct tenuo_request *request, int64_t as_of,
                                              struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
 /* The same for a stack that is parsed already. */
-TENUO_API TENUO_MUST_USE int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, int64_t as_of,
-                                                struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack,
+                                                int64_t as_of, struct tenuo_decision **ret_decision,
+                                                struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack,
                                                    const struct tenuo_request *request, int64_t as_of,
                                                    struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
 /* Is one PoP good for the warrant's holder? 0 or 1100. `windows` as above. Not an authorization. */
 TENUO_API TENUO_MUST_USE int tenuo_pop_verify(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
-                                              const struct tenuo_args *args, const uint8_t signature[TENUO_SIGNATURE_BYTES],
-                                              int64_t as_of, uint32_t windows, struct tenuo_error *reterr);
+                                              const struct tenuo_args *args,
+                                              const uint8_t signature[TENUO_SIGNATURE_BYTES], int64_t as_of,
+                                              uint32_t windows, struct tenuo_error *reterr);
 
 enum tenuo_outcome {
     TENUO_DENY = 0,
     TENUO_ALLOW = 1,
-    TENUO_WOULD_DENY = 2 /* mode observe: let through, although the code says why it would be denied (context layer only) */
+    TENUO_WOULD_DENY =
+        2 /* mode observe: let through, although the code says why it would be denied (context layer only) */
 };
 
 /* Where a decision ended. Order of the enum is the order of the steps. */

@@ -2,9 +2,10 @@
 /*
  * Warrants as received: bytes or text to immutable objects, and what they say (spec warrant.md 1, 3 and 4).
  *
- * Parsing checks the size, strict CBOR, every structural rule and the signature under the key that the warrant names as its issuer.
- * It says nothing about trust: a parsed warrant is well formed, not authorized. Objects are immutable and may be shared between
- * threads; free them once, when no thread uses them any more. Everything a getter returns is lent until the stack is freed.
+ * Parsing checks the size, strict CBOR, every structural rule and the signature under the key that the warrant names as
+ * its issuer. It says nothing about trust: a parsed warrant is well formed, not authorized. Objects are immutable and
+ * may be shared between threads; free them once, when no thread uses them any more. Everything a getter returns is lent
+ * until the stack is freed.
  */
 #ifndef TENUO_WARRANT_H
 #define TENUO_WARRANT_H
@@ -30,9 +31,9 @@ struct tenuo_warrant; /* one warrant; lives inside its stack */
 struct tenuo_stack;   /* one or more warrants, root first, leaf last */
 
 /*
- * Parses one binary warrant or one binary stack; which of the two is told by the first element (spec warrant.md 4). A single
- * warrant becomes a stack of length 1.
- * Errors: 1900 too large, 1202 malformed or bad signature, 1201, 1402, 1404 structural, 9000.
+ * Parses one binary warrant or one binary stack; which of the two is told by the first element (spec warrant.md 4). A
+ * single warrant becomes a stack of length 1. Errors: 1900 too large, 1202 malformed or bad signature, 1201, 1402, 1404
+ * structural, 9000.
  */
 TENUO_API TENUO_MUST_USE int tenuo_stack_parse(const uint8_t *bytes, size_t len, struct tenuo_stack **ret_stack,
                                                struct tenuo_error *reterr);
@@ -44,15 +45,15 @@ TENUO_API TENUO_MUST_USE int tenuo_stack_parse_array(const uint8_t *bytes, size_
                                                      struct tenuo_error *reterr);
 
 /*
- * Parses any form in which warrants travel: binary, `.tenuo` file (magic), chain PEM, warrant PEM blocks in order, base64url of a
- * warrant or of a stack (spec warrant.md 3.1-3.3). `len` excludes any NUL.
+ * Parses any form in which warrants travel: binary, `.tenuo` file (magic), chain PEM, warrant PEM blocks in order,
+ * base64url of a warrant or of a stack (spec warrant.md 3.1-3.3). `len` excludes any NUL.
  */
 TENUO_API TENUO_MUST_USE int tenuo_stack_parse_any(const uint8_t *text, size_t len, struct tenuo_stack **ret_stack,
                                                    struct tenuo_error *reterr);
 
 /* Exactly the protocol's two text decoders: base64url of one warrant (3.1), and the chain decoder of 3.2. */
-TENUO_API TENUO_MUST_USE int tenuo_stack_parse_warrant_text(const char *text, size_t len, struct tenuo_stack **ret_stack,
-                                                            struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_stack_parse_warrant_text(const char *text, size_t len,
+                                                            struct tenuo_stack **ret_stack, struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_stack_parse_chain_text(const char *text, size_t len, struct tenuo_stack **ret_stack,
                                                           struct tenuo_error *reterr);
 
@@ -73,14 +74,14 @@ enum tenuo_text_form {
 };
 
 /*
- * Writes the stack in a form. Call with buf NULL to learn the size. *len holds the capacity on entry and the size on return; text
- * forms are not NUL-terminated. 9001 when the capacity is too small (*len is then the size needed).
+ * Writes the stack in a form. Call with buf NULL to learn the size. *len holds the capacity on entry and the size on
+ * return; text forms are not NUL-terminated. 9001 when the capacity is too small (*len is then the size needed).
  */
-TENUO_API TENUO_MUST_USE int tenuo_stack_encode(const struct tenuo_stack *stack, enum tenuo_text_form form, uint8_t *buf, size_t *len,
-                                                struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_stack_encode(const struct tenuo_stack *stack, enum tenuo_text_form form,
+                                                uint8_t *buf, size_t *len, struct tenuo_error *reterr);
 /* The same for one warrant of a stack. */
-TENUO_API TENUO_MUST_USE int tenuo_warrant_encode(const struct tenuo_warrant *warrant, enum tenuo_text_form form, uint8_t *buf,
-                                                  size_t *len, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_warrant_encode(const struct tenuo_warrant *warrant, enum tenuo_text_form form,
+                                                  uint8_t *buf, size_t *len, struct tenuo_error *reterr);
 
 /* Getters. Pointers to keys are 32 bytes, ids 16 bytes, signatures 64 bytes. Times are Unix seconds. */
 TENUO_API const uint8_t *tenuo_warrant_id(const struct tenuo_warrant *w);
@@ -124,13 +125,15 @@ TENUO_API const char *tenuo_warrant_extension_key(const struct tenuo_warrant *w,
 TENUO_API const uint8_t *tenuo_warrant_extension_value(const struct tenuo_warrant *w, size_t index, size_t *ret_len);
 
 /* Warrant id text, spec warrant.md 3.5. Always writes TENUO_WARRANT_ID_TEXT_BYTES including the NUL. */
-TENUO_API void tenuo_warrant_id_text(const uint8_t id[TENUO_WARRANT_ID_BYTES], char ret_text[TENUO_WARRANT_ID_TEXT_BYTES]);
+TENUO_API void tenuo_warrant_id_text(const uint8_t id[TENUO_WARRANT_ID_BYTES],
+                                     char ret_text[TENUO_WARRANT_ID_TEXT_BYTES]);
 /* Any accepted spelling to 16 bytes; 1201 otherwise. */
-TENUO_API TENUO_MUST_USE int tenuo_warrant_id_parse(const char *text, size_t len, uint8_t ret_id[TENUO_WARRANT_ID_BYTES],
-                                                    struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_warrant_id_parse(const char *text, size_t len,
+                                                    uint8_t ret_id[TENUO_WARRANT_ID_BYTES], struct tenuo_error *reterr);
 
 /* Clearance word ("internal") or number 0..255 to a level; 1201 otherwise (spec governance.md 9). */
-TENUO_API TENUO_MUST_USE int tenuo_clearance_parse(const char *text, size_t len, uint8_t *ret_level, struct tenuo_error *reterr);
+TENUO_API TENUO_MUST_USE int tenuo_clearance_parse(const char *text, size_t len, uint8_t *ret_level,
+                                                   struct tenuo_error *reterr);
 /* Word for a level, or NULL where there is none. */
 TENUO_API const char *tenuo_clearance_name(uint8_t level);
 

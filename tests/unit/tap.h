@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole test framework: TAP on standard output, one line a check. A program calls ok, is_int or is_str any number of times and
- * ends with `return done_testing();`. Never prints a secret: do not compare seeds with is_str.
+ * The whole test framework: TAP on standard output, one line a check. A program calls ok, is_int or is_str any number
+ * of times and ends with `return done_testing();`. Never prints a secret: do not compare seeds with is_str.
  */
 #ifndef TN_TAP_H
 #define TN_TAP_H

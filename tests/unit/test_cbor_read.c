@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strict reader: one form of each item is taken, every other spelling is refused, and nothing is read beyond the end. */
+/* The strict reader: one form of each item is taken, every other spelling is refused, and nothing is read beyond the
+ * end. */
 #include "../../core/cbor_read.h"
 #include "../../core/cbor_write.h"
 #include "tap.h"
@@ -37,13 +38,33 @@ static bool reads(const char *hex, struct tn_item *ret)
 static void test_refused(void)
 {
     static const char *const bad[][2] = {
-        { "", "nothing" }, { "18", "cut head" }, { "1801", "1 in two bytes" }, { "190018", "24 in three" }, { "1a0000ffff", "65535 in five" },
-        { "1b00000000ffffffff", "32 bits in nine" }, { "3800", "-1 in two bytes" }, { "1c", "reserved length" }, { "5f4100ff", "indefinite bytes" },
-        { "7f6100ff", "indefinite text" }, { "9fff", "indefinite array" }, { "bfff", "indefinite map" }, { "ff", "break" }, { "f7", "undefined" },
-        { "f0", "simple value" }, { "f820", "simple value in two bytes" }, { "62fffe", "text that is no UTF-8" }, { "62c080", "overlong UTF-8" },
-        { "63eda080", "surrogate" }, { "6441", "cut text" }, { "9affffffff", "2^32 elements" }, { "82", "array of two, nothing left" },
-        { "a101", "map of one, one byte left" }, { "5803010203", "long head for 3 bytes" }, { "d80100", "tag 1 in two bytes" },
-        { "f97c", "cut half" }, { "fa000000", "cut single" },
+        { "", "nothing" },
+        { "18", "cut head" },
+        { "1801", "1 in two bytes" },
+        { "190018", "24 in three" },
+        { "1a0000ffff", "65535 in five" },
+        { "1b00000000ffffffff", "32 bits in nine" },
+        { "3800", "-1 in two bytes" },
+        { "1c", "reserved length" },
+        { "5f4100ff", "indefinite bytes" },
+        { "7f6100ff", "indefinite text" },
+        { "9fff", "indefinite array" },
+        { "bfff", "indefinite map" },
+        { "ff", "break" },
+        { "f7", "undefined" },
+        { "f0", "simple value" },
+        { "f820", "simple value in two bytes" },
+        { "62fffe", "text that is no UTF-8" },
+        { "62c080", "overlong UTF-8" },
+        { "63eda080", "surrogate" },
+        { "6441", "cut text" },
+        { "9affffffff", "2^32 elements" },
+        { "82", "array of two, nothing left" },
+        { "a101", "map of one, one byte left" },
+        { "5803010203", "long head for 3 bytes" },
+        { "d80100", "tag 1 in two bytes" },
+        { "f97c", "cut half" },
+        { "fa000000", "cut single" },
     };
     for (size_t i = 0; i < TN_ARRAY_LEN(bad); i++) {
         struct tn_item item = { 0 };
@@ -62,7 +83,8 @@ static void test_taken(void)
     ok(reads("40", &item) && item.kind == TN_BYTES && item.str.n == 0, "empty bytes");
     ok(reads("f5", &item) && item.kind == TN_BOOL && item.num == 1, "true");
     ok(reads("f6", &item) && item.kind == TN_NULL, "null");
-    ok(reads("f90001", &item) && item.kind == TN_FLOAT && item.real == ldexp(1, -24) && item.float_width == 2, "smallest half");
+    ok(reads("f90001", &item) && item.kind == TN_FLOAT && item.real == ldexp(1, -24) && item.float_width == 2,
+       "smallest half");
     ok(reads("f97e00", &item) && isnan(item.real), "NaN");
     ok(reads("f9fc00", &item) && isinf(item.real) && item.real < 0, "-infinity");
     ok(reads("80", &item) && item.kind == TN_ARRAY && item.num == 0, "empty array");
@@ -86,9 +108,11 @@ static void test_floats(void)
     }
     is_int(wrong, 0, "all half floats but NaN survive");
     for (size_t i = 0; i < 7; i++) {
-        static const struct { double v; const char *hex; } t[] = {
-            { 0.1, "fb3fb999999999999a" }, { 65504, "f97bff" }, { 65505, "fa477fe100" }, { 1e10, "fa501502f9" }, { -0.0, "f98000" },
-            { 0.5, "f93800" }, { 1e300, "fb7e37e43c8800759c" },
+        static const struct { double v; const char *hex;
+        } t[] = {
+            { 0.1, "fb3fb999999999999a" },   { 65504, "f97bff" }, { 65505, "fa477fe100" },
+            { 1e10, "fa501502f9" },          { -0.0, "f98000" },  { 0.5, "f93800" },
+            { 1e300, "fb7e37e43c8800759c" },
         };
         uint8_t want[16];
         struct tn_buf b = { 0 };

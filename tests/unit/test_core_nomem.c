@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every allocation of minting, decoding and deciding fails in turn (linked with --wrap): each ends in 9000 or a plain refusal, never in an
- * allow, a crash, a leak (run under ASan) or a changed output.
+ * Every allocation of minting, decoding and deciding fails in turn (linked with --wrap): each ends in 9000 or a plain
+ * refusal, never in an allow, a crash, a leak (run under ASan) or a changed output.
  */
 #include "tap.h"
 
@@ -78,8 +78,9 @@ static int mint(void)
 
 static int decide(void)
 {
-    static const uint8_t args_cbor[] = { 0xa1, 0x65, 'w', 'h', 'e', 'r', 'e', 0x78, 0x1c, 'h', 't', 't', 'p', 's', ':', '/', '/', 'x',
-                                         '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e', '.', 'c', 'o', 'm', '/', 'a', '/', 'b', 'c', 'd', 'e' };
+    static const uint8_t args_cbor[] = { 0xa1, 0x65, 'w', 'h', 'e', 'r', 'e', 0x78, 0x1c, 'h', 't', 't', 'p',
+                                         's',  ':',  '/', '/', 'x', '.', 'e', 'x',  'a',  'm', 'p', 'l', 'e',
+                                         '.',  'c',  'o', 'm', '/', 'a', '/', 'b',  'c',  'd', 'e' };
     struct tenuo_args *args = NULL;
     struct tenuo_request *q = NULL;
     struct tenuo_stack *s = NULL;

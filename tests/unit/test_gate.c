@@ -22,7 +22,9 @@ static int ask(const char *gates_hex, const char *args_hex, size_t napprovers)
 {
     uint8_t gates[256], cbor[64];
     struct tenuo_args *args = NULL;
-    struct tenuo_warrant w = { .gates = { gates, unhex(gates_hex, gates) }, .approvers = approvers, .napprovers = napprovers };
+    struct tenuo_warrant w = { .gates = { gates, unhex(gates_hex, gates) },
+                               .approvers = approvers,
+                               .napprovers = napprovers };
     int r = tenuo_args_parse(cbor, unhex(args_hex, cbor), &args, NULL);
     if (r == TENUO_OK)
         r = tn_gate_check(&w, tn_lit("t"), args, NULL, NULL);
@@ -33,8 +35,9 @@ static int ask(const char *gates_hex, const char *args_hex, size_t napprovers)
 static void test_fires(void)
 {
     /* {t: {args: {a: "all", env: OneOf[prod], p: Exempt(OneOf[x])}, message: "why"}}, from governance.md 6.1 */
-    static const char full[] = "a16174a26461726773a3616163616c6c63656e768204a16676616c756573816470726f646170a1666578656d70748204a16676616c75"
-                               "6573816178676d65737361676563776879";
+    static const char full[] =
+        "a16174a26461726773a3616163616c6c63656e768204a16676616c756573816470726f646170a1666578656d70748204a16676616c75"
+        "6573816178676d65737361676563776879";
     static const char env[] = "a16174a16461726773a163656e768204a16676616c756573816470726f64";
     static const char exempt[] = "a16174a16461726773a16170a1666578656d70748204a16676616c756573816178";
     is_int(ask("a16174a16461726773f6", "a0", 1), 1707, "the whole tool");
@@ -54,9 +57,13 @@ static void test_fires(void)
 static void test_malformed(void)
 {
     static const char *const bad[][2] = {
-        { "01", "no map" }, { "a16174f6", "a gate that is null" }, { "a16174a0", "a gate without args" },
-        { "a16174a16461726773a1616164736f6d65", "\"some\" instead of \"all\"" }, { "a16174a16461726773f600", "a trailing byte" },
-        { "a26174a16461726773f66174a16461726773f6", "a tool twice" }, { "a16174a26461726773f66461726773f6", "args twice" },
+        { "01", "no map" },
+        { "a16174f6", "a gate that is null" },
+        { "a16174a0", "a gate without args" },
+        { "a16174a16461726773a1616164736f6d65", "\"some\" instead of \"all\"" },
+        { "a16174a16461726773f600", "a trailing byte" },
+        { "a26174a16461726773f66174a16461726773f6", "a tool twice" },
+        { "a16174a26461726773f66461726773f6", "args twice" },
         { "a16174a16461726773a16170a1666578656d70748210f6", "an exemption for everything" },
     };
     for (size_t i = 0; i < TN_ARRAY_LEN(bad); i++)
@@ -67,7 +74,9 @@ static int link_of(const char *parent, const char *child, size_t child_approvers
 {
     uint8_t a[64], b[64];
     const struct tenuo_warrant p = { .gates = { a, unhex(parent, a) }, .approvers = approvers, .napprovers = 1 };
-    const struct tenuo_warrant c = { .gates = { b, unhex(child, b) }, .approvers = approvers, .napprovers = child_approvers };
+    const struct tenuo_warrant c = { .gates = { b, unhex(child, b) },
+                                     .approvers = approvers,
+                                     .napprovers = child_approvers };
     return tn_gate_link(&p, &c, NULL, NULL);
 }
 

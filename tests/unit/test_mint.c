@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builders beyond the vectors: the split form, capped lifetimes, what a child takes over, and what is refused before anything is signed. */
+/* Builders beyond the vectors: the split form, capped lifetimes, what a child takes over, and what is refused before
+ * anything is signed. */
 #include "tap.h"
 
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static struct tenuo_stack *make_root(void)
 static struct tenuo_mint *child_of(const struct tenuo_stack *parent)
 {
     struct tenuo_mint *m = NULL;
-    if (tenuo_mint_attenuate(parent, &m, NULL) != TENUO_OK || tenuo_mint_set_holder(m, tenuo_signer_public_key(bob), NULL) != TENUO_OK)
+    if (tenuo_mint_attenuate(parent, &m, NULL) != TENUO_OK ||
+        tenuo_mint_set_holder(m, tenuo_signer_public_key(bob), NULL) != TENUO_OK)
         return NULL;
     return m;
 }
@@ -137,12 +139,14 @@ static void test_split(void)
     is_int(tenuo_mint_finish(m, signature, &s, NULL), 1100, "is not released");
     is_int(tenuo_signer_sign(root, message + 16, n - 16, signature, NULL), 0, "signed by the right key");
     is_int(tenuo_mint_finish(m, signature, &s, NULL), 0, "is");
-    is_int(tenuo_mint_prepare(m, tenuo_signer_public_key(root), T0, &message, &n, NULL), TENUO_E_INVALID_ARGUMENT, "one payload a builder");
+    is_int(tenuo_mint_prepare(m, tenuo_signer_public_key(root), T0, &message, &n, NULL), TENUO_E_INVALID_ARGUMENT,
+           "one payload a builder");
     tenuo_bytes_free(message, n);
     n = 0;
     is_int(tenuo_stack_encode(s, TENUO_FORM_CBOR, NULL, &n, NULL) == TENUO_OK || n > 0, 1, "its size");
     message = malloc(n);
-    ok(tenuo_stack_encode(s, TENUO_FORM_CBOR, message, &n, NULL) == TENUO_OK && tenuo_stack_parse(message, n, &again, NULL) == TENUO_OK,
+    ok(tenuo_stack_encode(s, TENUO_FORM_CBOR, message, &n, NULL) == TENUO_OK &&
+           tenuo_stack_parse(message, n, &again, NULL) == TENUO_OK,
        "the decoder takes it, signature included");
     free(message);
     tenuo_stack_free(again);

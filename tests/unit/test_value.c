@@ -31,7 +31,8 @@ static bool canonical_is(const uint8_t *in, size_t n, const uint8_t *want, size_
 
 static void test_canonical(void)
 {
-    ok(canonical_is(BYTES(0xa2, 0x61, 'b', 0x01, 0x62, 'a', 'a', 0x02), BYTES(0xa2, 0x62, 'a', 'a', 0x02, 0x61, 'b', 0x01)),
+    ok(canonical_is(BYTES(0xa2, 0x61, 'b', 0x01, 0x62, 'a', 'a', 0x02),
+                    BYTES(0xa2, 0x62, 'a', 'a', 0x02, 0x61, 'b', 0x01)),
        "object keys are sorted by bytes, not by length");
     ok(canonical_is(BYTES(0xfa, 0x3f, 0x80, 0, 0), BYTES(0xf9, 0x3c, 0x00)), "a wide float becomes the shortest");
     ok(canonical_is(BYTES(0x81, 0xa1, 0x61, 'x', 0xa2, 0x61, 'b', 0xf6, 0x61, 'a', 0x80),
@@ -42,7 +43,8 @@ static void test_refused(void)
 {
     struct tenuo_value *v = NULL;
     is_int(tenuo_value_parse(BYTES(0xa2, 0x61, 'b', 0x01, 0x61, 'b', 0x02), &v, NULL), 1202, "repeated key, in order");
-    is_int(tenuo_value_parse(BYTES(0xa3, 0x61, 'b', 0x01, 0x61, 'a', 0x02, 0x61, 'b', 0x02), &v, NULL), 1202, "repeated key, out of order");
+    is_int(tenuo_value_parse(BYTES(0xa3, 0x61, 'b', 0x01, 0x61, 'a', 0x02, 0x61, 'b', 0x02), &v, NULL), 1202,
+           "repeated key, out of order");
     is_int(tenuo_value_parse(BYTES(0x41, 'a'), &v, NULL), 1202, "byte string");
     is_int(tenuo_value_parse(BYTES(0xc0, 0x61, 'a'), &v, NULL), 1202, "tag");
     is_int(tenuo_value_parse(BYTES(0x1b, 0x80, 0, 0, 0, 0, 0, 0, 0), &v, NULL), 1202, "2^63");
@@ -65,7 +67,8 @@ static int exact(const struct tenuo_value *want, const struct tenuo_value *got)
 
 static void test_equality(void)
 {
-    struct tenuo_value *zero = number(0.0), *minus = number(-0.0), *nan_ = number((double)NAN), *one = number(1.0), *i = NULL;
+    struct tenuo_value *zero = number(0.0), *minus = number(-0.0), *nan_ = number((double)NAN), *one = number(1.0),
+                       *i = NULL;
     ok(tenuo_value_int(1, &i) == TENUO_OK, "an integer");
     is_int(exact(zero, minus), 1, "0.0 equals -0.0");
     is_int(exact(minus, zero), 1, "-0.0 equals 0.0");
@@ -85,11 +88,14 @@ static void test_args(void)
     struct tenuo_value *v = NULL;
     uint8_t x[32], y[32];
     ok(tenuo_args_new(&a, NULL) == TENUO_OK && tenuo_value_int(7, &v) == TENUO_OK, "an empty map");
-    ok(tenuo_args_put(a, "z", 1, v, NULL) == TENUO_OK && tenuo_args_put(a, "aa", 2, v, NULL) == TENUO_OK, "two arguments");
+    ok(tenuo_args_put(a, "z", 1, v, NULL) == TENUO_OK && tenuo_args_put(a, "aa", 2, v, NULL) == TENUO_OK,
+       "two arguments");
     is_int(tenuo_args_put(a, "z", 1, v, NULL), TENUO_E_INVALID_ARGUMENT, "a name twice");
-    ok(tenuo_args_parse(BYTES(0xa2, 0x61, 'z', 0x07, 0x62, 'a', 'a', 0x07), &b, NULL) == TENUO_OK, "the same from CBOR");
-    ok(tenuo_request_hash("w", "t", 1, a, NULL, x, NULL) == TENUO_OK && tenuo_request_hash("w", "t", 1, b, NULL, y, NULL) == TENUO_OK &&
-           memcmp(x, y, 32) == 0, "both ways in give one hash");
+    ok(tenuo_args_parse(BYTES(0xa2, 0x61, 'z', 0x07, 0x62, 'a', 'a', 0x07), &b, NULL) == TENUO_OK,
+       "the same from CBOR");
+    ok(tenuo_request_hash("w", "t", 1, a, NULL, x, NULL) == TENUO_OK &&
+           tenuo_request_hash("w", "t", 1, b, NULL, y, NULL) == TENUO_OK && memcmp(x, y, 32) == 0,
+       "both ways in give one hash");
     tenuo_args_free(a);
     tenuo_args_free(b);
     is_int(tenuo_args_parse(BYTES(0xa2, 0x61, 'z', 0x07, 0x61, 'z', 0x07), &b, NULL), 1202, "a repeated name in CBOR");

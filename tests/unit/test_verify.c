@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decisions beyond the vectors: order of checks, pop_as_of and its bound, root windows, the link cache, both entry points, threads. */
+/* Decisions beyond the vectors: order of checks, pop_as_of and its bound, root windows, the link cache, both entry
+ * points, threads. */
 #include "tap.h"
 
 #include <pthread.h>
@@ -56,7 +57,9 @@ static struct tenuo_verifier *verifier(const struct setup *s)
     struct tenuo_verifier_builder *b = NULL;
     struct tenuo_verifier *v = NULL;
     int r = tenuo_verifier_builder_new(&b, NULL);
-    r = r != 0 ? r : tenuo_verifier_builder_add_root_valid(b, tenuo_signer_public_key(root), s->not_before, s->not_after, NULL);
+    r = r != 0 ? r
+               : tenuo_verifier_builder_add_root_valid(b, tenuo_signer_public_key(root), s->not_before, s->not_after,
+                                                       NULL);
     tenuo_verifier_builder_set_pop_windows(b, s->windows);
     tenuo_verifier_builder_set_link_cache(b, s->cache);
     if (r == 0 && s->clearance >= 0)
@@ -74,7 +77,8 @@ static struct tenuo_request *request(const struct setup *s)
     size_t n = strlen(s->tool);
     if (tenuo_request_new(s->tool, n, &q, NULL) != TENUO_OK)
         return NULL;
-    if (s->signer == holder && tenuo_pop_sign(as, tenuo_stack_leaf(stack), s->tool, n, NULL, s->signed_at, pop, NULL) == TENUO_OK)
+    if (s->signer == holder &&
+        tenuo_pop_sign(as, tenuo_stack_leaf(stack), s->tool, n, NULL, s->signed_at, pop, NULL) == TENUO_OK)
         tenuo_request_set_pop(q, pop);
     if (s->signer == other) {
         memset(pop, 7, sizeof pop);

@@ -91,7 +91,7 @@ def run(test):
             out.passed += 1
         elif status == 77:
             out.skipped += 1
-        else:
+        elif status is not None:
             out.fail(f"exit status {status}")
             out.faults += lines[-20:]
     if status is None:

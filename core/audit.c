@@ -124,7 +124,10 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
         tn_log(&c->log, TENUO_LOG_WARNING, "%s: works again after %llu lost records", i->origin, lost);
 }
 
-/* Those that had taken the event before a required sink failed learn that the call was denied after all. */
+/*
+ * The call is denied after all, and every sink is told: one that answered with an error may hold the first record all the same (written but not
+ * synced, or late).
+ */
 static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
 {
     struct tenuo_error ignored;
@@ -135,7 +138,7 @@ static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
     r->event.reason = tenuo_err_text(TENUO_E_AUDIT_REFUSED);
     r->event.time_ns = clock_ns();
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
-        if (took[i] && tn_audit_decision(c->lines[TN_F_AUDIT].v[i].instance, &r->event, &ignored) != TENUO_OK)
+        if (tn_audit_decision(c->lines[TN_F_AUDIT].v[i].instance, &r->event, &ignored) != TENUO_OK && took[i])
             tn_log(&c->log, TENUO_LOG_ERR, "%s; its last record says allow, the call was denied", ignored.msg);
 }
 
@@ -160,17 +163,20 @@ static bool send(struct tenuo_ctx *c, struct record *r, bool *took, struct tenuo
 }
 
 bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q,
-                    struct tenuo_error *ret_err)
+                    size_t *ret_taken, struct tenuo_error *ret_err)
 {
     struct record r = { 0 };
     bool *took = calloc(c->lines[TN_F_AUDIT].n + 1, sizeof *took);
     bool good = took != NULL && fill(&r, c, d, q);
+    *ret_taken = 0;
     if (!good) {
         tn_fail_code(ret_err, TENUO_E_NOMEM);
     } else {
         good = send(c, &r, took, ret_err);
         if (!good && d->outcome != TENUO_DENY)
             take_back(c, &r, took);
+        for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
+            *ret_taken += took[i];
     }
     clear(&r);
     free(took);

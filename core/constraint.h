@@ -6,6 +6,7 @@
 #ifndef TN_CONSTRAINT_H
 #define TN_CONSTRAINT_H
 
+#include "limits.h"
 #include "match.h"
 #include "value.h"
 #include <tenuo/constraint.h>
@@ -66,17 +67,27 @@ const struct tenuo_constraint *tn_set_find(const struct tenuo_constraint_set *se
 void tn_constraint_write(struct tn_buf *b, const struct tenuo_constraint *c);
 void tn_constraint_set_write(struct tn_buf *b, const struct tenuo_constraint_set *set);
 
+/* What one decision, or one link, may still cost: counts down, and at 0 the answer is a refusal. */
+struct tn_budget {
+    uint32_t pairs; /* comparisons of a parent's entry with a child's */
+    uint64_t bytes; /* looked at by constraints */
+};
+#define TN_BUDGET_INIT { TN_SUBSET_BUDGET, TN_MATCH_BUDGET }
+
+/* Takes n * m pairs; false when there are not so many left. */
+bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m);
+
 /*
  * Matching one argument. TN_ERROR leaves the code (1501, 1504, 9000) in *ret_code and the sentence in err.
  */
 enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
-                                  const struct tenuo_matchers *matchers, int *ret_code, struct tenuo_error *err);
+                                  const struct tenuo_matchers *matchers, struct tn_budget *budget, int *ret_code, struct tenuo_error *err);
 
-/* Narrowing. `*budget` counts down; at 0 the pair is refused. */
+/* Narrowing. */
 int tn_constraint_narrower(const struct tenuo_constraint *parent, const struct tenuo_constraint *child,
-                           const struct tenuo_matchers *matchers, uint32_t *budget, struct tenuo_error *err);
+                           const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err);
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *parent, const struct tenuo_constraint_set *child,
-                               const struct tenuo_matchers *matchers, uint32_t *budget, struct tenuo_error *err);
+                               const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err);
 
 /* Is the value one of the list? */
 bool tn_values_have(const struct tn_values *list, struct tn_str eq);

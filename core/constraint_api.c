@@ -319,12 +319,13 @@ int tenuo_constraint_match(const struct tenuo_constraint *constraint, const stru
     struct tn_arg arg = { .value = value->cbor };
     struct tn_val eq = { 0 };
     struct tn_arena arena;
+    struct tn_budget budget = TN_BUDGET_INIT;
     int code = TENUO_OK;
     enum tn_match m = TN_ERROR;
     tn_arena_init(&arena, 256);
     if (tn_value_eq_form(value->cbor, TN_FORM_ARGUMENT, &arena, &eq)) {
         arg.eq = eq.cbor;
-        m = tn_constraint_match(constraint, &arg, matchers, &code, reterr);
+        m = tn_constraint_match(constraint, &arg, matchers, &budget, &code, reterr);
     } else {
         code = tn_fail_code(reterr, TENUO_E_NOMEM);
     }
@@ -338,6 +339,6 @@ int tenuo_constraint_match(const struct tenuo_constraint *constraint, const stru
 int tenuo_constraint_attenuates(const struct tenuo_constraint *parent, const struct tenuo_constraint *child,
                                 const struct tenuo_matchers *matchers, struct tenuo_error *reterr)
 {
-    uint32_t budget = TN_SUBSET_BUDGET;
+    struct tn_budget budget = TN_BUDGET_INIT;
     return tn_constraint_narrower(parent, child, matchers, &budget, reterr);
 }

@@ -14,6 +14,7 @@
 
 struct match {
     const struct tenuo_matchers *matchers;
+    struct tn_budget *budget;
     const struct tn_arg *arg;
     struct tn_peek peek; /* of the eq form */
     int code;
@@ -166,14 +167,50 @@ static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint
         r = ops->match(self, program, m->arg->value.p, m->arg->value.n, &matched);
         ops->release(self, program);
     }
+    if (r >= TENUO_E_NOMEM)
+        return refuse(m, r, "a matcher plugin could not decide");
     if (r != TENUO_OK || (matched != 0 && matched != 1))
         return refuse(m, TENUO_E_CONSTRAINT_VIOLATION, "a matcher plugin refused the constraint or the value");
     return matched == 1 ? TN_TRUE : TN_FALSE;
 }
 
+/* Stars of a pattern make it look at the text again and again: the worst case is charged, not the usual one. */
+static uint64_t glob_cost(struct tn_str pattern, size_t text)
+{
+    size_t stars = 0;
+    for (size_t i = 0; i < pattern.n; i++)
+        stars += pattern.p[i] == '*';
+    return stars < 2 ? pattern.n + text : (uint64_t)pattern.n * text;
+}
+
+/* What judging this value may cost; the constraint's own bytes are bounded by the warrant. */
+static uint64_t cost_of(const struct match *m, const struct tenuo_constraint *c)
+{
+    size_t n = m->arg->eq.n;
+    switch (c->type) {
+    case TENUO_C_WILDCARD: case TENUO_C_EXACT: case TENUO_C_ONE_OF: case TENUO_C_NOT_ONE_OF: case TENUO_C_RANGE:
+        return 0;
+    case TENUO_C_PATTERN: return glob_cost(c->u.text, n);
+    case TENUO_C_URL_PATTERN: return n + glob_cost(c->u.url.path, n);
+    default: return n;
+    }
+}
+
+static bool afford(struct match *m, uint64_t cost)
+{
+    if (cost > m->budget->bytes) {
+        m->budget->bytes = 0;
+        return false;
+    }
+    m->budget->bytes -= cost;
+    return true;
+}
+
 static enum tn_match match_leaf(struct match *m, const struct tenuo_constraint *c)
 {
     bool is_text = m->peek.type == TN_T_STRING;
+    if (!afford(m, c->known ? cost_of(m, c) : m->arg->eq.n))
+        return refuse(m, TENUO_E_CONSTRAINT_VIOLATION, "judging the arguments takes too many steps");
     switch (c->type) {
     case TENUO_C_WILDCARD: return TN_TRUE;
     case TENUO_C_EXACT: return !c->u.value.has_nan && tn_str_eq(c->u.value.cbor, m->arg->eq) ? TN_TRUE : TN_FALSE;
@@ -215,9 +252,10 @@ static bool fold(struct frame *f, enum tn_match *result)
 }
 
 enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
-                                  const struct tenuo_matchers *matchers, int *ret_code, struct tenuo_error *err)
+                                  const struct tenuo_matchers *matchers, struct tn_budget *budget, int *ret_code,
+                                  struct tenuo_error *err)
 {
-    struct match m = { matchers, arg, tn_value_peek(arg->eq), TENUO_OK, err };
+    struct match m = { matchers, budget, arg, tn_value_peek(arg->eq), TENUO_OK, err };
     struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
     size_t depth = 0;
     enum tn_match result = TN_FALSE;

@@ -131,6 +131,6 @@ const struct tenuo_constraint *tenuo_constraint_set_get(const struct tenuo_const
 int tenuo_constraint_set_attenuates(const struct tenuo_constraint_set *parent, const struct tenuo_constraint_set *child,
                                     const struct tenuo_matchers *matchers, struct tenuo_error *reterr)
 {
-    uint32_t budget = TN_SUBSET_BUDGET;
+    struct tn_budget budget = TN_BUDGET_INIT;
     return tn_constraint_set_narrower(parent, child, matchers, &budget, reterr);
 }

@@ -56,6 +56,15 @@ static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_
     return r;
 }
 
+/* A chain that has lines and stays silent denies, also when its optional plugins are all missing. */
+static bool all_left_out(const struct tenuo_ctx *c, enum tn_facility facility)
+{
+    for (size_t i = 0; i < c->conf->nrules; i++)
+        if (c->conf->rules[i].facility == facility)
+            return c->lines[facility].n == 0;
+    return false;
+}
+
 static int load_rules(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
 {
     for (size_t i = 0; i < c->conf->nrules; i++) {
@@ -63,6 +72,7 @@ static int load_rules(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error
         if (r != TENUO_OK)
             return r;
     }
+    c->replay_silent = all_left_out(c, TN_F_REPLAY);
     return d->errors == 0 ? TENUO_OK : tn_fail(err, TENUO_E_CONF, "%s", d->first.msg);
 }
 
@@ -154,7 +164,7 @@ static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b,
     tenuo_verifier_builder_set_max_chain(b, set->max_chain);
     tenuo_verifier_builder_set_max_lifetime(b, set->max_lifetime == 0 ? UINT64_MAX : set->max_lifetime);
     tenuo_verifier_builder_set_link_cache(b, set->link_cache);
-    tn_verifier_set_matchers(b, &c->matchers);
+    tn_verifier_set_matchers(b, c->lines[TN_F_MATCHER].n != 0 ? &c->matchers : NULL);
     for (size_t i = 0; i < set->nclearance; i++) {
         const struct tn_clearance_rule *rule = &set->clearance[i];
         int r = tenuo_verifier_builder_require_clearance(b, rule->pattern, strlen(rule->pattern), rule->level, err);

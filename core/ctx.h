@@ -34,6 +34,7 @@ struct tenuo_ctx {
     struct tenuo_verifier *verifier;
     struct tn_keycache keys;
     bool has_keys;       /* the cache was set up */
+    bool replay_silent; /* there are replay lines, and every one was left out */
     uint64_t generation; /* counts reloads */
 };
 

@@ -90,6 +90,8 @@ static void check_replay(struct tenuo_ctx *c, struct tenuo_decision *d, const st
 {
     uint8_t key[32];
     int64_t until = replay_until(c, q, as_of);
+    if (c->replay_silent)
+        tn_decision_deny(d, TENUO_E_UNAVAILABLE, TENUO_STEP_REPLAY, "every replay line of the configuration was left out");
     if (c->lines[TN_F_REPLAY].n == 0)
         return;
     if (!replay_key(d, q, key)) {
@@ -128,7 +130,7 @@ static void record_failure(struct tenuo_ctx *c, const struct tenuo_request *q, c
     if (denied(why, q, &d, NULL) != TENUO_OK)
         return;
     name_decision(d);
-    (void)tn_audit_write(c, d, q, &ignored); /* nothing hangs on it: the answer is no already */
+    (void)tn_audit_write(c, d, q, &d->audited, &ignored); /* nothing hangs on it: the answer is no already */
     tenuo_decision_free(d);
 }
 
@@ -150,7 +152,7 @@ int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t l
     if (d->outcome == TENUO_ALLOW)
         check_replay(ctx, d, request, as_of);
     observe(ctx, d);
-    if (!tn_audit_write(ctx, d, request, &why) && d->outcome != TENUO_DENY)
+    if (!tn_audit_write(ctx, d, request, &d->audited, &why) && d->outcome != TENUO_DENY)
         tn_decision_deny(d, TENUO_E_AUDIT_REFUSED, TENUO_STEP_AUDIT, why.msg);
     *ret_decision = d;
     return TENUO_OK;

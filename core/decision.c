@@ -77,3 +77,5 @@ const uint8_t *tenuo_decision_request_hash(const struct tenuo_decision *d)
 }
 
 const char *tenuo_decision_id(const struct tenuo_decision *d) { return d->id; }
+
+size_t tenuo_decision_audited(const struct tenuo_decision *d) { return d->audited; }

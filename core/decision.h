@@ -20,6 +20,7 @@ struct tenuo_decision {
     uint8_t request_hash[32], root_key[32], holder[32];
     uint32_t leaf_depth;
     uint64_t expires_at;
+    size_t audited; /* sinks that hold a record of this answer */
     size_t chain_len;
     char chain_ids[][TENUO_WARRANT_ID_TEXT_BYTES];
 };

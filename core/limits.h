@@ -35,6 +35,7 @@
 #define TN_MAX_ATTRIBUTE_VALUE 256
 #define TN_LINK_CACHE_DEFAULT 4096 /* entries */
 #define TN_LINK_CACHE_MAX 1048576
+#define TN_MATCH_BUDGET (1u << 26) /* bytes that constraints may look at in one decision, or on one link */
 #define TN_SUBSET_BUDGET 4000000   /* pair comparisons of one link */
 #define TN_MAX_KEY_FILE 4096       /* bytes of a key file */
 

@@ -83,7 +83,7 @@ static int in_tool(struct tenuo_error *err, int code, struct tn_str tool)
 }
 
 /* With "*" in the child, a tool that the parent names must be named too, or be no tighter than the child's "*" (H4). */
-static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget,
+static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
                            struct tenuo_error *err)
 {
     const struct tn_tool *any = tn_warrant_find_tool(c, star);
@@ -102,7 +102,7 @@ static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m,
     return TENUO_OK;
 }
 
-static int check_execution(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget,
+static int check_execution(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
                            struct tenuo_error *err)
 {
     int r;
@@ -126,9 +126,11 @@ static bool may_issue(warrant p, struct tn_str tool)
 }
 
 /* Issuer to issuer: issuable tools, bounds (H3), and a max_issue_depth that is neither raised nor dropped. */
-static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget, struct tenuo_error *err)
+static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget, struct tenuo_error *err)
 {
     int r;
+    if (!tn_budget_pairs(budget, p->nissuable, c->nissuable))
+        return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "comparing the issuable tools takes too many steps");
     for (size_t i = 0; i < c->nissuable; i++)
         if (!may_issue(p, c->issuable[i]))
             return in_tool(err, tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the parent may not issue it"),
@@ -145,7 +147,7 @@ static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, ui
     return check_clearance(p, c, err);
 }
 
-static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, uint32_t *budget, struct tenuo_error *err)
+static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget, struct tenuo_error *err)
 {
     int r;
     for (size_t i = 0; i < c->ntools; i++)
@@ -166,7 +168,7 @@ static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, ui
 
 int tn_link_authority(warrant p, warrant c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
 {
-    uint32_t budget = TN_SUBSET_BUDGET;
+    struct tn_budget budget = TN_BUDGET_INIT;
     if (p->type == TENUO_EXECUTION)
         return c->type == TENUO_EXECUTION
             ? check_execution(p, c, matchers, &budget, err)

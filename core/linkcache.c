@@ -82,7 +82,8 @@ bool tn_link_cache_get(struct tn_link_cache *cache, const struct tn_link_key *ke
     uint32_t i = index_of(key) & cache->mask;
     pthread_mutex_t *lock = &cache->lock[i % LOCKS];
     struct entry *e;
-    pthread_mutex_lock(lock);
+    if (pthread_mutex_trylock(lock) != 0)
+        return false;
     e = find(&cache->buckets[i], key);
     if (e != NULL)
         memcpy(ret_sha256, e->sha256, 32);
@@ -95,7 +96,8 @@ void tn_link_cache_put(struct tn_link_cache *cache, const struct tn_link_key *ke
     uint32_t i = index_of(key) & cache->mask;
     pthread_mutex_t *lock = &cache->lock[i % LOCKS];
     struct bucket *b = &cache->buckets[i];
-    pthread_mutex_lock(lock);
+    if (pthread_mutex_trylock(lock) != 0)
+        return;
     if (find(b, key) == NULL) {
         struct entry *e = &b->way[b->next];
         b->next = (b->next + 1) % WAYS;

@@ -12,6 +12,16 @@
 
 typedef const struct tenuo_constraint *node;
 
+bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m)
+{
+    if (m != 0 && n > budget->pairs / m) {
+        budget->pairs = 0;
+        return false;
+    }
+    budget->pairs -= (uint32_t)(n * m);
+    return budget->pairs != 0;
+}
+
 static int no(struct tenuo_error *err, int code, node p, node c, const char *why)
 {
     return tn_fail(err, code, "%s under %s: %s", tn_constraint_type_name(c->type), tn_constraint_type_name(p->type),
@@ -49,37 +59,41 @@ static int range_range(node p, node c, struct tenuo_error *err)
 }
 
 /* Parent matches the child's one value. `code` is the wire's answer for a plain mismatch. */
-static int parent_matches(node p, node c, int code, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int parent_matches(node p, node c, int code, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     const struct tn_arg arg = { .value = c->u.value.cbor, .eq = c->u.value.cbor };
     int match_code = TENUO_OK;
     enum tn_match m;
     if (c->u.value.has_nan)
         return no(err, code, p, c, "the value is not a number");
-    m = tn_constraint_match(p, &arg, matchers, &match_code, err);
+    m = tn_constraint_match(p, &arg, matchers, budget, &match_code, err);
     if (m == TN_TRUE)
         return TENUO_OK;
     return m == TN_ERROR ? match_code : no(err, code, p, c, "the parent does not allow the value");
 }
 
 /* Types that judge text only: another kind of value cannot be compared at all. */
-static int text_parent_exact(node p, node c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int text_parent_exact(node p, node c, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     if (tn_value_peek(c->u.value.cbor).type != TN_T_STRING)
         return incompatible(err, p, c);
-    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, err);
+    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, budget, err);
 }
 
-static int range_exact(node p, node c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int range_exact(node p, node c, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     enum tn_type type = tn_value_peek(c->u.value.cbor).type;
     if (type != TN_T_INT && type != TN_T_FLOAT)
         return incompatible(err, p, c);
-    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, err);
+    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, budget, err);
 }
 
 /* A path, or a list of paths; anything else has no place under a Subpath. */
-static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     struct tn_peek v = tn_value_peek(c->u.value.cbor);
     struct tn_str items = v.items;
@@ -90,7 +104,7 @@ static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers, 
     for (size_t i = 0; v.type == TN_T_LIST && i < v.count; i++)
         if (tn_value_peek(tn_value_next(&items)).type != TN_T_STRING)
             return incompatible(err, p, c);
-    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, err);
+    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, budget, err);
 }
 
 static int subpath_subset(node p, node c, struct tenuo_error *err)
@@ -113,8 +127,10 @@ static int subpath_subpath(node p, node c, struct tenuo_error *err)
     return code == TENUO_OK ? code : no(err, code, p, c, "the root is outside the parent's, or a flag is wider");
 }
 
-static int shlex_shlex(node p, node c, struct tenuo_error *err)
+static int shlex_shlex(node p, node c, struct tn_budget *budget, struct tenuo_error *err)
 {
+    if (!tn_budget_pairs(budget, p->u.shlex.n, c->u.shlex.n))
+        return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "comparing the lists takes too many steps");
     for (size_t i = 0; i < c->u.shlex.n; i++) {
         bool found = false;
         for (size_t k = 0; k < p->u.shlex.n && !found; k++)
@@ -125,8 +141,19 @@ static int shlex_shlex(node p, node c, struct tenuo_error *err)
     return TENUO_OK;
 }
 
-static int url_safe_url_safe(node p, node c, struct tenuo_error *err)
+/* Every list of one against the same list of the other. */
+static bool url_safe_affordable(const struct tn_url_safe *a, const struct tn_url_safe *b, struct tn_budget *budget)
 {
+    return tn_budget_pairs(budget, a->nschemes, b->nschemes) &&
+           tn_budget_pairs(budget, a->nallow_domains, b->nallow_domains) &&
+           tn_budget_pairs(budget, a->ndeny_domains, b->ndeny_domains) &&
+           tn_budget_pairs(budget, a->nallow_ports, b->nallow_ports);
+}
+
+static int url_safe_url_safe(node p, node c, struct tn_budget *budget, struct tenuo_error *err)
+{
+    if (!url_safe_affordable(p->u.url_safe, c->u.url_safe, budget))
+        return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "comparing the lists takes too many steps");
     if (!tn_url_safe_valid(p->u.url_safe) || !tn_url_safe_valid(c->u.url_safe))
         return no(err, TENUO_E_CONSTRAINT_VIOLATION, p, c, "a domain entry is invalid");
     if (!tn_url_safe_narrower(p->u.url_safe, c->u.url_safe))
@@ -140,7 +167,8 @@ static int is_subset(bool holds, int code, node p, node c, struct tenuo_error *e
 }
 
 /* Types that a matcher plugin compares: never narrower without it, whatever the bytes. */
-static int plugin_pair(node p, node c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int plugin_pair(node p, node c, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     void *self = NULL;
     const struct tenuo_matcher_ops *ops = tn_matchers_find(matchers, (uint8_t)p->type, &self);
@@ -154,13 +182,13 @@ static int plugin_pair(node p, node c, const struct tenuo_matchers *matchers, st
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_REGEX)
         return is_subset(tn_str_eq(p->u.text, c->u.text), TENUO_E_INVALID_ATTENUATION, p, c, err);
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_EXACT)
-        return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, matchers, err);
+        return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, matchers, budget, err);
     if (p->type == TENUO_C_CEL && c->type == TENUO_C_CEL)
         return no(err, TENUO_E_UNKNOWN_CONSTRAINT, p, c, "comparing CEL needs the cel matcher, which is not loaded");
     return incompatible(err, p, c);
 }
 
-static int same_type(node p, node c, struct tenuo_error *err)
+static int same_type(node p, node c, struct tn_budget *budget, struct tenuo_error *err)
 {
     switch (p->type) {
     case TENUO_C_EXACT:
@@ -178,45 +206,47 @@ static int same_type(node p, node c, struct tenuo_error *err)
     case TENUO_C_URL_PATTERN:
         return is_subset(tn_url_pattern_narrower(&p->u.url, &c->u.url), TENUO_E_CAPABILITY_EXPANSION, p, c, err);
     case TENUO_C_SUBPATH: return subpath_subpath(p, c, err);
-    case TENUO_C_URL_SAFE: return url_safe_url_safe(p, c, err);
-    case TENUO_C_SHLEX: return shlex_shlex(p, c, err);
+    case TENUO_C_URL_SAFE: return url_safe_url_safe(p, c, budget, err);
+    case TENUO_C_SHLEX: return shlex_shlex(p, c, budget, err);
     default: return incompatible(err, p, c);
     }
 }
 
-static int under_exact_child(node p, node c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int under_exact_child(node p, node c, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     switch (p->type) {
     case TENUO_C_PATTERN:
-    case TENUO_C_ONE_OF: return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, matchers, err);
-    case TENUO_C_RANGE: return range_exact(p, c, matchers, err);
+    case TENUO_C_ONE_OF: return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, matchers, budget, err);
+    case TENUO_C_RANGE: return range_exact(p, c, matchers, budget, err);
     case TENUO_C_CIDR: case TENUO_C_URL_PATTERN: case TENUO_C_URL_SAFE:
-    case TENUO_C_SHLEX: return text_parent_exact(p, c, matchers, err);
-    case TENUO_C_SUBPATH: return subpath_exact(p, c, matchers, err);
+    case TENUO_C_SHLEX: return text_parent_exact(p, c, matchers, budget, err);
+    case TENUO_C_SUBPATH: return subpath_exact(p, c, matchers, budget, err);
     case TENUO_C_ALL:
         if (p->child == NULL)
             return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "an empty All matches nothing, so nothing narrows it");
-        return parent_matches(p, c, TENUO_E_INVALID_ATTENUATION, matchers, err);
+        return parent_matches(p, c, TENUO_E_INVALID_ATTENUATION, matchers, budget, err);
     default: return incompatible(err, p, c);
     }
 }
 
 /* Every pair but All/All, Any/Any and Not/Not, which the loop below takes apart. */
-static int leaf_pair(node p, node c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+static int leaf_pair(node p, node c, const struct tenuo_matchers *matchers,
+    struct tn_budget *budget, struct tenuo_error *err)
 {
     if (p->known && p->type == TENUO_C_WILDCARD)
         return TENUO_OK;
     if (c->known && c->type == TENUO_C_WILDCARD)
         return no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "a wildcard allows everything");
     if (!p->known || p->type == TENUO_C_REGEX || p->type == TENUO_C_CEL)
-        return plugin_pair(p, c, matchers, err);
+        return plugin_pair(p, c, matchers, budget, err);
     if (!c->known)
         return incompatible(err, p, c);
     if (p->type == c->type)
-        return same_type(p, c, err);
+        return same_type(p, c, budget, err);
     if (p->type == TENUO_C_SUBPATH && c->type == TENUO_C_SUBSET)
         return subpath_subset(p, c, err);
-    return c->type == TENUO_C_EXACT ? under_exact_child(p, c, matchers, err) : incompatible(err, p, c);
+    return c->type == TENUO_C_EXACT ? under_exact_child(p, c, matchers, budget, err) : incompatible(err, p, c);
 }
 
 /*
@@ -275,16 +305,14 @@ static bool fold(struct frame *f, int *code)
     return true;
 }
 
-int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers, uint32_t *budget,
-                           struct tenuo_error *err)
+static int narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err)
 {
     struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
     size_t depth = 0;
     int code = TENUO_OK;
     for (;;) {
-        if (*budget == 0)
+        if (!tn_budget_pairs(budget, 1, 1))
             return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "comparing the constraints takes too many steps");
-        --*budget;
         if (is_pair(p, c)) {
             if (open_pair(p, c, &stack[depth], &code, err)) {
                 p = stack[depth].outer_is_parent ? stack[depth].outer : stack[depth].inner;
@@ -293,7 +321,7 @@ int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers
                 continue;
             }
         } else {
-            code = leaf_pair(p, c, matchers, err);
+            code = leaf_pair(p, c, matchers, budget, err);
         }
         while (depth > 0 && fold(&stack[depth - 1], &code))
             depth--;
@@ -304,8 +332,17 @@ int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers
     }
 }
 
+/* Branches that were tried in vain leave their sentences behind: the caller sees one only when the whole fails. */
+int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget,
+                           struct tenuo_error *err)
+{
+    struct tenuo_error why = { 0 };
+    int r = narrower(p, c, matchers, budget, &why);
+    return r == TENUO_OK ? r : tn_fail(err, r, "%s", why.msg);
+}
+
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *p, const struct tenuo_constraint_set *c,
-                               const struct tenuo_matchers *matchers, uint32_t *budget, struct tenuo_error *err)
+                               const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err)
 {
     if (c->allow_unknown && !p->allow_unknown)
         return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child allows unknown arguments, its parent does not");

@@ -22,6 +22,7 @@ struct judge {
     enum tenuo_step step;
     int link;
     struct tn_str field; /* argument of a violation */
+    struct tn_budget budget;
     struct tenuo_error err;
 };
 
@@ -79,7 +80,7 @@ static int check_argument(struct judge *j, const struct tn_named *want, const st
     int code = TENUO_OK;
     if (arg == NULL)
         return violation(j, want->name, "missing required argument");
-    switch (tn_constraint_match(want->constraint, arg, j->v->policy.matchers, &code, &j->err)) {
+    switch (tn_constraint_match(want->constraint, arg, j->v->policy.matchers, &j->budget, &code, &j->err)) {
     case TN_TRUE:
         return TENUO_OK;
     case TN_FALSE:
@@ -225,7 +226,7 @@ static int decide_bytes(struct judge *j, struct tn_str bytes, struct tenuo_decis
 int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of,
                  struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .as_of = as_of };
+    struct judge j = { .v = verifier, .as_of = as_of, .budget = TN_BUDGET_INIT };
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
 }
 
@@ -233,14 +234,16 @@ int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_
                     const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
                     struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .q = request, .as_of = as_of };
+    struct judge j = { .v = verifier, .q = request, .as_of = as_of, .budget = TN_BUDGET_INIT };
+    if (request == NULL)
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
 }
 
 int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, int64_t as_of,
                        struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .stack = stack, .as_of = as_of };
+    struct judge j = { .v = verifier, .stack = stack, .as_of = as_of, .budget = TN_BUDGET_INIT };
     return decide_stack(&j, ret_decision, reterr);
 }
 
@@ -248,6 +251,8 @@ int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_st
                           const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
                           struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of };
+    struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of, .budget = TN_BUDGET_INIT };
+    if (request == NULL)
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
     return decide_stack(&j, ret_decision, reterr);
 }

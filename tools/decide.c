@@ -323,7 +323,7 @@ static json_t *answer_json(struct decide *d, const struct tenuo_decision *decisi
     if (d->tool)
         cli_set(object, "tool", cli_text(d->tool, strlen(d->tool)));
     identity_json(object, decision);
-    cli_set(object, "audited", json_boolean(d->audited));
+    cli_set(object, "audited", json_boolean(tenuo_decision_audited(decision) != 0));
     if (*tenuo_decision_id(decision))
         cli_set(object, "decision_id", json_string(tenuo_decision_id(decision)));
     if (d->explain)
@@ -373,7 +373,8 @@ static void print_answer(const struct decide *d, const json_t *object)
     json_array_foreach(json_object_get(object, "chain"), i, item)
         printf("  %-11s %s\n", i ? "" : "chain", json_string_value(item));
     printf("  %-11s %s\n", "audited",
-           d->audited  ? "yes"
+           json_is_true(json_object_get(object, "audited")) ? "yes"
+           : d->audited ? "no: no audit sink holds a record of it"
            : d->nroots ? "no: explicit roots, nothing was audited"
                        : "no: the chain alone is no decision about a call");
     json_array_foreach(json_object_get(object, "steps"), i, item)

@@ -18,10 +18,9 @@ int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_P
     bool file = stat(text, &st) == 0 || strcmp(text, "-") == 0;
     if (!file && tenuo_public_key_parse(text, len, ret_key, NULL) == TENUO_OK)
         return TENUO_OK;
-    if (!file && !strchr(text, '/') && !strchr(text, '.'))
+    if (!file && !strchr(text, '/') && !strchr(text, '.')) /* not quoted: it may be a secret in the wrong place */
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
-                             "%s: '%.64s' is neither a file nor an Ed25519 public key (PEM, hex or base64)", option,
-                             text);
+                             "%s: the value is neither a file nor an Ed25519 public key (PEM, hex or base64)", option);
     struct cli_bytes b = { 0 };
     if (cli_read_file(text, CLI_MAX_KEY_FILE, &b, err)) {
         if (err->code == TENUO_E_TOO_LARGE)
@@ -112,6 +111,13 @@ static int signer_from_stdin(struct tenuo_signer **ret, struct tenuo_error *err)
     return code;
 }
 
+/* A key typed where its file is wanted: such a word is never shown. */
+static bool looks_like_key(const char *word)
+{
+    size_t n = strlen(word);
+    return n >= 43 && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+_-=") == n;
+}
+
 int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint8_t *holder, struct tenuo_signer **ret,
                struct tenuo_error *err)
 {
@@ -122,6 +128,9 @@ int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint
         int code = cli_open(cli, err);
         return code ? code : tenuo_ctx_signer(cli->ctx, key_id, 0, holder, ret, err);
     }
+    if (looks_like_key(file) && access(file, F_OK) != 0)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "--key wants the name of a file; a key on the command line can be seen by every process");
     struct tenuo_error why = { 0 };
     int code = strcmp(file, "-") == 0 ? signer_from_stdin(ret, &why) : tenuo_signer_from_file(file, ret, &why);
     if (code && code < TENUO_E_NOMEM) /* a bad key file is no answer about a warrant */

@@ -100,8 +100,8 @@ static error_t constraint_option(struct make *m, int key, const char *arg)
 static error_t time_option(struct make *m, int key, const char *arg)
 {
     int64_t *target = key == OPT_AT ? &m->at : &m->expires;
-    if (!cli_time_parse(arg, target))
-        return cli_usage(m->cli, "%s wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds",
+    if (!cli_time_parse(arg, target) || *target < 0)
+        return cli_usage(m->cli, "%s wants RFC 3339 (2030-01-31T12:00:00Z) or Unix seconds, not before 1970",
                          key == OPT_AT ? "--at" : "--expires-at");
     *(key == OPT_AT ? &m->has_at : &m->has_expires) = true;
     return 0;

@@ -54,7 +54,8 @@ TENUO_API struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx);
 /* The last unref closes the plugins' instances and wipes cached keys. NULL is fine. */
 TENUO_API void tenuo_ctx_unref(struct tenuo_ctx *ctx);
 
-/* Lent. */
+/* Lent. With matcher lines in the configuration, a reference taken on it must not outlive the context: their plugins
+   are the context's. */
 TENUO_API struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx);
 TENUO_API size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx);
 TENUO_API const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index);

@@ -123,6 +123,8 @@ TENUO_API uint64_t tenuo_decision_expires_at(const struct tenuo_decision *d);
 TENUO_API const uint8_t *tenuo_decision_request_hash(const struct tenuo_decision *d);
 /* Random 32 hex digits when it came from a context, else "". */
 TENUO_API const char *tenuo_decision_id(const struct tenuo_decision *d);
+/* How many audit sinks hold a record of this answer; 0 without a context, without audit lines, or when none took it. */
+TENUO_API size_t tenuo_decision_audited(const struct tenuo_decision *d);
 
 #ifdef __cplusplus
 }

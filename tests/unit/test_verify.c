@@ -226,6 +226,17 @@ static void test_cache_vouches_for_bytes_alone(void)
     tenuo_verifier_unref(v);
 }
 
+static void test_no_request(void)
+{
+    struct setup s = usual();
+    struct tenuo_verifier *v = verifier(&s);
+    struct tenuo_decision *d = NULL;
+    is_int(tenuo_authorize(v, bytes, len, NULL, T0, &d, NULL), TENUO_E_INVALID_ARGUMENT, "no request, no decision");
+    is_int(tenuo_authorize_stack(v, stack, NULL, T0, &d, NULL), TENUO_E_INVALID_ARGUMENT, "nor for a parsed stack");
+    ok(d == NULL, "and nothing that could be read as an allow");
+    tenuo_verifier_unref(v);
+}
+
 int main(void)
 {
     root = seeded(1);
@@ -235,6 +246,7 @@ int main(void)
     test_order();
     test_time();
     test_pop_as_of();
+    test_no_request();
     test_threads();
     test_cache_vouches_for_bytes_alone();
     tenuo_stack_free(stack);

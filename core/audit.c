@@ -125,8 +125,8 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
 }
 
 /*
- * The call is denied after all, and every sink is told: one that answered with an error may hold the first record all the same (written but not
- * synced, or late).
+ * The call is denied after all, and every sink is told: one that answered with an error may hold the first record all
+ * the same (written but not synced, or late).
  */
 static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
 {

@@ -9,7 +9,8 @@
 
 /*
  * Hands the decision to every sink. False when a required one did not take it; the others that had taken an allow (or
- * would_deny) then get a second event with the same id: deny, 9400. *ret_taken counts the sinks that hold a record of the answer. *ret_err tells which sink and why.
+ * would_deny) then get a second event with the same id: deny, 9400. *ret_taken counts the sinks that hold a record of
+ * the answer. *ret_err tells which sink and why.
  */
 bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q,
                     size_t *ret_taken, struct tenuo_error *ret_err);

@@ -81,13 +81,15 @@ bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m);
  * Matching one argument. TN_ERROR leaves the code (1501, 1504, 9000) in *ret_code and the sentence in err.
  */
 enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
-                                  const struct tenuo_matchers *matchers, struct tn_budget *budget, int *ret_code, struct tenuo_error *err);
+                                  const struct tenuo_matchers *matchers, struct tn_budget *budget, int *ret_code,
+                                  struct tenuo_error *err);
 
 /* Narrowing. */
 int tn_constraint_narrower(const struct tenuo_constraint *parent, const struct tenuo_constraint *child,
                            const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err);
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *parent, const struct tenuo_constraint_set *child,
-                               const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err);
+                               const struct tenuo_matchers *matchers, struct tn_budget *budget,
+                               struct tenuo_error *err);
 
 /* Is the value one of the list? */
 bool tn_values_have(const struct tn_values *list, struct tn_str eq);

@@ -91,7 +91,8 @@ static void check_replay(struct tenuo_ctx *c, struct tenuo_decision *d, const st
     uint8_t key[32];
     int64_t until = replay_until(c, q, as_of);
     if (c->replay_silent)
-        tn_decision_deny(d, TENUO_E_UNAVAILABLE, TENUO_STEP_REPLAY, "every replay line of the configuration was left out");
+        tn_decision_deny(d, TENUO_E_UNAVAILABLE, TENUO_STEP_REPLAY,
+                         "every replay line of the configuration was left out");
     if (c->lines[TN_F_REPLAY].n == 0)
         return;
     if (!replay_key(d, q, key)) {

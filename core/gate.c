@@ -161,8 +161,8 @@ static bool read_map(struct tn_reader *r, struct tn_arena *arena, struct gate_ma
 }
 
 /* Does this argument's gate fire? 0 with *ret, or the code of a constraint that cannot judge. */
-static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, const struct tenuo_matchers *matchers, struct tn_budget *budget,
-                     bool *ret, struct tenuo_error *err)
+static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, const struct tenuo_matchers *matchers,
+                     struct tn_budget *budget, bool *ret, struct tenuo_error *err)
 {
     const struct tn_arg *arg = tn_args_find(args, g->name);
     int code = TENUO_OK;
@@ -179,7 +179,8 @@ static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, co
 
 /* The tool's own gate and the one for "*": either may fire. */
 static int map_fires(const struct gate_map *map, struct tn_str tool, const struct tenuo_args *args,
-                     const struct tenuo_matchers *matchers, struct tn_budget *budget, bool *ret, struct tenuo_error *err)
+                     const struct tenuo_matchers *matchers, struct tn_budget *budget, bool *ret,
+                     struct tenuo_error *err)
 {
     *ret = false;
     for (size_t i = 0; i < map->n; i++) {

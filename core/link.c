@@ -126,7 +126,8 @@ static bool may_issue(warrant p, struct tn_str tool)
 }
 
 /* Issuer to issuer: issuable tools, bounds (H3), and a max_issue_depth that is neither raised nor dropped. */
-static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget, struct tenuo_error *err)
+static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
+                        struct tenuo_error *err)
 {
     int r;
     if (!tn_budget_pairs(budget, p->nissuable, c->nissuable))
@@ -147,7 +148,8 @@ static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, st
     return check_clearance(p, c, err);
 }
 
-static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget, struct tenuo_error *err)
+static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
+                        struct tenuo_error *err)
 {
     int r;
     for (size_t i = 0; i < c->ntools; i++)

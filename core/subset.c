@@ -305,7 +305,8 @@ static bool fold(struct frame *f, int *code)
     return true;
 }
 
-static int narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err)
+static int narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget,
+                    struct tenuo_error *err)
 {
     struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
     size_t depth = 0;

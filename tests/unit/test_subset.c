@@ -73,11 +73,13 @@ static void test_bytes(void)
     char *text = malloc(n);
     int match = -1;
     memset(text, 'a', n);
-    ok(any != NULL && tenuo_value_string(text, 100, &small, NULL) == 0 && tenuo_value_string(text, n, &large, NULL) == 0,
+    ok(any != NULL && tenuo_value_string(text, 100, &small, NULL) == 0 &&
+           tenuo_value_string(text, n, &large, NULL) == 0,
        "a hundred patterns and two texts");
     is_int(tenuo_constraint_match(any, small, NULL, &match, NULL), 0, "a short text is judged");
     is_int(match, TENUO_NO_MATCH, "and matches none");
-    is_int(tenuo_constraint_match(any, large, NULL, &match, NULL), 1501, "a long one costs too much: an error, not a no");
+    is_int(tenuo_constraint_match(any, large, NULL, &match, NULL), 1501,
+           "a long one costs too much: an error, not a no");
     tenuo_value_free(small);
     tenuo_value_free(large);
     tenuo_constraint_free(any);
@@ -89,7 +91,8 @@ static struct tenuo_constraint *any_of(const char *const *words, size_t n)
     struct tenuo_constraint *inner[2] = { NULL, NULL }, *any = NULL;
     for (size_t i = 0; i < n; i++) {
         struct tenuo_value *v = NULL;
-        if (tenuo_value_string(words[i], strlen(words[i]), &v, NULL) != 0 || tenuo_constraint_exact(v, &inner[i], NULL) != 0)
+        if (tenuo_value_string(words[i], strlen(words[i]), &v, NULL) != 0 ||
+            tenuo_constraint_exact(v, &inner[i], NULL) != 0)
             return NULL;
         tenuo_value_free(v);
     }

@@ -311,7 +311,7 @@ bool tn_read_bytes_or_ints(struct tn_reader *r, const char *what, struct tn_aren
 
 bool tn_read_opaque(struct tn_reader *r, struct tn_str *ret)
 {
-    uint64_t open[TN_MAX_VALUE_DEPTH + 1]; /* items still to come on each level */
+    TN_UNINIT uint64_t open[TN_MAX_VALUE_DEPTH + 1]; /* items still to come on each level */
     size_t depth = 0;
     const uint8_t *start = r->p;
     open[0] = 1;

@@ -256,7 +256,7 @@ enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct
                                   struct tenuo_error *err)
 {
     struct match m = { matchers, budget, arg, tn_value_peek(arg->eq), TENUO_OK, err };
-    struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
+    TN_UNINIT struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
     size_t depth = 0;
     enum tn_match result = TN_FALSE;
     for (;;) {

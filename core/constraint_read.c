@@ -389,7 +389,7 @@ static void close_node(struct ctx *c, struct tenuo_constraint *node)
 bool tn_constraint_read(struct tn_reader *r, struct tn_arena *arena, struct tenuo_constraint **ret)
 {
     struct ctx c = { r, arena };
-    struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
+    TN_UNINIT struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
     struct tenuo_constraint *root = NULL, **link = &root;
     size_t depth = 0;
     do {

@@ -31,7 +31,8 @@ bool tn_verify_whole(const uint8_t key[32], const uint8_t signature[64], struct 
 static bool verify_prefixed(const uint8_t key[32], const uint8_t signature[64], const char *prefix, size_t prefix_len,
                             struct tn_str message)
 {
-    uint8_t small[SMALL], *whole = small;
+    TN_UNINIT uint8_t small[SMALL];
+    uint8_t *whole = small;
     size_t n = prefix_len + message.n;
     bool good;
     if (n > sizeof small)

@@ -14,6 +14,19 @@ struct tn_str {
     size_t n;
 };
 
+/*
+ * For large arrays that are written before they are read, on paths that every decision takes: the build sets all other automatic
+ * variables to zero, which costs more here than the work itself.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define TN_UNINIT __attribute__((uninitialized))
+#endif
+#endif
+#ifndef TN_UNINIT
+#define TN_UNINIT
+#endif
+
 #define TN_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static inline struct tn_str tn_lit(const char *s)

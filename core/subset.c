@@ -308,7 +308,7 @@ static bool fold(struct frame *f, int *code)
 static int narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget,
                     struct tenuo_error *err)
 {
-    struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
+    TN_UNINIT struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
     size_t depth = 0;
     int code = TENUO_OK;
     for (;;) {

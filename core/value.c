@@ -226,7 +226,7 @@ static bool put_token(struct scan *s, struct tn_buf *b, uint32_t at, struct fram
 
 static bool rewrite(struct scan *s, struct tn_buf *b)
 {
-    struct frame stack[TN_MAX_VALUE_DEPTH + 1];
+    TN_UNINIT struct frame stack[TN_MAX_VALUE_DEPTH + 1];
     size_t depth = 0;
     bool good = put_token(s, b, 0, stack, &depth);
     while (depth > 0) {
@@ -274,7 +274,7 @@ __attribute__((noinline)) static bool reread(struct scan *s, const uint8_t *star
 
 bool tn_value_read(struct tn_reader *r, enum tn_value_form form, struct tn_arena *arena, struct tn_val *ret)
 {
-    struct scan s;
+    TN_UNINIT struct scan s;
     const uint8_t *start = r->p;
     struct tn_str cbor;
     s.r = r; /* the levels are set as they are entered; zeroing them costs more than the value */

@@ -284,6 +284,26 @@ bool tn_read_null(struct tn_reader *r)
     return true;
 }
 
+/* One integer 0..255. Its two usual forms are taken at once: a parent hash alone has 32 of them. */
+static bool read_byte(struct tn_reader *r, const char *what, uint8_t *ret)
+{
+    size_t left = (size_t)(r->end - r->p);
+    uint64_t v = 0;
+    if (left > 0 && r->p[0] < 24) {
+        *ret = *r->p++;
+        return true;
+    }
+    if (left > 1 && r->p[0] == 0x18 && r->p[1] >= 24) {
+        *ret = r->p[1];
+        r->p += 2;
+        return true;
+    }
+    if (!tn_read_uint(r, what, 255, &v))
+        return false;
+    *ret = (uint8_t)v;
+    return true;
+}
+
 bool tn_read_bytes_or_ints(struct tn_reader *r, const char *what, struct tn_arena *arena, struct tn_str *ret)
 {
     struct tn_item item;
@@ -299,12 +319,9 @@ bool tn_read_bytes_or_ints(struct tn_reader *r, const char *what, struct tn_aren
     copy = tn_arena_alloc(arena, (size_t)item.num);
     if (copy == NULL)
         return tn_reader_fail(r, TENUO_E_NOMEM, "memory ran out");
-    for (size_t i = 0; i < (size_t)item.num; i++) {
-        uint64_t v = 0;
-        if (!tn_read_uint(r, what, 255, &v))
+    for (size_t i = 0; i < (size_t)item.num; i++)
+        if (!read_byte(r, what, &copy[i]))
             return false;
-        copy[i] = (uint8_t)v;
-    }
     *ret = (struct tn_str){ copy, (size_t)item.num };
     return true;
 }

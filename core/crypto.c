@@ -28,35 +28,24 @@ bool tn_verify_whole(const uint8_t key[32], const uint8_t signature[64], struct 
 
 #define SMALL 2048 /* realistic warrants fit: no allocation */
 
-static bool verify_prefixed(const uint8_t key[32], const uint8_t signature[64], const char *prefix, size_t prefix_len,
-                            struct tn_str message)
+int tn_verify_payload(const uint8_t key[32], const uint8_t signature[64], struct tn_str payload)
 {
+    static const char prefix[] = TN_DOMAIN_WARRANT "\x01";
     TN_UNINIT uint8_t small[SMALL];
     uint8_t *whole = small;
-    size_t n = prefix_len + message.n;
+    size_t n = sizeof prefix - 1 + payload.n;
     bool good;
     if (n > sizeof small)
         whole = malloc(n);
     if (whole == NULL)
-        return false;
-    memcpy(whole, prefix, prefix_len);
-    if (message.n != 0)
-        memcpy(whole + prefix_len, message.p, message.n);
+        return TENUO_E_NOMEM;
+    memcpy(whole, prefix, sizeof prefix - 1);
+    if (payload.n != 0)
+        memcpy(whole + sizeof prefix - 1, payload.p, payload.n);
     good = tn_verify_whole(key, signature, (struct tn_str){ whole, n });
     if (whole != small)
         free(whole);
-    return good;
-}
-
-bool tn_verify(const uint8_t key[32], const uint8_t signature[64], struct tn_str message)
-{
-    return verify_prefixed(key, signature, TN_DOMAIN_WARRANT, sizeof TN_DOMAIN_WARRANT - 1, message);
-}
-
-bool tn_verify_payload(const uint8_t key[32], const uint8_t signature[64], struct tn_str payload)
-{
-    static const char prefix[] = TN_DOMAIN_WARRANT "\x01";
-    return verify_prefixed(key, signature, prefix, sizeof prefix - 1, payload);
+    return good ? TENUO_OK : TENUO_E_SIGNATURE_INVALID;
 }
 
 void tn_sha256(uint8_t ret[32], struct tn_str s)

@@ -5,18 +5,17 @@
 #define TN_CRYPTO_H
 
 #include "str.h"
+#include <tenuo/error.h>
 
 #define TN_DOMAIN_WARRANT "tenuo-warrant-v1" /* in front of every signed message (governance.md 1) */
 #define TN_DOMAIN_POP "tenuo-pop-v1"
 
 /* False when libsodium cannot start; cheap after the first time. */
 bool tn_crypto_init(void);
-/* Strict verification of sign(message): the outer prefix is added here. */
-bool tn_verify(const uint8_t key[32], const uint8_t signature[64], struct tn_str message);
-/* The same for a message that carries the outer prefix already: no copy. */
+/* Strict verification of a message that carries the outer prefix already. */
 bool tn_verify_whole(const uint8_t key[32], const uint8_t signature[64], struct tn_str whole);
-/* "\x01" + payload under the outer prefix: what a warrant's issuer signs. */
-bool tn_verify_payload(const uint8_t key[32], const uint8_t signature[64], struct tn_str payload);
+/* "\x01" + payload under the outer prefix: what a warrant's issuer signs. 0, 1100 or 9000. */
+int tn_verify_payload(const uint8_t key[32], const uint8_t signature[64], struct tn_str payload);
 void tn_sha256(uint8_t ret[32], struct tn_str s);
 void tn_hex(char *ret, const uint8_t *p, size_t n);
 

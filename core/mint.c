@@ -183,9 +183,13 @@ int tenuo_mint_prepare(struct tenuo_mint *mint, const uint8_t issuer[32], uint64
 int tenuo_mint_finish(struct tenuo_mint *mint, const uint8_t signature[64], struct tenuo_stack **ret_stack,
                       struct tenuo_error *reterr)
 {
+    int r;
     if (!mint->frozen)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "finish comes after prepare");
-    if (!tn_verify_payload(mint->issuer, signature, tn_buf_view(&mint->payload)))
+    r = tn_verify_payload(mint->issuer, signature, tn_buf_view(&mint->payload));
+    if (r == TENUO_E_NOMEM)
+        return tn_fail_code(reterr, r);
+    if (r != TENUO_OK)
         return tn_fail(reterr, TENUO_E_SIGNATURE_INVALID, "the signature does not verify under the issuer's key");
     return release(mint, signature, ret_stack, reterr);
 }

@@ -85,14 +85,14 @@ int tenuo_pop_sign(const struct tenuo_signer *signer, const struct tenuo_warrant
     return r;
 }
 
-bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args,
-                  const uint8_t pop[64], int64_t as_of, uint32_t windows)
+int tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args,
+                 const uint8_t pop[64], int64_t as_of, uint32_t windows)
 {
     struct tn_buf b = { 0 };
     int64_t now = window_of(as_of);
     uint32_t n = windows > TN_POP_WINDOWS_MAX ? TN_POP_WINDOWS_MAX : windows;
     size_t fixed;
-    bool good = false;
+    bool good = false, failed;
     tn_buf_str(&b, tn_lit(TN_DOMAIN_WARRANT));
     put_challenge(&b, w, tool, args);
     fixed = b.n;
@@ -104,8 +104,9 @@ bool tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struc
         tn_put_int(&b, window);
         good = !b.failed && tn_verify_whole(w->holder, pop, tn_buf_view(&b));
     }
+    failed = b.failed;
     tn_buf_free(&b);
-    return good;
+    return good ? TENUO_OK : failed ? TENUO_E_NOMEM : TENUO_E_SIGNATURE_INVALID;
 }
 
 int tenuo_pop_verify(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
@@ -113,8 +114,13 @@ int tenuo_pop_verify(const struct tenuo_warrant *warrant, const char *tool, size
                      struct tenuo_error *reterr)
 {
     struct tn_str name = { (const uint8_t *)tool, tool_len };
-    if (tn_utf8_valid(name) && tn_pop_check(warrant, name, args, signature, as_of, windows))
-        return TENUO_OK;
+    int r = TENUO_E_SIGNATURE_INVALID;
+    if (tn_utf8_valid(name))
+        r = tn_pop_check(warrant, name, args, signature, as_of, windows);
+    if (r == TENUO_OK)
+        return r;
+    if (r == TENUO_E_NOMEM)
+        return tn_fail_code(reterr, r);
     return tn_fail(reterr, TENUO_E_SIGNATURE_INVALID, "the proof of possession does not verify for this call and time");
 }
 

@@ -15,8 +15,8 @@ struct tn_str {
 };
 
 /*
- * For large arrays that are written before they are read, on paths that every decision takes: the build sets all other automatic
- * variables to zero, which costs more here than the work itself.
+ * For large arrays that are written before they are read, on paths that every decision takes: the build sets all other
+ * automatic variables to zero, which costs more here than the work itself.
  */
 #if defined(__has_attribute)
 #if __has_attribute(uninitialized)

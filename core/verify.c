@@ -59,7 +59,10 @@ static int check_pop(struct judge *j, const struct tenuo_warrant *leaf)
     r = pop_time(j, &when);
     if (r != TENUO_OK)
         return r;
-    if (!tn_pop_check(leaf, j->q->tool, j->q->args, j->q->pop, when, j->v->policy.pop_windows))
+    r = tn_pop_check(leaf, j->q->tool, j->q->args, j->q->pop, when, j->v->policy.pop_windows);
+    if (r == TENUO_E_NOMEM)
+        return tn_fail_code(&j->err, r);
+    if (r != TENUO_OK)
         return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID,
                        "the proof of possession does not verify: other key, tool, arguments or time");
     j->holder_pending = false; /* a signature verified under this very key */

@@ -109,7 +109,10 @@ static int check_crypto(struct tenuo_stack *s, size_t i, struct tn_link_cache *c
             return TENUO_OK;
         }
     }
-    if (!tn_verify_payload(w->issuer, w->signature, w->payload))
+    r = tn_verify_payload(w->issuer, w->signature, w->payload);
+    if (r == TENUO_E_NOMEM)
+        return tn_fail_code(err, r);
+    if (r != TENUO_OK)
         return tn_fail(err, TENUO_E_MALFORMED_CBOR, "warrant %zu: its signature does not verify under its issuer's key",
                        i);
     r = check_approver_keys(w, err);

@@ -199,7 +199,7 @@ static __attribute__((noinline)) bool long_item(struct tn_reader *r, size_t left
 }
 
 /* *ret is written in place, also on failure: copying items costs more than reading them. */
-bool tn_read_item(struct tn_reader *r, struct tn_item *ret)
+static inline bool next_item(struct tn_reader *r, struct tn_item *ret)
 {
     size_t left = (size_t)(r->end - r->p), used;
     if (r->code != 0)
@@ -216,10 +216,15 @@ bool tn_read_item(struct tn_reader *r, struct tn_item *ret)
     return true;
 }
 
+bool tn_read_item(struct tn_reader *r, struct tn_item *ret)
+{
+    return next_item(r, ret);
+}
+
 bool tn_read_kind(struct tn_reader *r, enum tn_kind kind, const char *what, struct tn_item *ret)
 {
     const uint8_t *before = r->p;
-    if (!tn_read_item(r, ret))
+    if (!next_item(r, ret))
         return false;
     if (ret->kind != kind) {
         r->p = before;
@@ -308,7 +313,7 @@ bool tn_read_bytes_or_ints(struct tn_reader *r, const char *what, struct tn_aren
 {
     struct tn_item item;
     uint8_t *copy;
-    if (!tn_read_item(r, &item))
+    if (!next_item(r, &item))
         return false;
     if (item.kind == TN_BYTES) {
         *ret = item.str;
@@ -341,7 +346,7 @@ bool tn_read_opaque(struct tn_reader *r, struct tn_str *ret)
             }
             depth--;
         }
-        if (!tn_read_item(r, &item))
+        if (!next_item(r, &item))
             return false;
         if (item.kind == TN_TAG)
             continue; /* stands in front of the item that is still due */
@@ -403,6 +408,10 @@ bool tn_utf8_valid(struct tn_str s)
                 i += sizeof eight;
                 continue;
             }
+        }
+        if (s.p[i] < 0x80) {
+            i++;
+            continue;
         }
         size_t step = utf8_step(s.p + i, s.n - i);
         if (step == 0)

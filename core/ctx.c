@@ -42,10 +42,6 @@ static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_
     struct tenuo_arg *args = NULL;
     size_t nargs = 0;
     int r;
-    if (rule->facility == TN_F_REVOCATION) {
-        tn_diag_error(d, &rule->place, "revocation lists are not supported by this version: remove the line");
-        return TENUO_OK;
-    }
     if (tn_rule_load(rule, plugin_dir_of(c), d, &plugin, &args, &nargs) != TN_LOAD_OK)
         return TENUO_OK;
     r = tn_instance_new(rule, plugin, args, nargs, c->conf->set.deadline_ms, &c->log, &instance, err);

@@ -153,6 +153,7 @@ static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint
 {
     void *self = NULL, *program = NULL;
     const struct tenuo_matcher_ops *ops = tn_matchers_find(m->matchers, (uint8_t)c->type, &self);
+    size_t bytes = 0;
     int r, matched = 0;
     if (ops == NULL) {
         m->code = c->type == TENUO_C_REGEX || c->type == TENUO_C_CEL ? TENUO_E_UNKNOWN_CONSTRAINT
@@ -162,9 +163,9 @@ static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint
                 : c->type == TENUO_C_CEL ? " (add a line \"matcher required cel\")" : "");
         return TN_ERROR;
     }
-    r = ops->compile(self, (uint8_t)c->type, c->payload.p, c->payload.n, &program);
+    r = ops->compile(self, (uint8_t)c->type, c->payload.p, c->payload.n, &program, &bytes);
     if (r == TENUO_OK) {
-        r = ops->match(self, program, m->arg->value.p, m->arg->value.n, &matched);
+        r = ops->match(self, program, m->arg->value.p, m->arg->value.n, 0, &matched);
         ops->release(self, program);
     }
     if (r >= TENUO_E_NOMEM)

@@ -219,7 +219,14 @@ struct tenuo_replay_ops {
     int (*check_and_set)(void *self, const uint8_t key[32], int64_t expires_at);
 };
 
-/* ---- kind "matcher": constraint types 5, 15, 128-255 ---- */
+/*
+ * ---- kind "matcher": constraint types 5, 15, 128-255 ----
+ *
+ * A matcher is called inside the pure decision, by any thread and in a forked child: the descriptor must say
+ * TENUO_PLUGIN_THREAD_SAFE and TENUO_PLUGIN_FORK_SAFE, or the plugin is refused. Nothing interrupts it and no deadline is
+ * kept: compile, match and attenuates bound their own work and memory, do no I/O and read no clock. The same input gives
+ * the same answer.
+ */
 
 struct tenuo_matcher_ops {
     uint32_t size;
@@ -227,11 +234,13 @@ struct tenuo_matcher_ops {
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
     const uint8_t *types; /* type ids, ended by 0 */
-    /* payload: CBOR of the constraint's value. *ret_program is immutable and shared between threads. */
-    int (*compile)(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program);
+    /* payload: CBOR of the constraint's value. *ret_program is immutable and shared between threads; the host keeps it
+     * for later matches of the same payload. *ret_bytes: about how much memory it holds. */
+    int (*compile)(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program,
+                   size_t *ret_bytes);
     void (*release)(void *self, void *program);
-    /* value: canonical CBOR. *ret_match 1 or 0; any error denies. Must be safe to call from several threads. */
-    int (*match)(void *self, const void *program, const uint8_t *value, size_t len, int *ret_match);
+    /* value: canonical CBOR. as_of: the time of the decision, Unix seconds. *ret_match 1 or 0; any error denies. */
+    int (*match)(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, int *ret_match);
     /* *ret_ok 1 when the child's payload is not wider than the parent's; the child may be of another type. */
     int (*attenuates)(void *self, uint8_t parent_type, const uint8_t *parent, size_t parent_len, uint8_t child_type,
                       const uint8_t *child, size_t child_len, int *ret_ok);

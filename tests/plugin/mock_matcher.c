@@ -2,9 +2,10 @@
 /* A matcher for constraint type 5 that matches nothing. Two lines of it claim one type. */
 #include "mock.h"
 
-static int compile(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program)
+static int compile(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program,
+                   size_t *ret_bytes)
 {
-    (void)self, (void)type, (void)payload, (void)len, (void)ret_program;
+    (void)self, (void)type, (void)payload, (void)len, (void)ret_program, (void)ret_bytes;
     return TENUO_E_INVALID_ARGUMENT;
 }
 
@@ -13,9 +14,10 @@ static void release(void *self, void *program)
     (void)self, (void)program;
 }
 
-static int match(void *self, const void *program, const uint8_t *value, size_t len, int *ret_match)
+static int match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of,
+                 int *ret_match)
 {
-    (void)self, (void)program, (void)value, (void)len;
+    (void)self, (void)program, (void)value, (void)len, (void)as_of;
     *ret_match = 0;
     return TENUO_OK;
 }

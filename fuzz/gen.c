@@ -330,3 +330,57 @@ void gen_constraint(struct gen *out, struct source *source, unsigned like)
     out->len = 0;
     gen_at(out, source, like, 0);
 }
+
+/* Offset of the items of a list payload {"member": [...]}, or of All and Any; 0 when the constraint has none. */
+static size_t list_at(const struct gen *g)
+{
+    size_t at = g->bytes[1] == 0x18 ? 3 : 2;
+    if (g->bytes[at] != 0xa1 || (g->bytes[at + 1] & 0xe0) != 0x60)
+        return 0;
+    at += 2u + (g->bytes[at + 1] & 0x1fu);
+    return (g->bytes[at] & 0xe0) == 0x80 && g->bytes[at] < 0x97 ? at : 0;
+}
+
+/* The parent's list with one item more in front: narrower where the list forbids or demands, wider where it allows. */
+static void lengthened(struct gen *out, const struct gen *parent, size_t at, struct source *source)
+{
+    emit(out, parent->bytes, at);
+    emit_byte(out, parent->bytes[at] + 1u);
+    if (parent->bytes[1] == TENUO_C_ALL || parent->bytes[1] == TENUO_C_ANY)
+        gen_at(out, source, 0, GEN_DEPTH - 1);
+    else
+        gen_value(out, source);
+    emit(out, parent->bytes + at + 1, parent->len - at - 1);
+}
+
+void gen_narrowed(struct gen *out, const struct gen *parent, struct source *source)
+{
+    unsigned type = parent->bytes[1] == 0x18 ? parent->bytes[2] : parent->bytes[1];
+    size_t at = list_at(parent);
+    out->len = 0;
+    switch (source_byte(source) % 8) {
+    case 0:
+    case 1:
+    case 4:
+        emit(out, parent->bytes, parent->len);
+        return;
+    case 2:
+        emit_byte(out, 0x82);
+        emit_byte(out, TENUO_C_EXACT);
+        gen_payload(out, source, TENUO_C_EXACT, 0);
+        return;
+    case 3:
+        if (at == 0 || parent->len > GEN_MAX / 2)
+            break;
+        lengthened(out, parent, at, source);
+        return;
+    default:
+        break;
+    }
+    gen_at(out, source, type, 0);
+}
+
+const struct tenuo_matchers *gen_matchers(void)
+{
+    return NULL;
+}

@@ -223,9 +223,9 @@ struct tenuo_replay_ops {
  * ---- kind "matcher": constraint types 5, 15, 128-255 ----
  *
  * A matcher is called inside the pure decision, by any thread and in a forked child: the descriptor must say
- * TENUO_PLUGIN_THREAD_SAFE and TENUO_PLUGIN_FORK_SAFE, or the plugin is refused. Nothing interrupts it and no deadline is
- * kept: compile, match and attenuates bound their own work and memory, do no I/O and read no clock. The same input gives
- * the same answer.
+ * TENUO_PLUGIN_THREAD_SAFE and TENUO_PLUGIN_FORK_SAFE, or the plugin is refused. Nothing interrupts it and no deadline
+ * is kept: compile, match and attenuates bound their own work and memory, do no I/O and read no clock. The same input
+ * gives the same answer.
  */
 
 struct tenuo_matcher_ops {

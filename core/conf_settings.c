@@ -310,6 +310,20 @@ static const struct setting *known_setting(struct tn_parsed *p, const struct tn_
     return row;
 }
 
+/* A policy that can never deny a call, or never meet one, is a mistake that would go unnoticed. */
+static void warn_idle_clearance(struct tn_parsed *p, const struct setting *row, const struct tn_word *value)
+{
+    uint8_t level = 0;
+    const char *text = strrchr(value->text, '=');
+    if (!is_clearance(row->name) || text == NULL)
+        return;
+    if (strncmp(value->text, "tenuo:", 6) == 0)
+        tn_diag_warning(p->d, &value->place,
+                        "no warrant names a tool that starts with 'tenuo:': this clearance is never asked for");
+    if (tenuo_clearance_parse(text + 1, strlen(text + 1), &level, NULL) == TENUO_OK && level == 0)
+        tn_diag_warning(p->d, &value->place, "clearance level 0 is what a warrant without one has: this never denies");
+}
+
 void tn_parse_setting(struct tn_parsed *p, const struct tn_lex *lex, const char *section)
 {
     const struct tn_word *key = &lex->words[1], *value = &lex->words[2];
@@ -326,6 +340,7 @@ void tn_parse_setting(struct tn_parsed *p, const struct tn_lex *lex, const char 
         return;
     }
     const struct tn_set_line *earlier = earlier_line(p, key->text, value->text, section);
+    warn_idle_clearance(p, row, value);
     if (earlier != NULL)
         tn_diag_error(p->d, &key->place, "setting '%s' was given before, at %s:%u:%u", row->name, earlier->place.file,
                       earlier->place.line, earlier->place.col);

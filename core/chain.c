@@ -93,7 +93,8 @@ int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s,
     for (size_t i = 1; i < s->n && r == TENUO_OK; i++) {
         *ret_step = TENUO_STEP_LINK;
         *ret_link = (int)i;
-        r = tn_link_verify(&s->w[i - 1], &s->w[i], v->policy.matchers, err);
+        struct tn_match_env env = TN_MATCH_ENV(v->policy.matchers, as_of);
+        r = tn_link_verify(&s->w[i - 1], &s->w[i], &env, err);
         if (r == TENUO_OK && v->policy.strict_session)
             r = check_session(s, i, err);
     }

@@ -72,7 +72,14 @@ struct tn_budget {
     uint32_t pairs; /* comparisons of a parent's entry with a child's */
     uint64_t bytes; /* looked at by constraints */
 };
-#define TN_BUDGET_INIT { TN_SUBSET_BUDGET, TN_MATCH_BUDGET }
+
+/* What matching and comparing need beside the constraints: one for a decision, one for each link. */
+struct tn_match_env {
+    const struct tenuo_matchers *matchers; /* NULL: none */
+    int64_t as_of;                         /* time of the decision, Unix seconds; for matchers alone */
+    struct tn_budget budget;
+};
+#define TN_MATCH_ENV(matchers, as_of) { (matchers), (as_of), { TN_SUBSET_BUDGET, TN_MATCH_BUDGET } }
 
 /* Takes n * m pairs; false when there are not so many left. */
 bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m);
@@ -81,15 +88,13 @@ bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m);
  * Matching one argument. TN_ERROR leaves the code (1501, 1504, 9000) in *ret_code and the sentence in err.
  */
 enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
-                                  const struct tenuo_matchers *matchers, struct tn_budget *budget, int *ret_code,
-                                  struct tenuo_error *err);
+                                  struct tn_match_env *env, int *ret_code, struct tenuo_error *err);
 
 /* Narrowing. */
 int tn_constraint_narrower(const struct tenuo_constraint *parent, const struct tenuo_constraint *child,
-                           const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err);
+                           struct tn_match_env *env, struct tenuo_error *err);
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *parent, const struct tenuo_constraint_set *child,
-                               const struct tenuo_matchers *matchers, struct tn_budget *budget,
-                               struct tenuo_error *err);
+                               struct tn_match_env *env, struct tenuo_error *err);
 
 /* Is the value one of the list? */
 bool tn_values_have(const struct tn_values *list, struct tn_str eq);

@@ -314,18 +314,19 @@ int tenuo_constraint_url_safe(const struct tenuo_url_safe *o, struct tenuo_const
 }
 
 int tenuo_constraint_match(const struct tenuo_constraint *constraint, const struct tenuo_value *value,
-                           const struct tenuo_matchers *matchers, int *ret_match, struct tenuo_error *reterr)
+                           const struct tenuo_matchers *matchers, int64_t as_of, int *ret_match,
+                           struct tenuo_error *reterr)
 {
     struct tn_arg arg = { .value = value->cbor };
     struct tn_val eq = { 0 };
     struct tn_arena arena;
-    struct tn_budget budget = TN_BUDGET_INIT;
+    struct tn_match_env env = TN_MATCH_ENV(matchers, as_of);
     int code = TENUO_OK;
     enum tn_match m = TN_ERROR;
     tn_arena_init(&arena, 256);
     if (tn_value_eq_form(value->cbor, TN_FORM_ARGUMENT, &arena, &eq)) {
         arg.eq = eq.cbor;
-        m = tn_constraint_match(constraint, &arg, matchers, &budget, &code, reterr);
+        m = tn_constraint_match(constraint, &arg, &env, &code, reterr);
     } else {
         code = tn_fail_code(reterr, TENUO_E_NOMEM);
     }
@@ -337,8 +338,8 @@ int tenuo_constraint_match(const struct tenuo_constraint *constraint, const stru
 }
 
 int tenuo_constraint_attenuates(const struct tenuo_constraint *parent, const struct tenuo_constraint *child,
-                                const struct tenuo_matchers *matchers, struct tenuo_error *reterr)
+                                const struct tenuo_matchers *matchers, int64_t as_of, struct tenuo_error *reterr)
 {
-    struct tn_budget budget = TN_BUDGET_INIT;
-    return tn_constraint_narrower(parent, child, matchers, &budget, reterr);
+    struct tn_match_env env = TN_MATCH_ENV(matchers, as_of);
+    return tn_constraint_narrower(parent, child, &env, reterr);
 }

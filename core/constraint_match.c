@@ -13,8 +13,7 @@
 #include "matchers.h"
 
 struct match {
-    const struct tenuo_matchers *matchers;
-    struct tn_budget *budget;
+    struct tn_match_env *env;
     const struct tn_arg *arg;
     struct tn_peek peek; /* of the eq form */
     int code;
@@ -152,7 +151,7 @@ static enum tn_match match_subpath(const struct match *m, const struct tn_subpat
 static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint *c)
 {
     void *self = NULL, *program = NULL;
-    const struct tenuo_matcher_ops *ops = tn_matchers_find(m->matchers, (uint8_t)c->type, &self);
+    const struct tenuo_matcher_ops *ops = tn_matchers_find(m->env->matchers, (uint8_t)c->type, &self);
     size_t bytes = 0;
     int r, matched = 0;
     if (ops == NULL) {
@@ -165,7 +164,7 @@ static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint
     }
     r = ops->compile(self, (uint8_t)c->type, c->payload.p, c->payload.n, &program, &bytes);
     if (r == TENUO_OK) {
-        r = ops->match(self, program, m->arg->value.p, m->arg->value.n, 0, &matched);
+        r = ops->match(self, program, m->arg->value.p, m->arg->value.n, m->env->as_of, &matched);
         ops->release(self, program);
     }
     if (r >= TENUO_E_NOMEM)
@@ -199,11 +198,11 @@ static uint64_t cost_of(const struct match *m, const struct tenuo_constraint *c)
 
 static bool afford(struct match *m, uint64_t cost)
 {
-    if (cost > m->budget->bytes) {
-        m->budget->bytes = 0;
+    if (cost > m->env->budget.bytes) {
+        m->env->budget.bytes = 0;
         return false;
     }
-    m->budget->bytes -= cost;
+    m->env->budget.bytes -= cost;
     return true;
 }
 
@@ -253,10 +252,9 @@ static bool fold(struct frame *f, enum tn_match *result)
 }
 
 enum tn_match tn_constraint_match(const struct tenuo_constraint *c, const struct tn_arg *arg,
-                                  const struct tenuo_matchers *matchers, struct tn_budget *budget, int *ret_code,
-                                  struct tenuo_error *err)
+                                  struct tn_match_env *env, int *ret_code, struct tenuo_error *err)
 {
-    struct match m = { matchers, budget, arg, tn_value_peek(arg->eq), TENUO_OK, err };
+    struct match m = { env, arg, tn_value_peek(arg->eq), TENUO_OK, err };
     TN_UNINIT struct frame stack[TN_MAX_CONSTRAINT_DEPTH];
     size_t depth = 0;
     enum tn_match result = TN_FALSE;

@@ -129,8 +129,8 @@ const struct tenuo_constraint *tenuo_constraint_set_get(const struct tenuo_const
 }
 
 int tenuo_constraint_set_attenuates(const struct tenuo_constraint_set *parent, const struct tenuo_constraint_set *child,
-                                    const struct tenuo_matchers *matchers, struct tenuo_error *reterr)
+                                    const struct tenuo_matchers *matchers, int64_t as_of, struct tenuo_error *reterr)
 {
-    struct tn_budget budget = TN_BUDGET_INIT;
-    return tn_constraint_set_narrower(parent, child, matchers, &budget, reterr);
+    struct tn_match_env env = TN_MATCH_ENV(matchers, as_of);
+    return tn_constraint_set_narrower(parent, child, &env, reterr);
 }

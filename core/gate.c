@@ -161,8 +161,8 @@ static bool read_map(struct tn_reader *r, struct tn_arena *arena, struct gate_ma
 }
 
 /* Does this argument's gate fire? 0 with *ret, or the code of a constraint that cannot judge. */
-static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, const struct tenuo_matchers *matchers,
-                     struct tn_budget *budget, bool *ret, struct tenuo_error *err)
+static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, struct tn_match_env *env,
+                     bool *ret, struct tenuo_error *err)
 {
     const struct tn_arg *arg = tn_args_find(args, g->name);
     int code = TENUO_OK;
@@ -170,7 +170,7 @@ static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, co
     *ret = true; /* an absent argument fires: fail safe */
     if (arg == NULL || g->kind == GATE_ALL)
         return TENUO_OK;
-    m = tn_constraint_match(g->constraint, arg, matchers, budget, &code, err);
+    m = tn_constraint_match(g->constraint, arg, env, &code, err);
     if (m == TN_ERROR)
         return code;
     *ret = m == (g->kind == GATE_CONSTRAINT ? TN_TRUE : TN_FALSE);
@@ -179,8 +179,7 @@ static int arg_fires(const struct arg_gate *g, const struct tenuo_args *args, co
 
 /* The tool's own gate and the one for "*": either may fire. */
 static int map_fires(const struct gate_map *map, struct tn_str tool, const struct tenuo_args *args,
-                     const struct tenuo_matchers *matchers, struct tn_budget *budget, bool *ret,
-                     struct tenuo_error *err)
+                     struct tn_match_env *env, bool *ret, struct tenuo_error *err)
 {
     *ret = false;
     for (size_t i = 0; i < map->n; i++) {
@@ -190,7 +189,7 @@ static int map_fires(const struct gate_map *map, struct tn_str tool, const struc
         if (g->whole)
             *ret = true;
         for (size_t k = 0; k < g->nargs && !*ret; k++) {
-            int r = arg_fires(&g->args[k], args, matchers, budget, ret, err);
+            int r = arg_fires(&g->args[k], args, env, ret, err);
             if (r != TENUO_OK)
                 return r;
         }
@@ -201,9 +200,8 @@ static int map_fires(const struct gate_map *map, struct tn_str tool, const struc
 }
 
 int tn_gate_check(const struct tenuo_warrant *leaf, struct tn_str tool, const struct tenuo_args *args,
-                  const struct tenuo_matchers *matchers, struct tenuo_error *err)
+                  struct tn_match_env *env, struct tenuo_error *err)
 {
-    struct tn_budget budget = TN_BUDGET_INIT;
     struct gate_map map = { 0 };
     struct tn_arena arena;
     struct tn_reader r;
@@ -213,7 +211,7 @@ int tn_gate_check(const struct tenuo_warrant *leaf, struct tn_str tool, const st
         return TENUO_OK;
     tn_arena_init(&arena, 1024);
     tn_reader_init(&r, leaf->gates, err);
-    code = read_map(&r, &arena, &map) ? map_fires(&map, tool, args, matchers, &budget, &fires, err) : r.code;
+    code = read_map(&r, &arena, &map) ? map_fires(&map, tool, args, env, &fires, err) : r.code;
     tn_arena_free(&arena);
     if (code != TENUO_OK || !fires)
         return code;
@@ -254,11 +252,11 @@ static bool same_approvers(const struct tenuo_warrant *p, const struct tenuo_war
  * comes with approvals; until then a link that changes them is refused, which is stricter than the reference and never
  * wider.
  */
-int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
+int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
                  struct tenuo_error *err)
 {
     int r = check_map(p->gates, err);
-    (void)matchers;
+    (void)env;
     if (r == TENUO_OK)
         r = check_map(c->gates, err);
     if (r != TENUO_OK || p->gates.n == 0)

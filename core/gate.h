@@ -11,10 +11,10 @@
 
 /* 0: no gate fires. 1202 malformed, 1701, 1707, or the code of a constraint that cannot judge. */
 int tn_gate_check(const struct tenuo_warrant *leaf, struct tn_str tool, const struct tenuo_args *args,
-                  const struct tenuo_matchers *matchers, struct tenuo_error *err);
+                  struct tn_match_env *env, struct tenuo_error *err);
 /* Gates and approvers of one link: 1405, 1202. Stricter than the reference until approvals are built: see PROTOCOL.md.
  */
-int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
+int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
                  struct tenuo_error *err);
 
 #endif

@@ -83,8 +83,7 @@ static int in_tool(struct tenuo_error *err, int code, struct tn_str tool)
 }
 
 /* With "*" in the child, a tool that the parent names must be named too, or be no tighter than the child's "*" (H4). */
-static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
-                           struct tenuo_error *err)
+static int check_shadowing(warrant p, warrant c, struct tn_match_env *env, struct tenuo_error *err)
 {
     const struct tn_tool *any = tn_warrant_find_tool(c, star);
     if (any == NULL)
@@ -93,7 +92,7 @@ static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m,
         const struct tn_tool *t = &p->tools[i];
         if (tn_str_eq(t->name, star) || tn_warrant_find_tool(c, t->name) != NULL)
             continue;
-        if (tn_constraint_set_narrower(&t->set, &any->set, m, budget, NULL) != TENUO_OK)
+        if (tn_constraint_set_narrower(&t->set, &any->set, env, NULL) != TENUO_OK)
             return in_tool(
                 err,
                 tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "the child's \"*\" drops what the parent demands for it"),
@@ -102,8 +101,7 @@ static int check_shadowing(warrant p, warrant c, const struct tenuo_matchers *m,
     return TENUO_OK;
 }
 
-static int check_execution(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
-                           struct tenuo_error *err)
+static int check_execution(warrant p, warrant c, struct tn_match_env *env, struct tenuo_error *err)
 {
     int r;
     for (size_t i = 0; i < c->ntools; i++) {
@@ -112,12 +110,12 @@ static int check_execution(warrant p, warrant c, const struct tenuo_matchers *m,
             from = tn_warrant_find_tool(p, star);
         if (from == NULL)
             return in_tool(err, tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the parent does not have it"), t->name);
-        r = tn_constraint_set_narrower(&from->set, &t->set, m, budget, err);
+        r = tn_constraint_set_narrower(&from->set, &t->set, env, err);
         if (r != TENUO_OK)
             return in_tool(err, r, t->name);
     }
     r = check_clearance(p, c, err);
-    return r != TENUO_OK ? r : check_shadowing(p, c, m, budget, err);
+    return r != TENUO_OK ? r : check_shadowing(p, c, env, err);
 }
 
 static bool may_issue(warrant p, struct tn_str tool)
@@ -126,11 +124,10 @@ static bool may_issue(warrant p, struct tn_str tool)
 }
 
 /* Issuer to issuer: issuable tools, bounds (H3), and a max_issue_depth that is neither raised nor dropped. */
-static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
-                        struct tenuo_error *err)
+static int check_issuer(warrant p, warrant c, struct tn_match_env *env, struct tenuo_error *err)
 {
     int r;
-    if (!tn_budget_pairs(budget, p->nissuable, c->nissuable))
+    if (!tn_budget_pairs(&env->budget, p->nissuable, c->nissuable))
         return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "comparing the issuable tools takes too many steps");
     for (size_t i = 0; i < c->nissuable; i++)
         if (!may_issue(p, c->issuable[i]))
@@ -139,7 +136,7 @@ static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, st
     if (p->bounds != NULL && p->bounds->n != 0 && c->bounds == NULL)
         return tn_fail(err, TENUO_E_CAPABILITY_EXPANSION, "the child drops the parent's constraint bounds");
     if (p->bounds != NULL && c->bounds != NULL) {
-        r = tn_constraint_set_narrower(p->bounds, c->bounds, m, budget, err);
+        r = tn_constraint_set_narrower(p->bounds, c->bounds, env, err);
         if (r != TENUO_OK)
             return r;
     }
@@ -148,8 +145,7 @@ static int check_issuer(warrant p, warrant c, const struct tenuo_matchers *m, st
     return check_clearance(p, c, err);
 }
 
-static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, struct tn_budget *budget,
-                        struct tenuo_error *err)
+static int check_issued(warrant p, warrant c, struct tn_match_env *env, struct tenuo_error *err)
 {
     int r;
     for (size_t i = 0; i < c->ntools; i++)
@@ -158,7 +154,7 @@ static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, st
                            c->tools[i].name);
     r = check_clearance(p, c, err);
     for (size_t i = 0; r == TENUO_OK && p->bounds != NULL && i < c->ntools; i++)
-        r = in_tool(err, tn_constraint_set_narrower(p->bounds, &c->tools[i].set, m, budget, err), c->tools[i].name);
+        r = in_tool(err, tn_constraint_set_narrower(p->bounds, &c->tools[i].set, env, err), c->tools[i].name);
     if (r != TENUO_OK)
         return r;
     if (memcmp(c->holder, p->holder, 32) == 0 || memcmp(c->holder, p->issuer, 32) == 0)
@@ -168,21 +164,20 @@ static int check_issued(warrant p, warrant c, const struct tenuo_matchers *m, st
     return TENUO_OK;
 }
 
-int tn_link_authority(warrant p, warrant c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+int tn_link_authority(warrant p, warrant c, struct tn_match_env *env, struct tenuo_error *err)
 {
-    struct tn_budget budget = TN_BUDGET_INIT;
     if (p->type == TENUO_EXECUTION)
         return c->type == TENUO_EXECUTION
-            ? check_execution(p, c, matchers, &budget, err)
+            ? check_execution(p, c, env, err)
             : tn_fail(err, TENUO_E_INVALID_ATTENUATION, "an execution warrant cannot delegate an issuer warrant");
-    return c->type == TENUO_ISSUER ? check_issuer(p, c, matchers, &budget, err)
-                                   : check_issued(p, c, matchers, &budget, err);
+    return c->type == TENUO_ISSUER ? check_issuer(p, c, env, err)
+                                   : check_issued(p, c, env, err);
 }
 
-int tn_link_verify(warrant p, warrant c, const struct tenuo_matchers *matchers, struct tenuo_error *err)
+int tn_link_verify(warrant p, warrant c, struct tn_match_env *env, struct tenuo_error *err)
 {
     int r = check_frame(p, c, err);
     if (r == TENUO_OK)
-        r = tn_link_authority(p, c, matchers, err);
-    return r != TENUO_OK ? r : tn_gate_link(p, c, matchers, err);
+        r = tn_link_authority(p, c, env, err);
+    return r != TENUO_OK ? r : tn_gate_link(p, c, env, err);
 }

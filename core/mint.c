@@ -81,13 +81,15 @@ static void make_id(uint8_t id[16], uint64_t now)
 static int judge_payload(struct tenuo_mint *m, struct tenuo_error *err)
 {
     struct tenuo_warrant w = { .payload = tn_buf_view(&m->payload) };
+    struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
     struct tn_reader r;
     int code;
     if (m->payload.n > TN_MAX_WARRANT_BYTES - 80) /* envelope: heads and signature */
         return tn_fail(err, TENUO_E_TOO_LARGE, "the warrant would be larger than %d bytes", TN_MAX_WARRANT_BYTES);
     tn_reader_init(&r, w.payload, err);
     code = tn_payload_read(&r, &m->arena, &w) ? tn_warrant_check_structure(&w, err) : r.code;
-    return code == TENUO_OK && m->parent != NULL ? tn_link_verify(m->parent, &w, NULL, err) : code;
+    env.as_of = (int64_t)w.issued_at;
+    return code == TENUO_OK && m->parent != NULL ? tn_link_verify(m->parent, &w, &env, err) : code;
 }
 
 static int freeze(struct tenuo_mint *m, const uint8_t issuer[32], uint64_t now, struct tenuo_error *err)

@@ -59,41 +59,37 @@ static int range_range(node p, node c, struct tenuo_error *err)
 }
 
 /* Parent matches the child's one value. `code` is the wire's answer for a plain mismatch. */
-static int parent_matches(node p, node c, int code, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int parent_matches(node p, node c, int code, struct tn_match_env *env, struct tenuo_error *err)
 {
     const struct tn_arg arg = { .value = c->u.value.cbor, .eq = c->u.value.cbor };
     int match_code = TENUO_OK;
     enum tn_match m;
     if (c->u.value.has_nan)
         return no(err, code, p, c, "the value is not a number");
-    m = tn_constraint_match(p, &arg, matchers, budget, &match_code, err);
+    m = tn_constraint_match(p, &arg, env, &match_code, err);
     if (m == TN_TRUE)
         return TENUO_OK;
     return m == TN_ERROR ? match_code : no(err, code, p, c, "the parent does not allow the value");
 }
 
 /* Types that judge text only: another kind of value cannot be compared at all. */
-static int text_parent_exact(node p, node c, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int text_parent_exact(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     if (tn_value_peek(c->u.value.cbor).type != TN_T_STRING)
         return incompatible(err, p, c);
-    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, budget, err);
+    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, env, err);
 }
 
-static int range_exact(node p, node c, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int range_exact(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     enum tn_type type = tn_value_peek(c->u.value.cbor).type;
     if (type != TN_T_INT && type != TN_T_FLOAT)
         return incompatible(err, p, c);
-    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, budget, err);
+    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, env, err);
 }
 
 /* A path, or a list of paths; anything else has no place under a Subpath. */
-static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int subpath_exact(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     struct tn_peek v = tn_value_peek(c->u.value.cbor);
     struct tn_str items = v.items;
@@ -104,7 +100,7 @@ static int subpath_exact(node p, node c, const struct tenuo_matchers *matchers,
     for (size_t i = 0; v.type == TN_T_LIST && i < v.count; i++)
         if (tn_value_peek(tn_value_next(&items)).type != TN_T_STRING)
             return incompatible(err, p, c);
-    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, matchers, budget, err);
+    return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, env, err);
 }
 
 static int subpath_subset(node p, node c, struct tenuo_error *err)
@@ -127,9 +123,9 @@ static int subpath_subpath(node p, node c, struct tenuo_error *err)
     return code == TENUO_OK ? code : no(err, code, p, c, "the root is outside the parent's, or a flag is wider");
 }
 
-static int shlex_shlex(node p, node c, struct tn_budget *budget, struct tenuo_error *err)
+static int shlex_shlex(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
-    if (!tn_budget_pairs(budget, p->u.shlex.n, c->u.shlex.n))
+    if (!tn_budget_pairs(&env->budget, p->u.shlex.n, c->u.shlex.n))
         return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "comparing the lists takes too many steps");
     for (size_t i = 0; i < c->u.shlex.n; i++) {
         bool found = false;
@@ -142,17 +138,17 @@ static int shlex_shlex(node p, node c, struct tn_budget *budget, struct tenuo_er
 }
 
 /* Every list of one against the same list of the other. */
-static bool url_safe_affordable(const struct tn_url_safe *a, const struct tn_url_safe *b, struct tn_budget *budget)
+static bool url_safe_affordable(const struct tn_url_safe *a, const struct tn_url_safe *b, struct tn_match_env *env)
 {
-    return tn_budget_pairs(budget, a->nschemes, b->nschemes) &&
-           tn_budget_pairs(budget, a->nallow_domains, b->nallow_domains) &&
-           tn_budget_pairs(budget, a->ndeny_domains, b->ndeny_domains) &&
-           tn_budget_pairs(budget, a->nallow_ports, b->nallow_ports);
+    return tn_budget_pairs(&env->budget, a->nschemes, b->nschemes) &&
+           tn_budget_pairs(&env->budget, a->nallow_domains, b->nallow_domains) &&
+           tn_budget_pairs(&env->budget, a->ndeny_domains, b->ndeny_domains) &&
+           tn_budget_pairs(&env->budget, a->nallow_ports, b->nallow_ports);
 }
 
-static int url_safe_url_safe(node p, node c, struct tn_budget *budget, struct tenuo_error *err)
+static int url_safe_url_safe(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
-    if (!url_safe_affordable(p->u.url_safe, c->u.url_safe, budget))
+    if (!url_safe_affordable(p->u.url_safe, c->u.url_safe, env))
         return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "comparing the lists takes too many steps");
     if (!tn_url_safe_valid(p->u.url_safe) || !tn_url_safe_valid(c->u.url_safe))
         return no(err, TENUO_E_CONSTRAINT_VIOLATION, p, c, "a domain entry is invalid");
@@ -167,11 +163,10 @@ static int is_subset(bool holds, int code, node p, node c, struct tenuo_error *e
 }
 
 /* Types that a matcher plugin compares: never narrower without it, whatever the bytes. */
-static int plugin_pair(node p, node c, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int plugin_pair(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     void *self = NULL;
-    const struct tenuo_matcher_ops *ops = tn_matchers_find(matchers, (uint8_t)p->type, &self);
+    const struct tenuo_matcher_ops *ops = tn_matchers_find(env->matchers, (uint8_t)p->type, &self);
     int ok = 0;
     if (ops != NULL) {
         int r = ops->attenuates(self, (uint8_t)p->type, p->payload.p, p->payload.n, (uint8_t)c->type, c->payload.p,
@@ -182,13 +177,13 @@ static int plugin_pair(node p, node c, const struct tenuo_matchers *matchers,
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_REGEX)
         return is_subset(tn_str_eq(p->u.text, c->u.text), TENUO_E_INVALID_ATTENUATION, p, c, err);
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_EXACT)
-        return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, matchers, budget, err);
+        return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, env, err);
     if (p->type == TENUO_C_CEL && c->type == TENUO_C_CEL)
         return no(err, TENUO_E_UNKNOWN_CONSTRAINT, p, c, "comparing CEL needs the cel matcher, which is not loaded");
     return incompatible(err, p, c);
 }
 
-static int same_type(node p, node c, struct tn_budget *budget, struct tenuo_error *err)
+static int same_type(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     switch (p->type) {
     case TENUO_C_EXACT:
@@ -206,47 +201,45 @@ static int same_type(node p, node c, struct tn_budget *budget, struct tenuo_erro
     case TENUO_C_URL_PATTERN:
         return is_subset(tn_url_pattern_narrower(&p->u.url, &c->u.url), TENUO_E_CAPABILITY_EXPANSION, p, c, err);
     case TENUO_C_SUBPATH: return subpath_subpath(p, c, err);
-    case TENUO_C_URL_SAFE: return url_safe_url_safe(p, c, budget, err);
-    case TENUO_C_SHLEX: return shlex_shlex(p, c, budget, err);
+    case TENUO_C_URL_SAFE: return url_safe_url_safe(p, c, env, err);
+    case TENUO_C_SHLEX: return shlex_shlex(p, c, env, err);
     default: return incompatible(err, p, c);
     }
 }
 
-static int under_exact_child(node p, node c, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int under_exact_child(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     switch (p->type) {
     case TENUO_C_PATTERN:
-    case TENUO_C_ONE_OF: return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, matchers, budget, err);
-    case TENUO_C_RANGE: return range_exact(p, c, matchers, budget, err);
+    case TENUO_C_ONE_OF: return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, env, err);
+    case TENUO_C_RANGE: return range_exact(p, c, env, err);
     case TENUO_C_CIDR: case TENUO_C_URL_PATTERN: case TENUO_C_URL_SAFE:
-    case TENUO_C_SHLEX: return text_parent_exact(p, c, matchers, budget, err);
-    case TENUO_C_SUBPATH: return subpath_exact(p, c, matchers, budget, err);
+    case TENUO_C_SHLEX: return text_parent_exact(p, c, env, err);
+    case TENUO_C_SUBPATH: return subpath_exact(p, c, env, err);
     case TENUO_C_ALL:
         if (p->child == NULL)
             return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "an empty All matches nothing, so nothing narrows it");
-        return parent_matches(p, c, TENUO_E_INVALID_ATTENUATION, matchers, budget, err);
+        return parent_matches(p, c, TENUO_E_INVALID_ATTENUATION, env, err);
     default: return incompatible(err, p, c);
     }
 }
 
 /* Every pair but All/All, Any/Any and Not/Not, which the loop below takes apart. */
-static int leaf_pair(node p, node c, const struct tenuo_matchers *matchers,
-    struct tn_budget *budget, struct tenuo_error *err)
+static int leaf_pair(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     if (p->known && p->type == TENUO_C_WILDCARD)
         return TENUO_OK;
     if (c->known && c->type == TENUO_C_WILDCARD)
         return no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "a wildcard allows everything");
     if (!p->known || p->type == TENUO_C_REGEX || p->type == TENUO_C_CEL)
-        return plugin_pair(p, c, matchers, budget, err);
+        return plugin_pair(p, c, env, err);
     if (!c->known)
         return incompatible(err, p, c);
     if (p->type == c->type)
-        return same_type(p, c, budget, err);
+        return same_type(p, c, env, err);
     if (p->type == TENUO_C_SUBPATH && c->type == TENUO_C_SUBSET)
         return subpath_subset(p, c, err);
-    return c->type == TENUO_C_EXACT ? under_exact_child(p, c, matchers, budget, err) : incompatible(err, p, c);
+    return c->type == TENUO_C_EXACT ? under_exact_child(p, c, env, err) : incompatible(err, p, c);
 }
 
 /*
@@ -305,14 +298,14 @@ static bool fold(struct frame *f, int *code)
     return true;
 }
 
-static int narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget,
+static int narrower(node p, node c, struct tn_match_env *env,
                     struct tenuo_error *err)
 {
     TN_UNINIT struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
     size_t depth = 0;
     int code = TENUO_OK;
     for (;;) {
-        if (!tn_budget_pairs(budget, 1, 1))
+        if (!tn_budget_pairs(&env->budget, 1, 1))
             return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "comparing the constraints takes too many steps");
         if (is_pair(p, c)) {
             if (open_pair(p, c, &stack[depth], &code, err)) {
@@ -322,7 +315,7 @@ static int narrower(node p, node c, const struct tenuo_matchers *matchers, struc
                 continue;
             }
         } else {
-            code = leaf_pair(p, c, matchers, budget, err);
+            code = leaf_pair(p, c, env, err);
         }
         while (depth > 0 && fold(&stack[depth - 1], &code))
             depth--;
@@ -334,16 +327,16 @@ static int narrower(node p, node c, const struct tenuo_matchers *matchers, struc
 }
 
 /* Branches that were tried in vain leave their sentences behind: the caller sees one only when the whole fails. */
-int tn_constraint_narrower(node p, node c, const struct tenuo_matchers *matchers, struct tn_budget *budget,
+int tn_constraint_narrower(node p, node c, struct tn_match_env *env,
                            struct tenuo_error *err)
 {
     struct tenuo_error why = { 0 };
-    int r = narrower(p, c, matchers, budget, &why);
+    int r = narrower(p, c, env, &why);
     return r == TENUO_OK ? r : tn_fail(err, r, "%s", why.msg);
 }
 
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *p, const struct tenuo_constraint_set *c,
-                               const struct tenuo_matchers *matchers, struct tn_budget *budget, struct tenuo_error *err)
+                               struct tn_match_env *env, struct tenuo_error *err)
 {
     if (c->allow_unknown && !p->allow_unknown)
         return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child allows unknown arguments, its parent does not");
@@ -352,7 +345,7 @@ int tn_constraint_set_narrower(const struct tenuo_constraint_set *p, const struc
         int r;
         if (mine == NULL)
             return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child drops the constraint of an argument");
-        r = tn_constraint_narrower(p->items[i].constraint, mine, matchers, budget, err);
+        r = tn_constraint_narrower(p->items[i].constraint, mine, env, err);
         if (r != TENUO_OK)
             return r;
     }

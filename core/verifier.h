@@ -53,10 +53,10 @@ int tn_required_clearance(const struct tn_policy *policy, struct tn_str tool);
 int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of,
                     enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err);
 /* link.c: one parent-child step, 5.3 with the stricter rules of 5.5. */
-int tn_link_verify(const struct tenuo_warrant *p, const struct tenuo_warrant *c, const struct tenuo_matchers *matchers,
+int tn_link_verify(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
                    struct tenuo_error *err);
 /* Tools, issuable tools, bounds and clearance alone (L10): what a builder must keep too. */
 int tn_link_authority(const struct tenuo_warrant *p, const struct tenuo_warrant *c,
-                      const struct tenuo_matchers *matchers, struct tenuo_error *err);
+                      struct tn_match_env *env, struct tenuo_error *err);
 
 #endif

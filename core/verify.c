@@ -22,7 +22,7 @@ struct judge {
     enum tenuo_step step;
     int link;
     struct tn_str field; /* argument of a violation */
-    struct tn_budget budget;
+    struct tn_match_env env;
     struct tenuo_error err;
 };
 
@@ -83,7 +83,7 @@ static int check_argument(struct judge *j, const struct tn_named *want, const st
     int code = TENUO_OK;
     if (arg == NULL)
         return violation(j, want->name, "missing required argument");
-    switch (tn_constraint_match(want->constraint, arg, j->v->policy.matchers, &j->budget, &code, &j->err)) {
+    switch (tn_constraint_match(want->constraint, arg, &j->env, &code, &j->err)) {
     case TN_TRUE:
         return TENUO_OK;
     case TN_FALSE:
@@ -111,6 +111,7 @@ static int check_arguments(struct judge *j, const struct tenuo_constraint_set *s
 
 static int check_call(struct judge *j, const struct tenuo_warrant *leaf)
 {
+    struct tn_match_env gates = TN_MATCH_ENV(j->v->policy.matchers, j->as_of); /* with a budget of their own */
     const struct tn_tool *tool;
     int r = check_clearance(j, leaf);
     if (r != TENUO_OK)
@@ -131,7 +132,7 @@ static int check_call(struct judge *j, const struct tenuo_warrant *leaf)
     if (r != TENUO_OK)
         return r;
     j->step = TENUO_STEP_GATE;
-    return tn_gate_check(leaf, j->q->tool, j->q->args, j->v->policy.matchers, &j->err);
+    return tn_gate_check(leaf, j->q->tool, j->q->args, &gates, &j->err);
 }
 
 static int judge(struct judge *j)
@@ -229,7 +230,8 @@ static int decide_bytes(struct judge *j, struct tn_str bytes, struct tenuo_decis
 int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of,
                  struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .as_of = as_of, .budget = TN_BUDGET_INIT };
+    struct judge j = { .v = verifier, .as_of = as_of,
+                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
 }
 
@@ -237,7 +239,8 @@ int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_
                     const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
                     struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .q = request, .as_of = as_of, .budget = TN_BUDGET_INIT };
+    struct judge j = { .v = verifier, .q = request, .as_of = as_of,
+                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
     if (request == NULL)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
@@ -246,7 +249,8 @@ int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_
 int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, int64_t as_of,
                        struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .stack = stack, .as_of = as_of, .budget = TN_BUDGET_INIT };
+    struct judge j = { .v = verifier, .stack = stack, .as_of = as_of,
+                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
     return decide_stack(&j, ret_decision, reterr);
 }
 
@@ -254,7 +258,8 @@ int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_st
                           const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
                           struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of, .budget = TN_BUDGET_INIT };
+    struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of,
+                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
     if (request == NULL)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
     return decide_stack(&j, ret_decision, reterr);

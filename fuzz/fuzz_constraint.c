@@ -7,8 +7,8 @@
 static void require_repeatable(const struct tenuo_constraint *c, const struct tenuo_value *value)
 {
     int a = -1, b = -1;
-    int first = tenuo_constraint_match(c, value, NULL, &a, NULL),
-        second = tenuo_constraint_match(c, value, NULL, &b, NULL);
+    int first = tenuo_constraint_match(c, value, NULL, 0, &a, NULL),
+        second = tenuo_constraint_match(c, value, NULL, 0, &b, NULL);
     REQUIRE(first == second && a == b);
     REQUIRE(first != 0 ? a == -1 : a == TENUO_MATCH || a == TENUO_NO_MATCH);
 }

@@ -44,13 +44,13 @@ static void require_monotone(const struct tenuo_constraint *parent, const struct
     const struct tenuo_matchers *matchers = gen_matchers();
     int in_child = TENUO_NO_MATCH, in_parent = TENUO_NO_MATCH;
     count.judged++;
-    if (tenuo_constraint_attenuates(parent, child, matchers, NULL) != 0)
+    if (tenuo_constraint_attenuates(parent, child, matchers, 0, NULL) != 0)
         return;
     count.accepted++;
-    if (tenuo_constraint_match(child, value, matchers, &in_child, NULL) != 0 || in_child != TENUO_MATCH)
+    if (tenuo_constraint_match(child, value, matchers, 0, &in_child, NULL) != 0 || in_child != TENUO_MATCH)
         return;
     count.matched++;
-    int rc = tenuo_constraint_match(parent, value, matchers, &in_parent, NULL);
+    int rc = tenuo_constraint_match(parent, value, matchers, 0, &in_parent, NULL);
     if (rc == 0 && in_parent == TENUO_MATCH)
         return;
     if (rc != 0 && order_free_match(parent, value, matchers) == FREE_YES) {

@@ -8,7 +8,7 @@ static enum free_match judge_leaf(const struct tenuo_constraint *c, const struct
                                   const struct tenuo_matchers *matchers)
 {
     int match = TENUO_NO_MATCH;
-    if (tenuo_constraint_match(c, value, matchers, &match, NULL) != 0)
+    if (tenuo_constraint_match(c, value, matchers, 0, &match, NULL) != 0)
         return FREE_ERROR;
     return match == TENUO_MATCH ? FREE_YES : FREE_NO;
 }

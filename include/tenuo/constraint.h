@@ -100,16 +100,18 @@ TENUO_API TENUO_MUST_USE int tenuo_constraint_url_safe(const struct tenuo_url_sa
 enum { TENUO_NO_MATCH = 0, TENUO_MATCH = 1 };
 /*
  * Matches one value. 0 and *ret_match TENUO_MATCH or TENUO_NO_MATCH; or the error that denies (1501, 1504, 9000).
- * `matchers` may be NULL. Cost is linear in value times constraint at worst, bounded by limits of the format.
+ * `matchers` may be NULL; they alone see `as_of`, the time of the decision in Unix seconds. Cost is linear in value
+ * times constraint at worst, bounded by limits of the format.
  */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_match(const struct tenuo_constraint *constraint,
                                                     const struct tenuo_value *value,
-                                                    const struct tenuo_matchers *matchers, int *ret_match,
-                                                    struct tenuo_error *reterr);
-/* 0 when the child may replace the parent in a delegation; 1501, 1502 or 1503 when not (constraints.md 7). */
+                                                    const struct tenuo_matchers *matchers, int64_t as_of,
+                                                    int *ret_match, struct tenuo_error *reterr);
+/* 0 when the child may replace the parent in a delegation; 1501, 1502 or 1503 when not (constraints.md 7). Matchers
+ * are told `as_of` when an Exact child is tried. */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_attenuates(const struct tenuo_constraint *parent,
                                                          const struct tenuo_constraint *child,
-                                                         const struct tenuo_matchers *matchers,
+                                                         const struct tenuo_matchers *matchers, int64_t as_of,
                                                          struct tenuo_error *reterr);
 
 /* Constraint sets: what one tool allows. Built empty, filled, then used; do not fill one that another thread reads. */
@@ -133,7 +135,7 @@ TENUO_API const struct tenuo_constraint *tenuo_constraint_set_get(const struct t
 /* constraints.md 3, set attenuation. */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_set_attenuates(const struct tenuo_constraint_set *parent,
                                                              const struct tenuo_constraint_set *child,
-                                                             const struct tenuo_matchers *matchers,
+                                                             const struct tenuo_matchers *matchers, int64_t as_of,
                                                              struct tenuo_error *reterr);
 
 /*

@@ -108,12 +108,12 @@ static int constraint_answer(const struct tenuo_constraint *c)
                                           "\x6a/data/x/10",
                                           "\xa1\x61k\xf6" };
     static const size_t lens[] = { 2, 1, 3, 5, 11, 4 };
-    int sum = tenuo_constraint_attenuates(c, c, NULL, NULL);
+    int sum = tenuo_constraint_attenuates(c, c, NULL, 0, NULL);
     for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         struct tenuo_value *value = NULL;
         int match = 0, rc = tenuo_value_parse(values[i], lens[i], &value, NULL);
         if (rc == 0)
-            rc = tenuo_constraint_match(c, value, NULL, &match, NULL);
+            rc = tenuo_constraint_match(c, value, NULL, 0, &match, NULL);
         tenuo_value_free(value);
         sum = (sum * 31 + rc * 2 + match) & 0xffffff;
     }
@@ -157,7 +157,8 @@ static bool probe_set(const uint8_t *p, size_t len)
     if (tenuo_constraint_set_parse(p, len, &set, NULL) != 0)
         return false;
     t.accepted++;
-    if (tenuo_constraint_set_attenuates(set, set, NULL, NULL) != tenuo_constraint_set_attenuates(set, set, NULL, NULL))
+    if (tenuo_constraint_set_attenuates(set, set, NULL, 0, NULL) !=
+        tenuo_constraint_set_attenuates(set, set, NULL, 0, NULL))
         fail("two answers of one set differ", p, len);
     tenuo_constraint_set_free(set);
     return true;

@@ -25,9 +25,10 @@ static int ask(const char *gates_hex, const char *args_hex, size_t napprovers)
     struct tenuo_warrant w = { .gates = { gates, unhex(gates_hex, gates) },
                                .approvers = approvers,
                                .napprovers = napprovers };
+    struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
     int r = tenuo_args_parse(cbor, unhex(args_hex, cbor), &args, NULL);
     if (r == TENUO_OK)
-        r = tn_gate_check(&w, tn_lit("t"), args, NULL, NULL);
+        r = tn_gate_check(&w, tn_lit("t"), args, &env, NULL);
     tenuo_args_free(args);
     return r;
 }
@@ -77,7 +78,8 @@ static int link_of(const char *parent, const char *child, size_t child_approvers
     const struct tenuo_warrant c = { .gates = { b, unhex(child, b) },
                                      .approvers = approvers,
                                      .napprovers = child_approvers };
-    return tn_gate_link(&p, &c, NULL, NULL);
+    struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
+    return tn_gate_link(&p, &c, &env, NULL);
 }
 
 static void test_link(void)

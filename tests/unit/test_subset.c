@@ -35,7 +35,7 @@ static struct tenuo_constraint *domains(size_t n)
 
 static int pair(struct tenuo_constraint *p, struct tenuo_constraint *c)
 {
-    int r = tenuo_constraint_attenuates(p, c, NULL, NULL);
+    int r = tenuo_constraint_attenuates(p, c, NULL, 0, NULL);
     tenuo_constraint_free(p);
     tenuo_constraint_free(c);
     return r;
@@ -76,9 +76,9 @@ static void test_bytes(void)
     ok(any != NULL && tenuo_value_string(text, 100, &small, NULL) == 0 &&
            tenuo_value_string(text, n, &large, NULL) == 0,
        "a hundred patterns and two texts");
-    is_int(tenuo_constraint_match(any, small, NULL, &match, NULL), 0, "a short text is judged");
+    is_int(tenuo_constraint_match(any, small, NULL, 0, &match, NULL), 0, "a short text is judged");
     is_int(match, TENUO_NO_MATCH, "and matches none");
-    is_int(tenuo_constraint_match(any, large, NULL, &match, NULL), 1501,
+    is_int(tenuo_constraint_match(any, large, NULL, 0, &match, NULL), 1501,
            "a long one costs too much: an error, not a no");
     tenuo_value_free(small);
     tenuo_value_free(large);
@@ -108,9 +108,9 @@ static void test_error_untouched(void)
     static const char *const both[] = { "a", "b" }, *const second[] = { "b" };
     struct tenuo_constraint *p = any_of(both, 2), *c = any_of(second, 1);
     struct tenuo_error err = { 77, "untouched" };
-    is_int(tenuo_constraint_attenuates(p, c, NULL, &err), 0, "the second branch covers it");
+    is_int(tenuo_constraint_attenuates(p, c, NULL, 0, &err), 0, "the second branch covers it");
     ok(err.code == 77 && strcmp(err.msg, "untouched") == 0, "and the branch tried before leaves nothing behind");
-    is_int(tenuo_constraint_attenuates(c, p, NULL, &err), 1502, "the other way round it fails");
+    is_int(tenuo_constraint_attenuates(c, p, NULL, 0, &err), 1502, "the other way round it fails");
     is_int(err.code, 1502, "and says so");
     tenuo_constraint_free(p);
     tenuo_constraint_free(c);

@@ -59,7 +59,7 @@ static int exact(const struct tenuo_value *want, const struct tenuo_value *got)
     int match = -1;
     if (tenuo_constraint_exact(want, &c, NULL) != TENUO_OK)
         return -2;
-    if (tenuo_constraint_match(c, got, NULL, &match, NULL) != TENUO_OK)
+    if (tenuo_constraint_match(c, got, NULL, 0, &match, NULL) != TENUO_OK)
         match = -3;
     tenuo_constraint_free(c);
     return match;

@@ -36,7 +36,7 @@ static json_t *run_match(struct vector *v)
     if (rc == 0)
         rc = tenuo_value_parse(x.p, x.len, &value, NULL);
     if (rc == 0)
-        rc = tenuo_constraint_match(constraint, value, NULL, &match, NULL);
+        rc = tenuo_constraint_match(constraint, value, NULL, 0, &match, NULL);
     answer = match_answer(v, rc, match);
 out:
     tenuo_value_free(value);
@@ -66,7 +66,7 @@ static json_t *run_attenuate(struct vector *v)
     if (rc == 0)
         rc = tenuo_constraint_parse(c.p, c.len, &child, NULL);
     if (rc == 0)
-        rc = tenuo_constraint_attenuates(parent, child, NULL, NULL);
+        rc = tenuo_constraint_attenuates(parent, child, NULL, 0, NULL);
     answer = attenuate_answer(v, rc);
 out:
     tenuo_constraint_free(parent);
@@ -87,7 +87,7 @@ static json_t *run_attenuate_set(struct vector *v)
     if (rc == 0)
         rc = tenuo_constraint_set_parse(c.p, c.len, &child, NULL);
     if (rc == 0)
-        rc = tenuo_constraint_set_attenuates(parent, child, NULL, NULL);
+        rc = tenuo_constraint_set_attenuates(parent, child, NULL, 0, NULL);
     answer = attenuate_answer(v, rc);
 out:
     tenuo_constraint_set_free(parent);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Built-in plugins by facility and name. They have names, never paths, and are looked for before any file: trust `file`
- * is built in while resolver `file` is an object of its own.
+ * and revocation `file` are built in while resolver `file` is an object of its own.
  */
 #include "builtin.h"
 
@@ -17,6 +17,7 @@ struct builtin {
 
 static const struct builtin table[] = {
     { TN_F_TRUST, &tn_builtin_trust_file },
+    { TN_F_REVOCATION, &tn_builtin_revocation_file },
 };
 
 const struct tenuo_plugin_v1 *tn_builtin_find(enum tn_facility facility, const char *name)

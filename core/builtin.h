@@ -7,5 +7,7 @@
 
 /* trust_file.c: trust `file`. */
 extern const struct tenuo_plugin_v1 tn_builtin_trust_file;
+/* revoke_file.c: revocation `file`. */
+extern const struct tenuo_plugin_v1 tn_builtin_revocation_file;
 
 #endif

@@ -103,8 +103,8 @@ const char *tn_did_you_mean(const char *word, const char *const *known);
 /* "300s" and the like to milliseconds; false when malformed or its number is above UINT32_MAX. The milliseconds may be
  * more. */
 bool tn_duration_ms(const char *text, uint64_t *ret_ms);
-/* The core's own arguments on a rule line (sha256, trace, timeout, name; cache_ttl, stale_if_error on resolver lines).
- */
+/* The core's own arguments on a rule line: sha256, trace, timeout, name; cache_ttl, stale_if_error on resolver lines;
+ * issuer, refresh, max_age, floor on revocation lines. */
 bool tn_conf_is_core_arg(enum tn_facility facility, const char *key);
 const struct tn_conf_arg *tn_rule_arg(const struct tn_rule *rule, const char *key);
 

@@ -121,17 +121,21 @@ bool tn_duration_ms(const char *text, uint64_t *ret_ms)
     return false;
 }
 
-bool tn_conf_is_core_arg(enum tn_facility facility, const char *key)
+static bool is_one_of(const char *key, const char *const *names)
 {
-    static const char *const every[] = { "sha256", "trace", "timeout", "name" };
-    static const char *const resolver[] = { "cache_ttl", "stale_if_error" };
-    for (size_t i = 0; i < TN_ARRAY_LEN(every); i++)
-        if (strcmp(key, every[i]) == 0)
-            return true;
-    for (size_t i = 0; facility == TN_F_RESOLVER && i < TN_ARRAY_LEN(resolver); i++)
-        if (strcmp(key, resolver[i]) == 0)
+    for (; *names != NULL; names++)
+        if (strcmp(key, *names) == 0)
             return true;
     return false;
+}
+
+bool tn_conf_is_core_arg(enum tn_facility facility, const char *key)
+{
+    static const char *const every[] = { "sha256", "trace", "timeout", "name", NULL };
+    static const char *const resolver[] = { "cache_ttl", "stale_if_error", NULL };
+    static const char *const revocation[] = { "issuer", "refresh", "max_age", "floor", NULL };
+    return is_one_of(key, every) || (facility == TN_F_RESOLVER && is_one_of(key, resolver)) ||
+           (facility == TN_F_REVOCATION && is_one_of(key, revocation));
 }
 
 const struct tn_conf_arg *tn_rule_arg(const struct tn_rule *rule, const char *key)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tenuo/key.h>
+
 #include "conf_parse.h"
 #include "str.h"
 
@@ -104,20 +106,51 @@ static const char *bad_name(const char *v)
     return i != 0 && i <= 64 && v[i] == '\0' ? NULL : "1 to 64 letters, digits, '.', '_' or '-'";
 }
 
+static const char *bad_issuer(const char *v)
+{
+    uint8_t key[TENUO_PUBLIC_KEY_BYTES];
+    return v[0] == '/' || tenuo_public_key_parse(v, strlen(v), key, NULL) == TENUO_OK
+               ? NULL
+               : "a public key (hex, base64url or base64), or the absolute path of its file";
+}
+
+static const char *bad_refresh(const char *v)
+{
+    uint64_t ms;
+    return tn_duration_ms(v, &ms) && ms >= 100 && ms <= 86400000 ? NULL : "a duration from 100ms to 1d";
+}
+
+static const char *bad_max_age(const char *v)
+{
+    uint64_t ms;
+    return tn_duration_ms(v, &ms) && ms >= 1000 && ms % 1000 == 0 && ms <= 315360000000
+               ? NULL
+               : "a duration of whole seconds from 1s to 3650d";
+}
+
+static const char *bad_floor(const char *v)
+{
+    return v[0] == '/' ? NULL : "an absolute path";
+}
+
 static const struct core_arg {
     const char *name;
     const char *(*wants)(const char *value); /* NULL when the value is good */
 } core_args[] = {
-    { "sha256", bad_sha256 }, { "trace", bad_trace },   { "timeout", bad_timeout },
-    { "name", bad_name },     { "cache_ttl", bad_ttl }, { "stale_if_error", bad_ttl },
+    { "sha256", bad_sha256 },   { "trace", bad_trace },        { "timeout", bad_timeout }, { "name", bad_name },
+    { "cache_ttl", bad_ttl },   { "stale_if_error", bad_ttl }, { "issuer", bad_issuer },   { "refresh", bad_refresh },
+    { "max_age", bad_max_age }, { "floor", bad_floor },
 };
 
-/* The core's own arguments, on whatever line; those of resolvers are refused elsewhere. */
+/* The core's own arguments. Those of resolvers are refused elsewhere; those of revocation may be a plugin's elsewhere.
+ */
 static bool check_core_arg(struct tn_parsed *p, enum tn_facility facility, const struct tn_conf_arg *arg)
 {
     for (size_t i = 0; i < TN_ARRAY_LEN(core_args); i++) {
         if (strcmp(arg->key, core_args[i].name) != 0)
             continue;
+        if (!tn_conf_is_core_arg(facility, arg->key) && tn_conf_is_core_arg(TN_F_REVOCATION, arg->key))
+            return true;
         if (!tn_conf_is_core_arg(facility, arg->key)) {
             tn_diag_error(p->d, &arg->place, "argument '%s' belongs on resolver lines", arg->key);
             return false;

@@ -60,9 +60,10 @@ static bool is_name(const char *s, bool letter_first)
     return i != 0 && s[i] == '\0';
 }
 
-static bool is_core_name(const char *s)
+/* What resolver lines have of the core is refused in every schema. */
+static bool is_core_name(enum tn_facility facility, const char *s)
 {
-    return tn_conf_is_core_arg(TN_F_RESOLVER, s); /* the widest list */
+    return tn_conf_is_core_arg(TN_F_RESOLVER, s) || tn_conf_is_core_arg(facility, s);
 }
 
 static bool repeats(const struct tenuo_arg_spec *schema, size_t row)
@@ -73,7 +74,7 @@ static bool repeats(const struct tenuo_arg_spec *schema, size_t row)
     return false;
 }
 
-static int check_schema(const struct check *c, const struct tenuo_arg_spec *schema)
+static int check_schema(const struct check *c, enum tn_facility facility, const struct tenuo_arg_spec *schema)
 {
     for (size_t i = 0; schema != NULL && schema[i].name != NULL; i++) {
         if (i == TN_MAX_RULE_ARGS)
@@ -83,7 +84,7 @@ static int check_schema(const struct check *c, const struct tenuo_arg_spec *sche
         if (!is_name(schema[i].name, true) || repeats(schema, i))
             return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
                            "plugin '%s': row %zu of its argument schema has a bad or repeated name", c->who, i);
-        if (is_core_name(schema[i].name))
+        if (is_core_name(facility, schema[i].name))
             return tn_fail(c->err, TENUO_E_PLUGIN_PROTOCOL,
                            "plugin '%s': its argument schema names '%s', which is the core's own", c->who,
                            schema[i].name);
@@ -160,9 +161,9 @@ static const char *lacks(const struct tn_ops *o, enum tn_facility facility)
     return NULL;
 }
 
-/* Takes one kind into ops: copy, required calls, schema. */
+/* Takes one kind into ops: copy, required calls, schema (`common` is the descriptor's). */
 static int take_kind(const struct check *c, enum tn_facility facility, const void *from, void *to, size_t size,
-                     struct tn_ops *ops)
+                     struct tn_ops *ops, const struct tenuo_arg_spec *common)
 {
     if (from == NULL)
         return TENUO_OK;
@@ -173,7 +174,7 @@ static int take_kind(const struct check *c, enum tn_facility facility, const voi
     const struct tenuo_arg_spec *schema;
     memcpy(&schema, (const char *)to + offsetof(struct tenuo_trust_ops, args),
            sizeof schema); /* the same place in every kind */
-    return check_schema(c, schema);
+    return check_schema(c, facility, schema != NULL ? schema : common);
 }
 
 static int take_kinds(const struct check *c, struct tenuo_plugin_v1 *desc, struct tn_ops *ops)
@@ -193,7 +194,8 @@ static int take_kinds(const struct check *c, struct tenuo_plugin_v1 *desc, struc
     };
     bool any = false;
     for (size_t i = 0; i < TN_ARRAY_LEN(kinds); i++) {
-        int r = take_kind(c, kinds[i].facility, kinds[i].from, kinds[i].to, kinds[i].size, ops);
+        int r = take_kind(c, kinds[i].facility, kinds[i].from, kinds[i].to, kinds[i].size, ops,
+                          desc->args);
         if (r != TENUO_OK)
             return r;
         any = any || kinds[i].from != NULL;
@@ -225,7 +227,7 @@ int tn_plugin_check(const struct tenuo_plugin_v1 *raw, size_t limit, const char 
     memcpy(&desc, raw, raw->size < sizeof desc ? raw->size : sizeof desc);
     if (desc.name == NULL || !is_name(desc.name, false))
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s' has no valid name (a-z, 0-9 and '_')", who);
-    r = check_schema(&c, desc.args);
+    r = check_schema(&c, TN_F_RESOLVER, desc.args);
     if (r == TENUO_OK)
         r = take_kinds(&c, &desc, ret_ops);
     if (r != TENUO_OK)

@@ -43,6 +43,7 @@
 
 /* Codes that a plugin may return. The same numbers as in tenuo/error.h. */
 #define TENUO_OK 0
+#define TENUO_E_SRL_INVALID 1801 /* revocation: what the store has is no list, or larger than allowed */
 #define TENUO_E_NOMEM 9000
 #define TENUO_E_INVALID_ARGUMENT 9001
 #define TENUO_E_SYSTEM 9002
@@ -89,7 +90,8 @@ enum tenuo_arg_type {
 /* One row of an argument schema; a row whose name is NULL ends the array. */
 struct tenuo_arg_spec {
     const char
-        *name; /* [a-z][a-z0-9_]*, and none of the core's own: sha256 trace timeout name cache_ttl stale_if_error */
+        *name; /* [a-z][a-z0-9_]*, and none of the core's own: sha256 trace timeout name cache_ttl stale_if_error; in a
+                  schema for revocation: issuer refresh max_age floor */
     int type;         /* enum tenuo_arg_type */
     int required;
     const char *help; /* one line for `tenuo plugin info` */
@@ -196,15 +198,25 @@ struct tenuo_audit_ops {
 
 /* ---- kind "revocation": is a warrant on a signed list? ---- */
 
+#define TENUO_REVOCATION_LIST_MAX 67108864 /* bytes; an id takes 42 */
+
 struct tenuo_revocation_ops {
     uint32_t size;
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
-    /* The current signed list, allocated by the plugin and released through `release`; the host verifies signature and
-     * version. */
-    int (*fetch)(void *self, const uint8_t **ret_list, size_t *ret_len, int64_t *ret_fetched_at);
-    void (*release)(void *self, const uint8_t *list, size_t len);
+    /*
+     * The current signed list (governance.md 10.1) as its issuer wrote it, at most TENUO_REVOCATION_LIST_MAX bytes,
+     * owned by the plugin until `release`. *ret_fetched_at: Unix time at which the store said that this is its current
+     * list. The host verifies signature, issuer and version: bring bytes, judge nothing.
+     * unchanged_ok 1: the host has accepted what the last fetch of this instance handed over. When the store says that
+     * it is still the current one, answer TENUO_OK with *ret_list NULL and *ret_len 0: nothing is copied or verified
+     * again. With 0 that answer is a breach of this contract (9203), and an instance that was just opened hands over a
+     * list whatever it is asked. Anything but TENUO_OK: the host goes on with the list it has as long as `max_age` lets
+     * it, and asks again later, less and less often.
+     */
+    int (*fetch)(void *self, int unchanged_ok, const uint8_t **ret_list, size_t *ret_len, int64_t *ret_fetched_at);
+    void (*release)(void *self, const uint8_t *list, size_t len); /* never with NULL */
 };
 
 /* ---- kind "replay": has this proof been used? ---- */

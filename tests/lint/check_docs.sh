@@ -75,6 +75,8 @@ options() {
 options plugins/env/env.c tenuo_env.8 'RESOLVER OPTIONS'
 options plugins/file/file.c tenuo_file.8 'RESOLVER OPTIONS'
 options core/trust_file.c tenuo_file.8 'TRUST OPTIONS'
+options core/revoke_file.c tenuo_file.8 'REVOCATION OPTIONS'
+options plugins/http/http.c tenuo_http.8 'REVOCATION OPTIONS'
 options plugins/jsonl/jsonl.c tenuo_jsonl.8 'AUDIT OPTIONS'
 
 for dir in plugins/*/; do

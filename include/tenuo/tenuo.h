@@ -7,6 +7,7 @@
 #include <tenuo/error.h>
 #include <tenuo/key.h>
 #include <tenuo/mint.h>
+#include <tenuo/receipt.h>
 #include <tenuo/request.h>
 #include <tenuo/verify.h>
 #include <tenuo/version.h>

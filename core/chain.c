@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "err.h"
+#include "explain.h"
 #include "verifier.h"
 
 
@@ -63,16 +64,31 @@ static int check_time(const struct tenuo_verifier *v, const struct tenuo_warrant
     return TENUO_OK;
 }
 
-static int check_session(const struct tenuo_stack *s, size_t i, struct tenuo_error *err)
+static int check_session(const struct tenuo_stack *s, size_t i, struct tn_match_env *env, struct tenuo_error *err)
 {
     const struct tn_str *root = &s->w[0].session, *own = &s->w[i].session;
     if ((root->p == NULL) == (own->p == NULL) && tn_str_eq(*root, *own))
         return TENUO_OK;
+    tn_fault_member(env, "session_id");
     return tn_fail(err, TENUO_E_CHAIN_BROKEN, "the session id differs from the root's");
 }
 
+static int check_link(const struct tenuo_verifier *v, const struct tenuo_stack *s, size_t i, int64_t as_of,
+                      struct tn_explain *x, struct tenuo_error *err)
+{
+    struct tn_match_env env = TN_MATCH_ENV(v->policy.matchers, as_of);
+    int r;
+    env.fault = x == NULL ? NULL : &x->fault;
+    r = tn_link_verify(&s->w[i - 1], &s->w[i], &env, err);
+    if (r == TENUO_OK && v->policy.strict_session)
+        r = check_session(s, i, &env, err);
+    if (x != NULL)
+        tn_explain_link(x, s, i, r, err);
+    return r;
+}
+
 int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of,
-                    enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err)
+                    struct tn_explain *x, enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err)
 {
     uint64_t now = as_of < 0 ? 0 : (uint64_t)as_of;
     int r;
@@ -80,23 +96,26 @@ int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s,
     *ret_step = TENUO_STEP_CHAIN;
     /* Revocation of every member comes here, before anything else is believed (V2), once lists are built. */
     r = check_shape(v, s, err);
+    if (x != NULL)
+        tn_explain_step(x, TENUO_STEP_CHAIN, -1, r, err, "%zu warrants, no id twice", s->n);
     if (r != TENUO_OK)
         return r;
     *ret_step = TENUO_STEP_TRUST;
     *ret_link = 0;
     r = check_root(v, s, now, err);
+    if (x != NULL)
+        tn_explain_step(x, TENUO_STEP_TRUST, 0, r, err, "the root's issuer is a trusted root");
     for (size_t i = 0; i < s->n && r == TENUO_OK; i++) {
         *ret_step = TENUO_STEP_TIME;
         *ret_link = (int)i;
         r = check_time(v, &s->w[i], now, err);
+        if (x != NULL)
+            tn_explain_time(x, s, i, r, err);
     }
     for (size_t i = 1; i < s->n && r == TENUO_OK; i++) {
         *ret_step = TENUO_STEP_LINK;
         *ret_link = (int)i;
-        struct tn_match_env env = TN_MATCH_ENV(v->policy.matchers, as_of);
-        r = tn_link_verify(&s->w[i - 1], &s->w[i], &env, err);
-        if (r == TENUO_OK && v->policy.strict_session)
-            r = check_session(s, i, err);
+        r = check_link(v, s, i, as_of, x, err);
     }
     return r;
 }

@@ -73,13 +73,16 @@ struct tn_budget {
     uint64_t bytes; /* looked at by constraints */
 };
 
+struct tn_fault;
+
 /* What matching and comparing need beside the constraints: one for a decision, one for each link. */
 struct tn_match_env {
     const struct tenuo_matchers *matchers; /* NULL: none */
     int64_t as_of;                         /* time of the decision, Unix seconds; for matchers alone */
     struct tn_budget budget;
+    struct tn_fault *fault; /* explain.h: what a failing link compared; NULL: nobody asks */
 };
-#define TN_MATCH_ENV(matchers, as_of) { (matchers), (as_of), { TN_SUBSET_BUDGET, TN_MATCH_BUDGET } }
+#define TN_MATCH_ENV(matchers, as_of) { (matchers), (as_of), { TN_SUBSET_BUDGET, TN_MATCH_BUDGET }, NULL }
 
 /* Takes n * m pairs; false when there are not so many left. */
 bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m);

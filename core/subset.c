@@ -7,6 +7,7 @@
 
 #include "constraint.h"
 #include "err.h"
+#include "explain.h"
 #include "limits.h"
 #include "matchers.h"
 
@@ -335,21 +336,40 @@ int tn_constraint_narrower(node p, node c, struct tn_match_env *env,
     return r == TENUO_OK ? r : tn_fail(err, r, "%s", why.msg);
 }
 
+/* Notes what was compared, and puts the argument in front of the sentence. */
+static int in_argument(struct tn_match_env *env, struct tn_str name, node p, node c, const struct tenuo_error *why,
+                       struct tenuo_error *err)
+{
+    char quoted[64];
+    tn_fault_argument(env, name, p, c);
+    tn_quote(quoted, sizeof quoted, name.p, name.n);
+    return tn_fail(err, why->code, "argument '%s': %.180s", quoted, why->msg);
+}
+
+static int extra_argument(const struct tenuo_constraint_set *p, const struct tenuo_constraint_set *c,
+                          struct tn_match_env *env, struct tenuo_error *err)
+{
+    struct tenuo_error why = { 0 };
+    size_t i = 0;
+    while (i < c->n && tn_set_find(p, c->items[i].name) != NULL)
+        i++;
+    (void)tn_fail(&why, TENUO_E_INVALID_ATTENUATION, "the parent does not constrain it");
+    return in_argument(env, c->items[i].name, NULL, c->items[i].constraint, &why, err);
+}
+
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *p, const struct tenuo_constraint_set *c,
                                struct tn_match_env *env, struct tenuo_error *err)
 {
     if (c->allow_unknown && !p->allow_unknown)
         return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child allows unknown arguments, its parent does not");
     for (size_t i = 0; i < p->n; i++) {
-        const struct tenuo_constraint *mine = tn_set_find(c, p->items[i].name);
-        int r;
-        if (mine == NULL)
-            return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child drops the constraint of an argument");
-        r = tn_constraint_narrower(p->items[i].constraint, mine, env, err);
+        const struct tn_named *theirs = &p->items[i];
+        const struct tenuo_constraint *mine = tn_set_find(c, theirs->name);
+        struct tenuo_error why = { 0 };
+        int r = mine == NULL ? tn_fail(&why, TENUO_E_INVALID_ATTENUATION, "the child drops its constraint")
+                             : tn_constraint_narrower(theirs->constraint, mine, env, &why);
         if (r != TENUO_OK)
-            return r;
+            return in_argument(env, theirs->name, theirs->constraint, mine, &why, err);
     }
-    if (p->n != 0 && c->n != p->n)
-        return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child constrains other arguments than its parent");
-    return TENUO_OK;
+    return p->n != 0 && c->n != p->n ? extra_argument(p, c, env, err) : TENUO_OK;
 }

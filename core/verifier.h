@@ -49,9 +49,11 @@ void tn_verifier_set_matchers(struct tenuo_verifier_builder *builder, const stru
 /* -1: no requirement. */
 int tn_required_clearance(const struct tn_policy *policy, struct tn_str tool);
 
-/* chain.c: everything of warrant.md 5.2 behind decoding. On failure *ret_step and *ret_link tell where. */
+/* chain.c: everything of warrant.md 5.2 behind decoding. On failure *ret_step and *ret_link tell where. `x` may be
+ * NULL. */
+struct tn_explain;
 int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s, int64_t as_of,
-                    enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err);
+                    struct tn_explain *x, enum tenuo_step *ret_step, int *ret_link, struct tenuo_error *err);
 /* link.c: one parent-child step, 5.3 with the stricter rules of 5.5. */
 int tn_link_verify(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
                    struct tenuo_error *err);

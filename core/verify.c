@@ -9,6 +9,7 @@
 #include "crypto.h"
 #include "decision.h"
 #include "err.h"
+#include "explain.h"
 #include "gate.h"
 #include "request.h"
 #include "verifier.h"
@@ -23,16 +24,28 @@ struct judge {
     int link;
     struct tn_str field; /* argument of a violation */
     struct tn_match_env env;
+    struct tn_explain *x; /* NULL: nobody asks why */
     struct tenuo_error err;
 };
+
+/* A step is over: tells it to who asked, and hands its code on. */
+static int told(const struct judge *j, int code, const char *found)
+{
+    if (j->x != NULL)
+        tn_explain_step(j->x, j->step, j->link, code, &j->err, "%s", found);
+    return code;
+}
 
 static int check_clearance(struct judge *j, const struct tenuo_warrant *leaf)
 {
     int need = tn_required_clearance(&j->v->policy, j->q->tool), have = leaf->clearance < 0 ? 0 : leaf->clearance;
     j->step = TENUO_STEP_CLEARANCE;
-    if (have >= need)
-        return TENUO_OK;
-    return tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the tool needs clearance %d, the warrant has %d", need, have);
+    if (have < need)
+        return told(j,
+                    tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the tool needs clearance %d, the warrant has %d",
+                            need, have),
+                    "");
+    return told(j, TENUO_OK, need < 0 ? "no clearance is asked for this tool" : "the clearance suffices");
 }
 
 /* The instant at which the PoP is judged: the scheduled time, never later than now and no further back than the program
@@ -77,7 +90,7 @@ static int violation(struct judge *j, struct tn_str name, const char *why)
     return tn_fail(&j->err, TENUO_E_CONSTRAINT_VIOLATION, "argument '%s': %s", quoted, why);
 }
 
-static int check_argument(struct judge *j, const struct tn_named *want, const struct tenuo_args *args)
+static int judge_argument(struct judge *j, const struct tn_named *want, const struct tenuo_args *args)
 {
     const struct tn_arg *arg = tn_args_find(args, want->name);
     int code = TENUO_OK;
@@ -95,6 +108,22 @@ static int check_argument(struct judge *j, const struct tn_named *want, const st
     return code;
 }
 
+static int check_argument(struct judge *j, const struct tn_named *want, const struct tenuo_args *args)
+{
+    int r = judge_argument(j, want, args);
+    if (j->x != NULL)
+        tn_explain_argument(j->x, j->link, r, &j->err, want->name, want->constraint);
+    return r;
+}
+
+static int unknown_argument(struct judge *j, struct tn_str name)
+{
+    int r = violation(j, name, "unknown field not allowed (zero-trust mode)");
+    if (j->x != NULL)
+        tn_explain_argument(j->x, j->link, r, &j->err, name, NULL);
+    return r;
+}
+
 static int check_arguments(struct judge *j, const struct tenuo_constraint_set *set)
 {
     const struct tenuo_args *args = j->q->has_cargs ? j->q->cargs : j->q->args;
@@ -103,54 +132,82 @@ static int check_arguments(struct judge *j, const struct tenuo_constraint_set *s
     if (set->n != 0 && !set->allow_unknown)
         for (size_t i = 0; i < tenuo_args_count(args); i++)
             if (tn_set_find(set, args->args[i].name) == NULL)
-                return violation(j, args->args[i].name, "unknown field not allowed (zero-trust mode)");
+                return unknown_argument(j, args->args[i].name);
+    if (set->n == 0)
+        return told(j, r, "the set is empty: every argument is allowed");
     for (size_t i = 0; i < set->n && r == TENUO_OK; i++)
         r = check_argument(j, &set->items[i], args);
     return r;
 }
 
-static int check_call(struct judge *j, const struct tenuo_warrant *leaf)
+static int check_type(struct judge *j, const struct tenuo_warrant *leaf)
 {
-    struct tn_match_env gates = TN_MATCH_ENV(j->v->policy.matchers, j->as_of); /* with a budget of their own */
-    const struct tn_tool *tool;
-    int r = check_clearance(j, leaf);
-    if (r != TENUO_OK)
-        return r;
     j->step = TENUO_STEP_TYPE;
-    if (leaf->type != TENUO_EXECUTION)
-        return tn_fail(&j->err, TENUO_E_PAYLOAD_STRUCTURE, "an issuer warrant authorizes no calls");
-    r = check_pop(j, leaf);
-    if (r != TENUO_OK)
-        return r;
+    if (leaf->type == TENUO_EXECUTION)
+        return TENUO_OK;
+    return tn_fail(&j->err, TENUO_E_PAYLOAD_STRUCTURE, "an issuer warrant authorizes no calls");
+}
+
+static int check_tool(struct judge *j, const struct tenuo_warrant *leaf, const struct tn_tool **ret)
+{
+    const struct tn_tool *tool = tn_warrant_find_tool(leaf, j->q->tool);
     j->step = TENUO_STEP_TOOL;
-    tool = tn_warrant_find_tool(leaf, j->q->tool);
     if (tool == NULL)
         tool = tn_warrant_find_tool(leaf, tn_lit("*"));
     if (tool == NULL)
-        return tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the warrant does not allow this tool");
-    r = check_arguments(j, &tool->set);
-    if (r != TENUO_OK)
-        return r;
+        return told(j, tn_fail(&j->err, TENUO_E_TOOL_NOT_AUTHORIZED, "the warrant does not allow this tool"), "");
+    if (j->x != NULL)
+        tn_explain_tool(j->x, j->link, j->q->tool, tool->name);
+    *ret = tool;
+    return TENUO_OK;
+}
+
+static int check_gates(struct judge *j, const struct tenuo_warrant *leaf)
+{
+    struct tn_match_env env = TN_MATCH_ENV(j->v->policy.matchers, j->as_of); /* with a budget of its own */
     j->step = TENUO_STEP_GATE;
-    return tn_gate_check(leaf, j->q->tool, j->q->args, &gates, &j->err);
+    return told(j, tn_gate_check(leaf, j->q->tool, j->q->args, &env, &j->err), "no approval is missing");
+}
+
+static int check_call(struct judge *j, const struct tenuo_warrant *leaf)
+{
+    const struct tn_tool *tool = NULL;
+    int r = check_clearance(j, leaf);
+    if (r == TENUO_OK)
+        r = told(j, check_type(j, leaf), "an execution warrant");
+    if (r == TENUO_OK)
+        r = told(j, check_pop(j, leaf), "the holder signed this call");
+    if (r == TENUO_OK)
+        r = check_tool(j, leaf, &tool);
+    if (r == TENUO_OK)
+        r = check_arguments(j, &tool->set);
+    return r != TENUO_OK ? r : check_gates(j, leaf);
+}
+
+/* A leaf with an unusable holder is undecodable, and that comes before every other refusal. */
+static int check_pending_holder(struct judge *j, const struct tenuo_warrant *leaf, int code)
+{
+    struct tenuo_error bad;
+    if (code == TENUO_OK || !j->holder_pending || tn_warrant_check_holder(leaf, &bad) == TENUO_OK)
+        return code;
+    j->step = TENUO_STEP_DECODE;
+    j->err = bad;
+    return told(j, bad.code, "");
 }
 
 static int judge(struct judge *j)
 {
     const struct tenuo_warrant *leaf = &j->stack->w[j->stack->n - 1];
-    struct tenuo_error bad;
-    int r = tn_chain_verify(j->v, j->stack, j->as_of, &j->step, &j->link, &j->err);
+    int r;
+    if (j->x != NULL)
+        tn_explain_step(j->x, TENUO_STEP_DECODE, -1, TENUO_OK, &j->err, "%zu warrants, every signature verified",
+                        j->stack->n);
+    r = tn_chain_verify(j->v, j->stack, j->as_of, j->x, &j->step, &j->link, &j->err);
     if (r == TENUO_OK && j->q != NULL) {
         j->link = (int)j->stack->n - 1;
         r = check_call(j, leaf);
     }
-    /* A leaf with an unusable holder is undecodable, and that comes before every other refusal. */
-    if (r != TENUO_OK && j->holder_pending && tn_warrant_check_holder(leaf, &bad) != TENUO_OK) {
-        j->step = TENUO_STEP_DECODE;
-        j->err = bad;
-        r = bad.code;
-    }
-    return r;
+    return check_pending_holder(j, leaf, r);
 }
 
 static void describe(struct tenuo_decision *d, const struct judge *j)
@@ -219,7 +276,7 @@ static int decide_bytes(struct judge *j, struct tn_str bytes, struct tenuo_decis
     j->link = -1;
     r = tn_stack_decode(bytes, TN_STACK_EITHER, j->v->cache, j->q != NULL, &s, &j->err);
     if (r != TENUO_OK)
-        return finish(j, r, ret, err);
+        return finish(j, told(j, r, ""), ret, err);
     j->stack = s;
     j->holder_pending = !s->w[s->n - 1].holder_checked;
     r = decide_stack(j, ret, err);
@@ -227,11 +284,22 @@ static int decide_bytes(struct judge *j, struct tn_str bytes, struct tenuo_decis
     return r;
 }
 
+static struct judge judge_of(struct tenuo_verifier *v, const struct tenuo_stack *stack, const struct tenuo_request *q,
+                             int64_t as_of)
+{
+    return (struct judge){ .v = v, .stack = stack, .q = q, .as_of = as_of,
+                           .env = TN_MATCH_ENV(v->policy.matchers, as_of) };
+}
+
+static int no_request(struct tenuo_error *err)
+{
+    return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
+}
+
 int tenuo_verify(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len, int64_t as_of,
                  struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .as_of = as_of,
-                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
+    struct judge j = judge_of(verifier, NULL, NULL, as_of);
     return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
 }
 
@@ -239,18 +307,15 @@ int tenuo_authorize(struct tenuo_verifier *verifier, const uint8_t *bytes, size_
                     const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
                     struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .q = request, .as_of = as_of,
-                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
-    if (request == NULL)
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
-    return decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
+    struct judge j = judge_of(verifier, NULL, request, as_of);
+    return request == NULL ? no_request(reterr)
+                           : decide_bytes(&j, (struct tn_str){ bytes, len }, ret_decision, reterr);
 }
 
 int tenuo_verify_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack, int64_t as_of,
                        struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .stack = stack, .as_of = as_of,
-                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
+    struct judge j = judge_of(verifier, stack, NULL, as_of);
     return decide_stack(&j, ret_decision, reterr);
 }
 
@@ -258,9 +323,38 @@ int tenuo_authorize_stack(struct tenuo_verifier *verifier, const struct tenuo_st
                           const struct tenuo_request *request, int64_t as_of, struct tenuo_decision **ret_decision,
                           struct tenuo_error *reterr)
 {
-    struct judge j = { .v = verifier, .stack = stack, .q = request, .as_of = as_of,
-                       .env = TN_MATCH_ENV(verifier->policy.matchers, as_of) };
-    if (request == NULL)
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a call to decide needs a request");
-    return decide_stack(&j, ret_decision, reterr);
+    struct judge j = judge_of(verifier, stack, request, as_of);
+    return request == NULL ? no_request(reterr) : decide_stack(&j, ret_decision, reterr);
+}
+
+/* `decide` with an observer on it; the decision is thrown away when nobody wants it. */
+static int explain(struct judge *j, tenuo_explain_fn *fn, void *arg, const struct tn_str *bytes,
+                   struct tenuo_decision **ret_decision, struct tenuo_error *err)
+{
+    struct tn_explain x = { .fn = fn, .arg = arg };
+    struct tenuo_decision *d = NULL;
+    int r;
+    j->x = &x;
+    r = bytes != NULL ? decide_bytes(j, *bytes, &d, err) : decide_stack(j, &d, err);
+    if (r == TENUO_OK && ret_decision != NULL)
+        *ret_decision = d;
+    else
+        tenuo_decision_free(d);
+    return r;
+}
+
+int tenuo_explain(struct tenuo_verifier *verifier, const uint8_t *bytes, size_t len,
+                  const struct tenuo_request *request, int64_t as_of, tenuo_explain_fn *fn, void *arg,
+                  struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct judge j = judge_of(verifier, NULL, request, as_of);
+    return explain(&j, fn, arg, &(struct tn_str){ bytes, len }, ret_decision, reterr);
+}
+
+int tenuo_explain_stack(struct tenuo_verifier *verifier, const struct tenuo_stack *stack,
+                        const struct tenuo_request *request, int64_t as_of, tenuo_explain_fn *fn, void *arg,
+                        struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct judge j = judge_of(verifier, stack, request, as_of);
+    return explain(&j, fn, arg, NULL, ret_decision, reterr);
 }

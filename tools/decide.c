@@ -26,6 +26,8 @@ struct decide {
     struct cli *cli;
     bool call;                              /* authorize */
     struct tenuo_verifier_builder *builder; /* NULL: from the configuration */
+    struct tenuo_verifier *verifier;        /* that decided */
+    const struct cli_bytes *bytes;          /* what it decided about */
     struct tenuo_args *args;
     struct tenuo_request *request;
     const char *warrant, *tool, *pop, *request_id;
@@ -212,38 +214,32 @@ static int build_request(struct decide *d, struct tenuo_error *err)
 }
 
 /* The pure decision over text or bytes. What cannot be decoded is denied, as the library does for binary input. */
-static int decide_pure(struct decide *d, struct tenuo_verifier *verifier, const struct cli_bytes *bytes,
-                       struct tenuo_decision **ret_decision, struct tenuo_error *err)
+static int decide_pure(struct decide *d, struct tenuo_decision **ret_decision, struct tenuo_error *err)
 {
     struct tenuo_stack *stack = NULL;
-    int code = tenuo_stack_parse_any(bytes->data, bytes->len, &stack, err);
+    int code = tenuo_stack_parse_any(d->bytes->data, d->bytes->len, &stack, err);
     if (!code)
-        code = d->call ? tenuo_authorize_stack(verifier, stack, d->request, d->at, ret_decision, err)
-                       : tenuo_verify_stack(verifier, stack, d->at, ret_decision, err);
+        code = d->call ? tenuo_authorize_stack(d->verifier, stack, d->request, d->at, ret_decision, err)
+                       : tenuo_verify_stack(d->verifier, stack, d->at, ret_decision, err);
     tenuo_stack_free(stack);
     return code;
 }
 
-static int decide(struct decide *d, const struct cli_bytes *bytes, struct tenuo_decision **ret_decision,
-                  struct tenuo_error *err)
+/* The verifier and the instant stay in `d` for who asks why. */
+static int decide(struct decide *d, struct tenuo_decision **ret_decision, struct tenuo_error *err)
 {
-    if (d->builder) {
-        struct tenuo_verifier *verifier = NULL;
-        int code = tenuo_verifier_builder_build(d->builder, &verifier, err);
-        if (!code)
-            code = decide_pure(d, verifier, bytes, ret_decision, err);
-        tenuo_verifier_unref(verifier);
-        return code;
-    }
-    int code = cli_open(d->cli, err);
+    int code = d->builder ? tenuo_verifier_builder_build(d->builder, &d->verifier, err) : cli_open(d->cli, err);
     if (code)
         return code;
-    if (!d->call)
-        return decide_pure(d, tenuo_ctx_verifier(d->cli->ctx), bytes, ret_decision, err);
+    if (!d->builder)
+        d->verifier = tenuo_verifier_ref(tenuo_ctx_verifier(d->cli->ctx));
+    if (d->builder || !d->call)
+        return decide_pure(d, ret_decision, err);
     d->audited = true;
-    return d->has_at
-               ? tenuo_ctx_authorize_at(d->cli->ctx, bytes->data, bytes->len, d->request, d->at, ret_decision, err)
-               : tenuo_ctx_authorize(d->cli->ctx, bytes->data, bytes->len, d->request, ret_decision, err);
+    return d->has_at || d->explain
+               ? tenuo_ctx_authorize_at(d->cli->ctx, d->bytes->data, d->bytes->len, d->request, d->at, ret_decision,
+                                        err)
+               : tenuo_ctx_authorize(d->cli->ctx, d->bytes->data, d->bytes->len, d->request, ret_decision, err);
 }
 
 static const char *word(const struct decide *d, enum tenuo_outcome outcome)
@@ -252,29 +248,6 @@ static const char *word(const struct decide *d, enum tenuo_outcome outcome)
         [TENUO_DENY] = "deny", [TENUO_ALLOW] = "allow", [TENUO_WOULD_DENY] = "would_deny"
     };
     return d->call ? calls[outcome] : outcome == TENUO_ALLOW ? "valid" : "invalid";
-}
-
-/* The steps that this kind of decision has: a chain ends at its links, a pure verifier neither asks stores nor writes
- * records. */
-static json_t *steps_json(const struct decide *d, const struct tenuo_decision *decision)
-{
-    json_t *steps = json_array();
-    enum tenuo_step end = tenuo_decision_step(decision);
-    enum tenuo_step last = !d->call ? TENUO_STEP_LINK : d->audited ? TENUO_STEP_AUDIT : TENUO_STEP_GATE;
-    bool failed = tenuo_decision_code(decision) != 0;
-    if (!steps)
-        cli_no_memory();
-    for (enum tenuo_step s = TENUO_STEP_DECODE; s <= last; s++) {
-        if (s == TENUO_STEP_REVOCATION && d->builder)
-            continue;
-        json_t *entry = json_object();
-        if (!entry)
-            cli_no_memory();
-        cli_set(entry, "step", json_string(tenuo_step_name(s)));
-        cli_set(entry, "result", json_string(!failed || s < end ? "passed" : s == end ? "failed" : "not reached"));
-        cli_append(steps, entry);
-    }
-    return steps;
 }
 
 static void identity_json(json_t *object, const struct tenuo_decision *decision)
@@ -304,6 +277,13 @@ static void identity_json(json_t *object, const struct tenuo_decision *decision)
     }
 }
 
+/* A chain ends at its links, and a pure verifier neither asks stores nor writes records. */
+static json_t *explanation(const struct decide *d, const struct tenuo_decision *decision)
+{
+    enum tenuo_step last = !d->call ? TENUO_STEP_LINK : d->audited ? TENUO_STEP_AUDIT : TENUO_STEP_GATE;
+    return cli_explain(d->verifier, d->bytes, d->request, d->at, decision, last);
+}
+
 static json_t *answer_json(struct decide *d, const struct tenuo_decision *decision)
 {
     enum tenuo_outcome outcome = tenuo_decision_outcome(decision);
@@ -327,7 +307,7 @@ static json_t *answer_json(struct decide *d, const struct tenuo_decision *decisi
     if (*tenuo_decision_id(decision))
         cli_set(object, "decision_id", json_string(tenuo_decision_id(decision)));
     if (d->explain)
-        cli_set(object, "steps", steps_json(d, decision));
+        cli_set(object, "steps", explanation(d, decision));
     return object;
 }
 
@@ -377,9 +357,7 @@ static void print_answer(const struct decide *d, const json_t *object)
            : d->audited ? "no: no audit sink holds a record of it"
            : d->nroots ? "no: explicit roots, nothing was audited"
                        : "no: the chain alone is no decision about a call");
-    json_array_foreach(json_object_get(object, "steps"), i, item)
-        printf("  %-11s %-12s %s\n", i ? "" : "steps", json_string_value(json_object_get(item, "step")),
-               json_string_value(json_object_get(item, "result")));
+    cli_print_steps(json_object_get(object, "steps"));
 }
 
 static int answer(struct decide *d, const struct tenuo_decision *decision)
@@ -445,7 +423,8 @@ static int run(struct decide *d)
         status = cli_fail(d->cli, &err);
         goto out;
     }
-    if (decide(d, &bytes, &decision, &err) == TENUO_OK)
+    d->bytes = &bytes;
+    if (decide(d, &decision, &err) == TENUO_OK)
         status = answer(d, decision);
     else
         status = err.code < TENUO_E_NOMEM ? undecodable(d, &err) : cli_fail(d->cli, &err);
@@ -466,6 +445,7 @@ int cli_decide_run(struct cli *cli, bool call, int argc, char **argv)
         status = run(&d);
     tenuo_request_free(d.request);
     tenuo_args_free(d.args);
+    tenuo_verifier_unref(d.verifier);
     tenuo_verifier_builder_free(d.builder);
     free(d.attributes);
     return status;

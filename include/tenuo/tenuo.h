@@ -5,6 +5,7 @@
 #include <tenuo/constraint.h>
 #include <tenuo/context.h>
 #include <tenuo/error.h>
+#include <tenuo/explain.h>
 #include <tenuo/key.h>
 #include <tenuo/mint.h>
 #include <tenuo/receipt.h>

@@ -93,8 +93,13 @@ int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s,
     uint64_t now = as_of < 0 ? 0 : (uint64_t)as_of;
     int r;
     *ret_link = -1;
+    if (v->revocation != NULL) { /* V2: before anything else is believed */
+        *ret_step = TENUO_STEP_REVOCATION;
+        r = tn_revocation_check(v->revocation, s, as_of, ret_link, err);
+        if (r != TENUO_OK)
+            return r;
+    }
     *ret_step = TENUO_STEP_CHAIN;
-    /* Revocation of every member comes here, before anything else is believed (V2), once lists are built. */
     r = check_shape(v, s, err);
     if (x != NULL)
         tn_explain_step(x, TENUO_STEP_CHAIN, -1, r, err, "%zu warrants, no id twice", s->n);

@@ -10,6 +10,8 @@
 #define TN_DOMAIN_WARRANT "tenuo-warrant-v1" /* in front of every signed message (governance.md 1) */
 #define TN_DOMAIN_POP "tenuo-pop-v1"
 #define TN_DOMAIN_RECEIPT "tenuo-receipt-v1"
+#define TN_DOMAIN_SRL "tenuo-srl-v1"
+#define TN_DOMAIN_REVOCATION_REQUEST "tenuo-revocation-request-v1"
 
 /* False when libsodium cannot start; cheap after the first time. */
 bool tn_crypto_init(void);

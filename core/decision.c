@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "err.h"
+#include <tenuo/revocation.h>
 
 struct tenuo_decision *tn_decision_new(size_t chain_len)
 {
@@ -79,3 +80,6 @@ const uint8_t *tenuo_decision_request_hash(const struct tenuo_decision *d)
 const char *tenuo_decision_id(const struct tenuo_decision *d) { return d->id; }
 
 size_t tenuo_decision_audited(const struct tenuo_decision *d) { return d->audited; }
+
+const uint8_t *tenuo_decision_srl_sha256(const struct tenuo_decision *d) { return d->has_srl ? d->srl_sha256 : NULL; }
+uint64_t tenuo_decision_srl_version(const struct tenuo_decision *d) { return d->srl_version; }

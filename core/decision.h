@@ -16,8 +16,9 @@ struct tenuo_decision {
     char field[256]; /* escaped, NUL-terminated */
     char tool[4 * TN_MAX_TOOL_NAME + 4]; /* escaped, NUL-terminated */
     char id[33];
-    bool has_request_hash, has_keys;
-    uint8_t request_hash[32], root_key[32], holder[32];
+    bool has_request_hash, has_keys, has_srl;
+    uint8_t request_hash[32], root_key[32], holder[32], srl_sha256[32];
+    uint64_t srl_version;
     uint32_t leaf_depth;
     uint64_t expires_at;
     size_t audited; /* sinks that hold a record of this answer */

@@ -24,6 +24,9 @@
 #define TN_CLOCK_TOLERANCE 30      /* seconds, issued_at only */
 #define TN_GATES_MESSAGE_CHARS 200 /* governance.md 6.1 */
 
+#define TN_REVOCATION_REQUEST_AGE 300  /* seconds, governance.md 10.5 */
+#define TN_REVOCATION_REQUEST_AHEAD 60 /* seconds, 10.5 */
+
 /* Ours. */
 #define TN_MAX_ARGS_BYTES 1048576  /* canonical arguments of one call */
 #define TN_MAX_ARGS 1024           /* arguments of one call */
@@ -36,6 +39,7 @@
 #define TN_LINK_CACHE_DEFAULT 4096 /* entries */
 #define TN_LINK_CACHE_MAX 1048576
 #define TN_MATCH_BUDGET (1u << 26) /* bytes that constraints may look at in one decision, or on one link */
+#define TN_MAX_REVOCATION_REASON 4096 /* bytes; lists: TENUO_SRL_MAX_BYTES and _IDS in tenuo/revocation.h */
 #define TN_SUBSET_BUDGET 4000000   /* pair comparisons of one link */
 #define TN_MAX_KEY_FILE 4096       /* bytes of a key file */
 

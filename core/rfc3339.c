@@ -70,3 +70,53 @@ bool tn_rfc3339_parse(struct tn_str text, uint64_t *ret_unix)
     *ret_unix = (uint64_t)t;
     return true;
 }
+
+/* ".123", ".123456" or ".123456789"; a group of three zeros at the end would not have been written. */
+static bool fraction(struct tn_str s)
+{
+    if (s.n == 0)
+        return true;
+    if (s.p[0] != '.' || (s.n != 4 && s.n != 7 && s.n != 10) || memcmp(s.p + s.n - 3, "000", 3) == 0)
+        return false;
+    for (size_t i = 1; i < s.n; i++)
+        if (!tn_is_digit(s.p[i]))
+            return false;
+    return true;
+}
+
+bool tn_rfc3339_canonical(struct tn_str text, uint64_t *ret_unix)
+{
+    uint8_t whole[20];
+    if (text.n < sizeof whole || text.p[10] != 'T' || text.p[text.n - 1] != 'Z' ||
+        !fraction((struct tn_str){ text.p + 19, text.n - 20 }))
+        return false;
+    memcpy(whole, text.p, 19);
+    whole[19] = 'Z';
+    return tn_rfc3339_parse((struct tn_str){ whole, sizeof whole }, ret_unix);
+}
+
+static void put_digits(char *p, uint64_t v, size_t n)
+{
+    for (size_t i = n; i > 0; i--, v /= 10)
+        p[i - 1] = (char)('0' + v % 10);
+}
+
+void tn_rfc3339_format(uint64_t when, char ret_text[TN_RFC3339_TEXT])
+{
+    int64_t days, y, m = 1;
+    if (when > TN_RFC3339_LAST)
+        when = TN_RFC3339_LAST;
+    days = (int64_t)(when / 86400);
+    y = 1970 + days / 366; /* never too late, and at most a few years too early */
+    while (days_since_epoch(y + 1, 1, 1) <= days)
+        y++;
+    while (m < 12 && days_since_epoch(y, m + 1, 1) <= days)
+        m++;
+    memcpy(ret_text, "0000-00-00T00:00:00Z", TN_RFC3339_TEXT);
+    put_digits(ret_text, (uint64_t)y, 4);
+    put_digits(ret_text + 5, (uint64_t)m, 2);
+    put_digits(ret_text + 8, (uint64_t)(days - days_since_epoch(y, m, 1) + 1), 2);
+    put_digits(ret_text + 11, when / 3600 % 24, 2);
+    put_digits(ret_text + 14, when / 60 % 60, 2);
+    put_digits(ret_text + 17, when % 60, 2);
+}

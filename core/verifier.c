@@ -34,6 +34,7 @@ void tenuo_verifier_builder_free(struct tenuo_verifier_builder *builder)
     if (builder == NULL)
         return;
     policy_clear(&builder->policy);
+    tenuo_revocation_unref(builder->revocation);
     free(builder);
 }
 
@@ -161,6 +162,7 @@ int tenuo_verifier_builder_build(const struct tenuo_verifier_builder *builder, s
         tenuo_verifier_unref(v);
         return tn_fail_code(reterr, TENUO_E_NOMEM);
     }
+    v->revocation = builder->revocation == NULL ? NULL : tenuo_revocation_ref(builder->revocation);
     *ret_verifier = v;
     return TENUO_OK;
 }
@@ -175,7 +177,34 @@ void tenuo_verifier_unref(struct tenuo_verifier *verifier)
 {
     if (verifier == NULL || atomic_fetch_sub_explicit(&verifier->refs, 1, memory_order_acq_rel) != 1)
         return;
-    tn_link_cache_free(verifier->cache);
-    policy_clear(&verifier->policy);
+    tenuo_revocation_unref(verifier->revocation);
+    if (verifier->base != NULL) {
+        tenuo_verifier_unref(verifier->base); /* never deeper than one */
+    } else {
+        tn_link_cache_free(verifier->cache);
+        policy_clear(&verifier->policy);
+    }
     free(verifier);
+}
+
+void tenuo_verifier_builder_set_revocation(struct tenuo_verifier_builder *builder, struct tenuo_revocation *revocation)
+{
+    struct tenuo_revocation *old = builder->revocation;
+    builder->revocation = revocation == NULL ? NULL : tenuo_revocation_ref(revocation);
+    tenuo_revocation_unref(old);
+}
+
+int tenuo_verifier_with_revocation(struct tenuo_verifier *verifier, struct tenuo_revocation *revocation,
+                                   struct tenuo_verifier **ret_verifier, struct tenuo_error *reterr)
+{
+    struct tenuo_verifier *v = calloc(1, sizeof *v);
+    if (v == NULL)
+        return tn_fail_code(reterr, TENUO_E_NOMEM);
+    atomic_init(&v->refs, 1);
+    v->policy = verifier->policy;
+    v->cache = verifier->cache;
+    v->base = tenuo_verifier_ref(verifier->base != NULL ? verifier->base : verifier);
+    v->revocation = revocation == NULL ? NULL : tenuo_revocation_ref(revocation);
+    *ret_verifier = v;
+    return TENUO_OK;
 }

@@ -8,6 +8,7 @@
 #include "limits.h"
 #include "linkcache.h"
 #include "matchers.h"
+#include "revocation.h"
 #include "warrant.h"
 #include <tenuo/verify.h>
 
@@ -36,12 +37,15 @@ struct tn_policy {
 
 struct tenuo_verifier_builder {
     struct tn_policy policy;
+    struct tenuo_revocation *revocation;
 };
 
 struct tenuo_verifier {
     atomic_uint refs;
     struct tn_policy policy;
-    struct tn_link_cache *cache; /* NULL: off */
+    struct tn_link_cache *cache;         /* NULL: off */
+    struct tenuo_revocation *revocation; /* NULL: not configured, nothing is looked up */
+    struct tenuo_verifier *base;         /* owns what the policy and the cache point to; NULL: this one does */
 };
 
 /* Matcher plugins of a context; they must live as long as every verifier built from it. */

@@ -229,23 +229,36 @@ static void describe(struct tenuo_decision *d, const struct judge *j)
                                                  j->q->args, leaf->holder, d->request_hash, NULL) == TENUO_OK;
 }
 
+/* The first list that there is: what a receipt names. */
+static void describe_list(struct tenuo_decision *d, const struct tenuo_revocation *r)
+{
+    for (size_t i = 0; r != NULL && i < r->n && !d->has_srl; i++) {
+        if (r->sources[i].list == NULL)
+            continue;
+        d->has_srl = true;
+        d->srl_version = r->sources[i].list->version;
+        memcpy(d->srl_sha256, r->sources[i].list->sha256, sizeof d->srl_sha256);
+    }
+}
+
 static void quote_tool(struct tenuo_decision *d, const struct tenuo_request *q)
 {
     if (q != NULL)
         tn_quote(d->tool, sizeof d->tool, q->tool.p, q->tool.n);
 }
 
-/* 9xxx is no decision: the caller gets the error itself. */
+/* 9xxx is no decision: the caller gets the error itself. A missing revocation list is one: it denies a known chain. */
 static int finish(struct judge *j, int code, struct tenuo_decision **ret, struct tenuo_error *err)
 {
     struct tenuo_decision *d;
-    if (code >= TENUO_E_NOMEM)
+    if (code >= TENUO_E_NOMEM && !(code == TENUO_E_UNAVAILABLE && j->step == TENUO_STEP_REVOCATION))
         return tn_fail(err, code, "%s", j->err.msg);
     d = tn_decision_new(j->stack == NULL ? 0 : j->stack->n);
     if (d == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
     if (j->stack != NULL)
         describe(d, j);
+    describe_list(d, j->v->revocation);
     if (j->q != NULL && j->stack != NULL && !d->has_request_hash) {
         tenuo_decision_free(d);
         return tn_fail_code(err, TENUO_E_NOMEM);

@@ -10,6 +10,7 @@
 #include <tenuo/mint.h>
 #include <tenuo/receipt.h>
 #include <tenuo/request.h>
+#include <tenuo/revocation.h>
 #include <tenuo/verify.h>
 #include <tenuo/version.h>
 #include <tenuo/warrant.h>

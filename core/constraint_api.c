@@ -9,6 +9,7 @@
 #include "constraint.h"
 #include "err.h"
 #include "limits.h"
+#include "matchers.h"
 #include "warrant.h"
 
 int tenuo_constraint_parse(const uint8_t *cbor, size_t len, struct tenuo_constraint **ret_constraint,
@@ -342,4 +343,53 @@ int tenuo_constraint_attenuates(const struct tenuo_constraint *parent, const str
 {
     struct tn_match_env env = TN_MATCH_ENV(matchers, as_of);
     return tn_constraint_narrower(parent, child, &env, reterr);
+}
+
+/* Leaves in order, without recursion. */
+struct walk {
+    const struct tenuo_constraint *next[TN_MAX_CONSTRAINT_DEPTH + 1]; /* what is left on each level */
+    size_t depth;
+};
+
+static bool is_open(const struct tenuo_constraint *c)
+{
+    return !c->known || c->type == TENUO_C_REGEX || c->type == TENUO_C_CEL;
+}
+
+/* The next leaf that core does not judge itself, or NULL. */
+static const struct tenuo_constraint *next_open(struct walk *w)
+{
+    while (w->depth > 0) {
+        const struct tenuo_constraint *c = w->next[w->depth - 1];
+        if (c == NULL) {
+            w->depth--;
+            continue;
+        }
+        w->next[w->depth - 1] = c->next;
+        if (is_open(c))
+            return c;
+        if (c->known && c->child != NULL && w->depth < TN_ARRAY_LEN(w->next))
+            w->next[w->depth++] = c->child;
+    }
+    return NULL;
+}
+
+unsigned tenuo_constraint_needs_matcher(const struct tenuo_constraint *constraint)
+{
+    struct walk w = { .next = { constraint->child }, .depth = 1 };
+    const struct tenuo_constraint *c = is_open(constraint) ? constraint : next_open(&w);
+    return c == NULL ? 0 : c->type;
+}
+
+int tenuo_constraint_check(const struct tenuo_constraint *constraint, const struct tenuo_matchers *matchers,
+                           struct tenuo_error *reterr)
+{
+    struct walk w = { .next = { constraint->child }, .depth = 1 };
+    const struct tenuo_constraint *c = is_open(constraint) ? constraint : next_open(&w);
+    int r = TENUO_OK;
+    for (; c != NULL && r == TENUO_OK; c = next_open(&w))
+        r = tn_matchers_have(matchers, c->type)
+                ? tn_matchers_check(matchers, (uint8_t)c->type, c->payload, reterr)
+                : tn_matchers_missing(c->type, reterr);
+    return r;
 }

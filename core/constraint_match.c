@@ -5,7 +5,6 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <tenuo/plugin.h>
 
 #include "constraint.h"
 #include "err.h"
@@ -150,28 +149,12 @@ static enum tn_match match_subpath(const struct match *m, const struct tn_subpat
 /* Types that a plugin decides; without one the answer is an error, never "no". */
 static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint *c)
 {
-    void *self = NULL, *program = NULL;
-    const struct tenuo_matcher_ops *ops = tn_matchers_find(m->env->matchers, (uint8_t)c->type, &self);
-    size_t bytes = 0;
-    int r, matched = 0;
-    if (ops == NULL) {
-        m->code = c->type == TENUO_C_REGEX || c->type == TENUO_C_CEL ? TENUO_E_UNKNOWN_CONSTRAINT
-                                                                     : TENUO_E_CONSTRAINT_VIOLATION;
-        tn_fail(m->err, m->code, "unknown constraint type ID %u: no matcher for it is loaded%s", c->type,
-                c->type == TENUO_C_REGEX ? " (add a line \"matcher required regex\")"
-                : c->type == TENUO_C_CEL ? " (add a line \"matcher required cel\")" : "");
-        return TN_ERROR;
-    }
-    r = ops->compile(self, (uint8_t)c->type, c->payload.p, c->payload.n, &program, &bytes);
-    if (r == TENUO_OK) {
-        r = ops->match(self, program, m->arg->value.p, m->arg->value.n, m->env->as_of, &matched);
-        ops->release(self, program);
-    }
-    if (r >= TENUO_E_NOMEM)
-        return refuse(m, r, "a matcher plugin could not decide");
-    if (r != TENUO_OK || (matched != 0 && matched != 1))
-        return refuse(m, TENUO_E_CONSTRAINT_VIOLATION, "a matcher plugin refused the constraint or the value");
-    return matched == 1 ? TN_TRUE : TN_FALSE;
+    const struct tenuo_matchers *matchers = m->env->matchers;
+    if (tn_matchers_have(matchers, c->type))
+        return tn_matchers_match(matchers, (uint8_t)c->type, c->payload, m->arg->value, m->env->as_of, &m->code,
+                                 m->err);
+    m->code = tn_matchers_missing(c->type, m->err);
+    return TN_ERROR;
 }
 
 /* Stars of a pattern make it look at the text again and again: the worst case is charged, not the usual one. */

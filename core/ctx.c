@@ -34,6 +34,16 @@ static bool add_line(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_
     return true;
 }
 
+/* Opened at once: an error of theirs is the configuration's. */
+static int add_matcher(struct tenuo_ctx *c, struct tn_instance *instance, struct tenuo_error *err)
+{
+    int r = c->matchers == NULL ? tn_matchers_new(&c->matchers, err) : TENUO_OK;
+    if (r == TENUO_OK)
+        return tn_matchers_add(c->matchers, instance, err);
+    tn_instance_free(instance);
+    return r;
+}
+
 /* One rule to one instance that is not open yet; findings go to d. */
 static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_diag *d, struct tenuo_error *err)
 {
@@ -45,6 +55,8 @@ static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_
     if (tn_rule_load(rule, plugin_dir_of(c), d, &plugin, &args, &nargs) != TN_LOAD_OK)
         return TENUO_OK;
     r = tn_instance_new(rule, plugin, args, nargs, c->conf->set.deadline_ms, &c->log, &instance, err);
+    if (r == TENUO_OK && rule->facility == TN_F_MATCHER)
+        return add_matcher(c, instance, err);
     if (r == TENUO_OK && !add_line(c, rule, instance)) {
         tn_instance_free(instance);
         r = tn_fail_code(err, TENUO_E_NOMEM);
@@ -70,19 +82,6 @@ static int load_rules(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error
     }
     c->replay_silent = all_left_out(c, TN_F_REPLAY);
     return d->errors == 0 ? TENUO_OK : tn_fail(err, TENUO_E_CONF, "%s", d->first.msg);
-}
-
-static int open_matchers(struct tenuo_ctx *c, struct tenuo_error *err)
-{
-    for (size_t i = 0; i < c->lines[TN_F_MATCHER].n; i++) {
-        struct tn_instance *in = c->lines[TN_F_MATCHER].v[i].instance;
-        int r = tn_instance_open(in, err);
-        if (r == TENUO_OK)
-            r = tn_matchers_add(&c->matchers, in->ops, in->self, in->origin, err);
-        if (r != TENUO_OK)
-            return r;
-    }
-    return TENUO_OK;
 }
 
 /* Wrong arguments are the administrator's to mend now; a store or sink that is away may come back. */
@@ -160,7 +159,7 @@ static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b,
     tenuo_verifier_builder_set_max_chain(b, set->max_chain);
     tenuo_verifier_builder_set_max_lifetime(b, set->max_lifetime == 0 ? UINT64_MAX : set->max_lifetime);
     tenuo_verifier_builder_set_link_cache(b, set->link_cache);
-    tn_verifier_set_matchers(b, c->lines[TN_F_MATCHER].n != 0 ? &c->matchers : NULL);
+    tenuo_verifier_builder_set_matchers(b, c->matchers);
     for (size_t i = 0; i < set->nclearance; i++) {
         const struct tn_clearance_rule *rule = &set->clearance[i];
         int r = tenuo_verifier_builder_require_clearance(b, rule->pattern, strlen(rule->pattern), rule->level, err);
@@ -190,8 +189,6 @@ static int fill(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
     int r = tn_conf_load(c->path, c->service, d, &c->conf, err);
     if (r == TENUO_OK)
         r = load_rules(c, d, err);
-    if (r == TENUO_OK)
-        r = open_matchers(c, err);
     if (r == TENUO_OK)
         r = build_verifier(c, err);
     for (size_t i = 0; i < TN_ARRAY_LEN(others) && r == TENUO_OK; i++)
@@ -264,6 +261,7 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
     if (ctx->has_keys)
         tn_keycache_free(&ctx->keys);
     tenuo_verifier_unref(ctx->verifier);
+    tenuo_matchers_unref(ctx->matchers);
     for (size_t f = 0; f < TN_F_COUNT; f++) {
         for (size_t i = 0; i < ctx->lines[f].n; i++)
             tn_instance_free(ctx->lines[f].v[i].instance);
@@ -280,6 +278,12 @@ struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx)
 {
     return ctx->verifier;
 }
+
+struct tenuo_matchers *tenuo_ctx_matchers(const struct tenuo_ctx *ctx)
+{
+    return ctx->matchers;
+}
+
 size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx)
 {
     return ctx->verifier->policy.nroots;

@@ -30,7 +30,7 @@ struct tenuo_ctx {
     struct tn_log log;
     char *path, *service, *plugin_dir; /* as the program asked; plugin_dir may be NULL */
     struct tn_lines lines[TN_F_COUNT];
-    struct tenuo_matchers matchers;
+    struct tenuo_matchers *matchers; /* NULL: no matcher line */
     struct tenuo_verifier *verifier;
     struct tn_keycache keys;
     bool has_keys;       /* the cache was set up */

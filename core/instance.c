@@ -26,7 +26,7 @@ static struct life life_of(const struct tn_instance *i)
     const struct tenuo_revocation_ops *revocation = i->ops;
     const struct tenuo_replay_ops *replay = i->ops;
     const struct tenuo_matcher_ops *matcher = i->ops;
-    switch (i->rule->facility) {
+    switch (i->facility) {
     case TN_F_RESOLVER:
         return (struct life){ resolver->open, resolver->close };
     case TN_F_TRUST:
@@ -74,6 +74,7 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
         free(args);
         return tn_fail_code(err, TENUO_E_NOMEM);
     }
+    i->facility = rule->facility;
     i->rule = rule;
     i->plugin = plugin;
     i->ops = tn_plugin_ops(plugin, rule->facility);
@@ -82,8 +83,11 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
     i->log = log;
     i->trace = flag_arg(rule, "trace");
     i->deadline_ms = (uint32_t)tn_instance_duration(i, "timeout", deadline_ms);
-    snprintf(i->origin, sizeof i->origin, "%s:%u: %.40s", short_file(rule->place.file), rule->place.line,
-             plugin->desc.name);
+    if (rule->place.line != 0)
+        snprintf(i->origin, sizeof i->origin, "%s:%u: %.40s", short_file(rule->place.file), rule->place.line,
+                 plugin->desc.name);
+    else
+        snprintf(i->origin, sizeof i->origin, "%s: %.40s", short_file(rule->place.file), plugin->desc.name);
     tn_host_init(&i->host, i);
     atomic_init(&i->generation, tn_forkgen());
     atomic_init(&i->failures, 0);
@@ -213,6 +217,15 @@ int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id
         tn_lock_release(&i->lock);
     trace(i, what, key_id, r, began);
     return r;
+}
+
+void tn_instance_detach(struct tn_instance *i)
+{
+    free(i->args);
+    i->args = NULL;
+    i->nargs = 0;
+    i->rule = NULL;
+    i->log = NULL;
 }
 
 void tn_instance_free(struct tn_instance *i)

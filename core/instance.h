@@ -17,7 +17,8 @@
 struct tn_instance {
     struct tenuo_host host; /* lent to the plugin; priv is this instance */
     const struct tn_plugin *plugin;
-    const struct tn_rule *rule; /* borrowed: lives as long as the context */
+    enum tn_facility facility;
+    const struct tn_rule *rule; /* borrowed: lives as long as the context; NULL once detached */
     const void *ops;
     struct tenuo_arg *args;
     size_t nargs;
@@ -40,6 +41,8 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
                     uint32_t deadline_ms, const struct tn_log *log, struct tn_instance **ret, struct tenuo_error *err);
 /* Opens it. An instance that is not open is tried again by the next call on it. */
 int tn_instance_open(struct tn_instance *i, struct tenuo_error *err);
+/* Forgets rule, arguments and log, so that it may outlive the context. Only for plugins that are never opened again. */
+void tn_instance_detach(struct tn_instance *i);
 /* Closes what this process opened. NULL is fine. */
 void tn_instance_free(struct tn_instance *i);
 /* A duration argument of core on the line ("cache_ttl"), in milliseconds; `missing` when it is not there. */
@@ -67,6 +70,8 @@ struct tn_call {
     char sentence[TENUO_ERROR_MSG_BYTES];
 };
 void tn_call_begin(struct tn_call *call, struct tn_instance *i);
+/* Within a pure decision: no deadline, no clock. */
+void tn_call_begin_pure(struct tn_call *call, struct tn_instance *i);
 void tn_call_end(struct tn_call *call);
 void tn_host_init(struct tenuo_host *host, struct tn_instance *i);
 

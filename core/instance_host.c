@@ -12,13 +12,23 @@
 /* initial-exec: eight bytes of static space, and no call into the loader for each access. */
 static _Thread_local struct tn_call *current __attribute__((tls_model("initial-exec")));
 
-void tn_call_begin(struct tn_call *call, struct tn_instance *i)
+static void begin(struct tn_call *call, struct tn_instance *i, uint64_t ends)
 {
     call->outer = current;
     call->instance = i;
-    call->ends = tn_clock_ms() + i->deadline_ms;
+    call->ends = ends;
     call->sentence[0] = '\0';
     current = call;
+}
+
+void tn_call_begin(struct tn_call *call, struct tn_instance *i)
+{
+    begin(call, i, tn_clock_ms() + i->deadline_ms);
+}
+
+void tn_call_begin_pure(struct tn_call *call, struct tn_instance *i)
+{
+    begin(call, i, UINT64_MAX);
 }
 
 void tn_call_end(struct tn_call *call)
@@ -79,7 +89,9 @@ static uint32_t host_deadline(const struct tenuo_host *host)
     uint64_t now = tn_clock_ms();
     if (call == NULL)
         return i->deadline_ms;
-    return call->ends > now ? (uint32_t)(call->ends - now) : 0;
+    if (call->ends <= now)
+        return 0;
+    return call->ends - now < UINT32_MAX ? (uint32_t)(call->ends - now) : UINT32_MAX;
 }
 
 void tn_host_init(struct tenuo_host *host, struct tn_instance *i)

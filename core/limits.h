@@ -38,9 +38,12 @@
 #define TN_MAX_ATTRIBUTE_VALUE 256
 #define TN_LINK_CACHE_DEFAULT 4096 /* entries */
 #define TN_LINK_CACHE_MAX 1048576
+#define TN_PROGRAM_CACHE_ENTRIES 4096           /* compiled constraints of one set of matchers */
+#define TN_PROGRAM_CACHE_BYTES (64u * 1048576u) /* what they may hold by the plugins' own account */
 #define TN_MATCH_BUDGET (1u << 26) /* bytes that constraints may look at in one decision, or on one link */
 #define TN_MAX_REVOCATION_REASON 4096 /* bytes; lists: TENUO_SRL_MAX_BYTES and _IDS in tenuo/revocation.h */
 #define TN_SUBSET_BUDGET 4000000   /* pair comparisons of one link */
+#define TN_MATCHER_OPEN_MS 5000    /* for opening one without a configuration */
 #define TN_MAX_KEY_FILE 4096       /* bytes of a key file */
 
 /* Configuration. */

@@ -1,30 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The matcher plugins of one context by constraint type id. Filled while a context opens, never changed afterwards; a
- * verifier holds a borrowed pointer. Says which plugin answers for a type and nothing about constraints themselves.
+ * The matcher plugins by constraint type id, what they compiled, and the calls on them. Filled before anybody else
+ * knows it, never changed afterwards but for the cache of programs. Owns the plugins' instances, so that a verifier may
+ * outlive the context that opened them.
  */
 #ifndef TN_MATCHERS_H
 #define TN_MATCHERS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <tenuo/error.h>
+#include <tenuo/matchers.h>
 #include <tenuo/plugin.h>
-#include <tenuo/verify.h>
 
-struct tn_matcher {
-    const struct tenuo_matcher_ops *ops; /* NULL: no plugin claims the type */
-    void *self;
-    const char *origin; /* FILE:LINE of the rule, for messages; lives as long as the context */
-};
+#include "instance.h"
+#include "match.h"
+#include "programs.h"
 
 struct tenuo_matchers {
-    struct tn_matcher by_type[256];
+    atomic_uint refs;
+    struct tn_instance *by_type[256]; /* borrowed from the list below; NULL: no plugin claims the type */
+    struct tn_instance **instances;
+    size_t n;
+    struct tn_programs *programs;
 };
 
-/* The plugin for a type id and its instance, or NULL; `matchers` may be NULL. */
-const struct tenuo_matcher_ops *tn_matchers_find(const struct tenuo_matchers *matchers, uint8_t type, void **ret_self);
-/* Claims every type of ops->types. 9203 for a type that no plugin may claim, 9100 when another line has it. */
-int tn_matchers_add(struct tenuo_matchers *matchers, const struct tenuo_matcher_ops *ops, void *self,
-                    const char *origin, struct tenuo_error *err);
+/* An empty one with one reference. */
+int tn_matchers_new(struct tenuo_matchers **ret, struct tenuo_error *err);
+/*
+ * Opens the instance and claims every type of its plugin; takes it also on failure. 9203 for a type that no plugin may
+ * claim, 9100 when another line has it. The rule and the log of the instance are not used any more afterwards.
+ */
+int tn_matchers_add(struct tenuo_matchers *matchers, struct tn_instance *instance, struct tenuo_error *err);
+/* Is a plugin loaded for the type? `matchers` may be NULL. */
+bool tn_matchers_have(const struct tenuo_matchers *matchers, unsigned type);
+
+/* The error for a type without one: 1504 for Regex and Cel, 1501 for others, with the remedy. */
+int tn_matchers_missing(unsigned type, struct tenuo_error *err);
+
+/* The calls, for a type that a plugin has. TN_ERROR: *ret_code and the sentence are set. */
+enum tn_match tn_matchers_match(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
+                                struct tn_str value, int64_t as_of, int *ret_code, struct tenuo_error *err);
+/* Does the payload compile? 0, 1501, or 9xxx. */
+int tn_matchers_check(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
+                      struct tenuo_error *err);
+/* 0, 1502 for a refusal with or without an error, or 9000. */
+int tn_matchers_attenuates(const struct tenuo_matchers *matchers, uint8_t parent_type, struct tn_str parent,
+                           uint8_t child_type, struct tn_str child, struct tenuo_error *err);
 
 #endif

@@ -63,6 +63,7 @@ void tenuo_mint_free(struct tenuo_mint *mint)
     free(mint->issuable);
     free(mint->extensions);
     free(mint->approvers);
+    tenuo_matchers_unref(mint->matchers);
     free(mint);
 }
 
@@ -81,7 +82,7 @@ static void make_id(uint8_t id[16], uint64_t now)
 static int judge_payload(struct tenuo_mint *m, struct tenuo_error *err)
 {
     struct tenuo_warrant w = { .payload = tn_buf_view(&m->payload) };
-    struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
+    struct tn_match_env env = TN_MATCH_ENV(m->matchers, 0);
     struct tn_reader r;
     int code;
     if (m->payload.n > TN_MAX_WARRANT_BYTES - 80) /* envelope: heads and signature */

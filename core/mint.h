@@ -37,6 +37,7 @@ struct tenuo_mint {
     uint8_t (*approvers)[32]; /* sorted, without repetition */
     size_t napprovers;
     struct tn_buf payload; /* once frozen */
+    struct tenuo_matchers *matchers; /* a reference; NULL: none */
 };
 
 #define TN_MINT_MAX_LIST 4096 /* issuable tools or approvers of one builder */

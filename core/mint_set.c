@@ -8,6 +8,13 @@
 
 void tenuo_mint_set_type(struct tenuo_mint *mint, enum tenuo_warrant_type type) { mint->type = (int)type; }
 
+void tenuo_mint_set_matchers(struct tenuo_mint *mint, struct tenuo_matchers *matchers)
+{
+    struct tenuo_matchers *old = mint->matchers;
+    mint->matchers = matchers != NULL ? tenuo_matchers_ref(matchers) : NULL;
+    tenuo_matchers_unref(old);
+}
+
 void tenuo_mint_set_id(struct tenuo_mint *mint, const uint8_t id[16])
 {
     memcpy(mint->id, id, 16);

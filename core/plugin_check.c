@@ -16,6 +16,9 @@
 /* Where ABI 1.0 ends; members that a later minor appends come after. */
 #define V1_0_SIZE (offsetof(struct tenuo_plugin_v1, matcher) + sizeof(const struct tenuo_matcher_ops *))
 
+/* A decision is pure: it waits for no lock of ours and opens nothing again. */
+#define MATCHER_FLAGS (TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE)
+
 struct check {
     const char *who;
     struct tenuo_error *err;
@@ -227,6 +230,11 @@ int tn_plugin_check(const struct tenuo_plugin_v1 *raw, size_t limit, const char 
     memcpy(&desc, raw, raw->size < sizeof desc ? raw->size : sizeof desc);
     if (desc.name == NULL || !is_name(desc.name, false))
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "plugin '%s' has no valid name (a-z, 0-9 and '_')", who);
+    if (desc.matcher != NULL && (desc.flags & MATCHER_FLAGS) != MATCHER_FLAGS)
+        return tn_fail(err, TENUO_E_PLUGIN_ABI,
+                       "plugin '%s' is a matcher and not flagged THREAD_SAFE and FORK_SAFE: a decision calls it from "
+                       "any thread and process",
+                       who);
     r = check_schema(&c, TN_F_RESOLVER, desc.args);
     if (r == TENUO_OK)
         r = take_kinds(&c, &desc, ret_ops);

@@ -166,19 +166,12 @@ static int is_subset(bool holds, int code, node p, node c, struct tenuo_error *e
 /* Types that a matcher plugin compares: never narrower without it, whatever the bytes. */
 static int plugin_pair(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
-    void *self = NULL;
-    const struct tenuo_matcher_ops *ops = tn_matchers_find(env->matchers, (uint8_t)p->type, &self);
-    int ok = 0;
-    if (ops != NULL) {
-        int r = ops->attenuates(self, (uint8_t)p->type, p->payload.p, p->payload.n, (uint8_t)c->type, c->payload.p,
-                                c->payload.n, &ok);
-        return r == TENUO_OK && ok == 1 ? TENUO_OK
-                                        : no(err, TENUO_E_INVALID_ATTENUATION, p, c, "the matcher plugin refuses it");
-    }
-    if (p->type == TENUO_C_REGEX && c->type == TENUO_C_REGEX)
-        return is_subset(tn_str_eq(p->u.text, c->u.text), TENUO_E_INVALID_ATTENUATION, p, c, err);
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_EXACT)
         return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, env, err);
+    if (tn_matchers_have(env->matchers, p->type))
+        return tn_matchers_attenuates(env->matchers, (uint8_t)p->type, p->payload, (uint8_t)c->type, c->payload, err);
+    if (p->type == TENUO_C_REGEX && c->type == TENUO_C_REGEX)
+        return is_subset(tn_str_eq(p->u.text, c->u.text), TENUO_E_INVALID_ATTENUATION, p, c, err);
     if (p->type == TENUO_C_CEL && c->type == TENUO_C_CEL)
         return no(err, TENUO_E_UNKNOWN_CONSTRAINT, p, c, "comparing CEL needs the cel matcher, which is not loaded");
     return incompatible(err, p, c);
@@ -299,8 +292,7 @@ static bool fold(struct frame *f, int *code)
     return true;
 }
 
-static int narrower(node p, node c, struct tn_match_env *env,
-                    struct tenuo_error *err)
+static int narrower(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     TN_UNINIT struct frame stack[TN_MAX_CONSTRAINT_DEPTH + 1];
     size_t depth = 0;
@@ -328,8 +320,7 @@ static int narrower(node p, node c, struct tn_match_env *env,
 }
 
 /* Branches that were tried in vain leave their sentences behind: the caller sees one only when the whole fails. */
-int tn_constraint_narrower(node p, node c, struct tn_match_env *env,
-                           struct tenuo_error *err)
+int tn_constraint_narrower(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     struct tenuo_error why = { 0 };
     int r = narrower(p, c, env, &why);

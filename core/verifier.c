@@ -27,6 +27,7 @@ static void policy_clear(struct tn_policy *p)
 {
     free(p->roots);
     free(p->clearance);
+    tenuo_matchers_unref(p->matchers);
 }
 
 void tenuo_verifier_builder_free(struct tenuo_verifier_builder *builder)
@@ -111,9 +112,11 @@ void tenuo_verifier_builder_set_link_cache(struct tenuo_verifier_builder *builde
     builder->policy.link_cache = entries < TN_LINK_CACHE_MAX ? entries : TN_LINK_CACHE_MAX;
 }
 
-void tn_verifier_set_matchers(struct tenuo_verifier_builder *builder, const struct tenuo_matchers *matchers)
+void tenuo_verifier_builder_set_matchers(struct tenuo_verifier_builder *builder, struct tenuo_matchers *matchers)
 {
-    builder->policy.matchers = matchers;
+    struct tenuo_matchers *old = builder->policy.matchers;
+    builder->policy.matchers = matchers != NULL ? tenuo_matchers_ref(matchers) : NULL;
+    tenuo_matchers_unref(old);
 }
 
 /* The last of two equal patterns wins, the exact name over any prefix, the longest prefix over a shorter one. */
@@ -154,6 +157,8 @@ int tenuo_verifier_builder_build(const struct tenuo_verifier_builder *builder, s
         return tn_fail_code(reterr, TENUO_E_NOMEM);
     atomic_init(&v->refs, 1);
     v->policy = *p;
+    if (p->matchers != NULL)
+        tenuo_matchers_ref(p->matchers);
     v->policy.roots = copy_array(p->roots, p->nroots * sizeof *p->roots);
     v->policy.clearance = copy_array(p->clearance, p->nclearance * sizeof *p->clearance);
     if (p->link_cache != 0)

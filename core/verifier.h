@@ -32,7 +32,7 @@ struct tn_policy {
     uint32_t clock_tolerance, pop_windows, max_chain, link_cache;
     uint64_t max_lifetime; /* seconds */
     bool strict_session;
-    const struct tenuo_matchers *matchers; /* borrowed; outlives the verifier */
+    struct tenuo_matchers *matchers; /* a reference; NULL: none */
 };
 
 struct tenuo_verifier_builder {
@@ -48,8 +48,6 @@ struct tenuo_verifier {
     struct tenuo_verifier *base;         /* owns what the policy and the cache point to; NULL: this one does */
 };
 
-/* Matcher plugins of a context; they must live as long as every verifier built from it. */
-void tn_verifier_set_matchers(struct tenuo_verifier_builder *builder, const struct tenuo_matchers *matchers);
 /* -1: no requirement. */
 int tn_required_clearance(const struct tn_policy *policy, struct tn_str tool);
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <tenuo/error.h>
+#include <tenuo/matchers.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,7 +43,6 @@ enum tenuo_constraint_type {
 struct tenuo_constraint;
 struct tenuo_constraint_set;
 struct tenuo_value; /* a typed argument value, request.h */
-struct tenuo_matchers; /* the matcher plugins of a verifier, verify.h */
 
 /* Reads `[type_id, payload]` exactly as inside a warrant. 1202 malformed, 1900 too large, 9000. */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_parse(const uint8_t *cbor, size_t len,
@@ -107,6 +107,15 @@ TENUO_API TENUO_MUST_USE int tenuo_constraint_match(const struct tenuo_constrain
                                                     const struct tenuo_value *value,
                                                     const struct tenuo_matchers *matchers, int64_t as_of,
                                                     int *ret_match, struct tenuo_error *reterr);
+/* The first type within the constraint that a matcher plugin answers for: TENUO_C_REGEX, TENUO_C_CEL or an experimental
+ * one; 0 when there is none. */
+TENUO_API unsigned tenuo_constraint_needs_matcher(const struct tenuo_constraint *constraint);
+/*
+ * Does every part that a matcher answers for compile? 0; 1501 with the matcher's sentence, or 1504 and 1501 as for a
+ * match when there is no matcher. Other types were checked when they were made or read.
+ */
+TENUO_API TENUO_MUST_USE int tenuo_constraint_check(const struct tenuo_constraint *constraint,
+                                                    const struct tenuo_matchers *matchers, struct tenuo_error *reterr);
 /* 0 when the child may replace the parent in a delegation; 1501, 1502 or 1503 when not (constraints.md 7). Matchers
  * are told `as_of` when an Exact child is tried. */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_attenuates(const struct tenuo_constraint *parent,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <tenuo/error.h>
 #include <tenuo/key.h>
+#include <tenuo/matchers.h>
 #include <tenuo/request.h>
 #include <tenuo/verify.h>
 #include <tenuo/warrant.h>
@@ -54,9 +55,10 @@ TENUO_API struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx);
 /* The last unref closes the plugins' instances and wipes cached keys. NULL is fine. */
 TENUO_API void tenuo_ctx_unref(struct tenuo_ctx *ctx);
 
-/* Lent. With matcher lines in the configuration, a reference taken on it must not outlive the context: their plugins
-   are the context's. */
+/* Lent; a reference taken on it may outlive the context. */
 TENUO_API struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx);
+/* The matcher lines, opened; lent, as above. NULL when there is none. */
+TENUO_API struct tenuo_matchers *tenuo_ctx_matchers(const struct tenuo_ctx *ctx);
 TENUO_API size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx);
 TENUO_API const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index);
 

@@ -15,6 +15,7 @@
 #include <tenuo/constraint.h>
 #include <tenuo/error.h>
 #include <tenuo/key.h>
+#include <tenuo/matchers.h>
 #include <tenuo/warrant.h>
 
 #ifdef __cplusplus
@@ -36,6 +37,9 @@ TENUO_API void tenuo_mint_free(struct tenuo_mint *mint);
 
 /* Type of a root; otherwise inferred from tools and issuable tools. */
 TENUO_API void tenuo_mint_set_type(struct tenuo_mint *mint, enum tenuo_warrant_type type);
+/* What judges Regex, Cel and experimental constraints while the link to the parent is checked; takes a reference, NULL:
+ * none. Default: none, and a child that needs them is refused (1504, or 1502). */
+TENUO_API void tenuo_mint_set_matchers(struct tenuo_mint *mint, struct tenuo_matchers *matchers);
 /* Default: UUIDv7 of the time of signing. */
 TENUO_API void tenuo_mint_set_id(struct tenuo_mint *mint, const uint8_t id[TENUO_WARRANT_ID_BYTES]);
 /* Default: the signer's key (root), the parent's holder (attenuate); required for issue. */

@@ -237,7 +237,8 @@ struct tenuo_replay_ops {
  * A matcher is called inside the pure decision, by any thread and in a forked child: the descriptor must say
  * TENUO_PLUGIN_THREAD_SAFE and TENUO_PLUGIN_FORK_SAFE, or the plugin is refused. Nothing interrupts it and no deadline
  * is kept: compile, match and attenuates bound their own work and memory, do no I/O and read no clock. The same input
- * gives the same answer.
+ * gives the same answer. host->log is silent but for open. TENUO_E_INVALID_ARGUMENT and a sentence from host->error
+ * refuse a payload or a value: the call is denied with 1501 and that sentence. A refusal by compile is remembered.
  */
 
 struct tenuo_matcher_ops {
@@ -253,7 +254,8 @@ struct tenuo_matcher_ops {
     void (*release)(void *self, void *program);
     /* value: canonical CBOR. as_of: the time of the decision, Unix seconds. *ret_match 1 or 0; any error denies. */
     int (*match)(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, int *ret_match);
-    /* *ret_ok 1 when the child's payload is not wider than the parent's; the child may be of another type. */
+    /* *ret_ok 1 when the child's payload is not wider than the parent's; the child may be of another type. The host
+     * does not ask about a Wildcard on either side, nor about an Exact below a Regex, where it asks match. */
     int (*attenuates)(void *self, uint8_t parent_type, const uint8_t *parent, size_t parent_len, uint8_t child_type,
                       const uint8_t *child, size_t child_len, int *ret_ok);
 };

@@ -7,6 +7,7 @@
 #include <tenuo/error.h>
 #include <tenuo/explain.h>
 #include <tenuo/key.h>
+#include <tenuo/matchers.h>
 #include <tenuo/mint.h>
 #include <tenuo/receipt.h>
 #include <tenuo/request.h>

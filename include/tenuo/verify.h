@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <tenuo/error.h>
+#include <tenuo/matchers.h>
 #include <tenuo/request.h>
 #include <tenuo/warrant.h>
 
@@ -21,7 +22,6 @@ extern "C" {
 struct tenuo_verifier_builder;
 struct tenuo_verifier;
 struct tenuo_decision;
-struct tenuo_matchers;
 
 TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_new(struct tenuo_verifier_builder **ret_builder,
                                                         struct tenuo_error *reterr);
@@ -53,6 +53,10 @@ TENUO_API void tenuo_verifier_builder_set_link_cache(struct tenuo_verifier_build
                                                      uint32_t entries); /* (4096), 0: off */
 /* Session enforcement: every warrant carries the root's session id (off). */
 TENUO_API void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_builder *builder, int on);
+/* What judges Regex, Cel and experimental constraints; takes a reference. NULL: none, and they deny with 1504,
+ * experimental ones with 1501. */
+TENUO_API void tenuo_verifier_builder_set_matchers(struct tenuo_verifier_builder *builder,
+                                                   struct tenuo_matchers *matchers);
 /* 1201 without a root. The builder stays usable. */
 TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_build(const struct tenuo_verifier_builder *builder,
                                                           struct tenuo_verifier **ret_verifier,

@@ -37,5 +37,5 @@ static const struct tenuo_matcher_ops ops = {
 };
 
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
-    MOCK_DESCRIPTOR("matcher"), .matcher = &ops
+    MOCK_DESCRIPTOR("matcher"), .flags = TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE, .matcher = &ops
 };

@@ -9,5 +9,5 @@ static const struct tenuo_matcher_ops matcher = {
 };
 
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
-    MOCK_DESCRIPTOR("no_types"), .matcher = &matcher
+    MOCK_DESCRIPTOR("no_types"), .flags = TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE, .matcher = &matcher
 };

@@ -1,51 +1,421 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which constraint types a matcher may claim: all 256, one claim each, and never two answers for one type. */
+/*
+ * Matchers: which constraint types one may claim, how answers and errors of a plugin come out, what is compiled once
+ * and for how long. The plugin is this file's; it works on text payloads and says what it is told.
+ */
 #include "../../core/matchers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <tenuo/constraint.h>
+#include <tenuo/request.h>
+#include <unistd.h>
+
+#include "../../core/limits.h"
 #include "tap.h"
 
-#include <tenuo/constraint.h>
+static struct {
+    int compile_code, match_code, match_answer, attenuates_code, attenuates_answer;
+    const char *sentence;
+    size_t bytes;
+    int64_t as_of;
+    atomic_int compiled, released, closed;
+} world;
+
+static int w_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+{
+    (void)args, (void)nargs;
+    const struct tenuo_host **self = malloc(sizeof *self);
+    if (self == NULL)
+        return TENUO_E_NOMEM;
+    *self = host;
+    *ret_self = self;
+    return TENUO_OK;
+}
+
+static void w_close(void *self)
+{
+    atomic_fetch_add(&world.closed, 1);
+    free(self);
+}
+
+static int answer(void *self, int code)
+{
+    const struct tenuo_host *const *host = self;
+    if (world.sentence != NULL)
+        (*host)->error(*host, "%s", world.sentence);
+    return code;
+}
+
+static int w_compile(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program,
+                     size_t *ret_bytes)
+{
+    atomic_fetch_add(&world.compiled, 1);
+    if (world.compile_code != TENUO_OK)
+        return answer(self, world.compile_code);
+    uint8_t *p = malloc(len + 1);
+    if (p == NULL)
+        return TENUO_E_NOMEM;
+    p[0] = type;
+    memcpy(p + 1, payload, len);
+    *ret_program = p;
+    *ret_bytes = world.bytes;
+    return TENUO_OK;
+}
+
+static void w_release(void *self, void *program)
+{
+    (void)self;
+    atomic_fetch_add(&world.released, 1);
+    free(program);
+}
+
+static int w_match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, int *ret_match)
+{
+    const uint8_t *p = program;
+    (void)value, (void)len;
+    world.as_of = as_of;
+    if (world.match_code != TENUO_OK)
+        return answer(self, world.match_code);
+    *ret_match = p[0] == 0 ? 7 : world.match_answer;
+    return TENUO_OK;
+}
+
+static int w_attenuates(void *self, uint8_t parent_type, const uint8_t *parent, size_t parent_len, uint8_t child_type,
+                        const uint8_t *child, size_t child_len, int *ret_ok)
+{
+    (void)parent_type, (void)parent, (void)parent_len, (void)child_type, (void)child, (void)child_len;
+    *ret_ok = world.attenuates_answer;
+    return answer(self, world.attenuates_code);
+}
+
+#define OPS(list) \
+    { .size = sizeof(struct tenuo_matcher_ops), .open = w_open, .close = w_close, .types = (list), \
+      .compile = w_compile, .release = w_release, .match = w_match, .attenuates = w_attenuates }
+
+/* A line of these ops; its texts live here. */
+static struct tn_plugin plugin = { .desc = { .name = "mine",
+                                             .flags = TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE } };
+static struct tn_instance *line(const struct tenuo_matcher_ops *ops, unsigned number)
+{
+    struct tn_rule rule = { .facility = TN_F_MATCHER, .place = { "a.conf", number, 1 } };
+    struct tn_instance *i = NULL;
+    plugin.desc.matcher = ops;
+    if (tn_instance_new(&rule, &plugin, NULL, 0, 1000, NULL, &i, NULL) != TENUO_OK)
+        exit(1);
+    return i; /* the rule ends here: an added instance must not look at it any more */
+}
+
+static struct tenuo_matchers *fresh(void)
+{
+    struct tenuo_matchers *m = NULL;
+    if (tn_matchers_new(&m, NULL) != TENUO_OK)
+        exit(1);
+    return m;
+}
+
+static const uint8_t own_types[] = { TENUO_C_REGEX, 200, 0 };
+static const struct tenuo_matcher_ops own = OPS(own_types);
+
+static struct tenuo_matchers *with_own(void)
+{
+    struct tenuo_matchers *m = fresh();
+    memset(&world, 0, sizeof world);
+    if (tn_matchers_add(m, line(&own, 3), NULL) != TENUO_OK)
+        exit(1);
+    return m;
+}
 
 static bool open_type(unsigned type)
 {
     return type == TENUO_C_REGEX || type == TENUO_C_CEL || (type >= 128 && type <= 255 && type != TENUO_C_SHLEX);
 }
 
-static void every_type(void)
+static void test_every_type(void)
 {
     unsigned wrong = 0;
     for (unsigned type = 1; type < 256; type++) {
-        struct tenuo_matchers m = { 0 };
+        struct tenuo_matchers *m = fresh();
         const uint8_t types[] = { (uint8_t)type, 0 };
-        const struct tenuo_matcher_ops ops = { .size = sizeof ops, .types = types };
-        int self, code = tn_matchers_add(&m, &ops, &self, "conf:1", NULL);
-        void *found = NULL;
-        bool claimed = tn_matchers_find(&m, (uint8_t)type, &found) == &ops && found == &self;
-        wrong += code != (open_type(type) ? TENUO_OK : TENUO_E_PLUGIN_PROTOCOL) || claimed != open_type(type);
+        const struct tenuo_matcher_ops ops = OPS(types);
+        int code = tn_matchers_add(m, line(&ops, 1), NULL);
+        wrong += code != (open_type(type) ? TENUO_OK : TENUO_E_PLUGIN_PROTOCOL) ||
+                 tn_matchers_have(m, type) != open_type(type);
+        tenuo_matchers_unref(m);
     }
     is_int(wrong, 0, "255 types");
 }
 
-int main(void)
+static void test_claims(void)
 {
-    struct tenuo_matchers m = { 0 };
+    static const uint8_t second_types[] = { 201, 200, 0 }, none[] = { 0 };
+    const struct tenuo_matcher_ops second = OPS(second_types), empty = OPS(none), missing = OPS(NULL);
+    struct tenuo_matchers *m = fresh();
     struct tenuo_error err = { 0 };
-    static const uint8_t first_types[] = { TENUO_C_REGEX, 200, 0 }, second_types[] = { 201, 200, 0 }, none[] = { 0 };
-    const struct tenuo_matcher_ops first = { .size = sizeof first, .types = first_types },
-                                   second = { .types = second_types };
-    const struct tenuo_matcher_ops empty = { .types = none }, missing = { .types = NULL };
-    int one, two;
-    void *self = &m;
-    every_type();
-    ok(tn_matchers_find(NULL, 200, &self) == NULL && tn_matchers_find(&m, 200, &self) == NULL, "no matcher");
-    ok(self == &m, "output untouched");
-    is_int(tn_matchers_add(&m, &first, &one, "a.conf:3", &err), TENUO_OK, "two types of one plugin");
-    ok(tn_matchers_find(&m, TENUO_C_REGEX, &self) == &first && self == &one, "the first is its");
-    ok(tn_matchers_find(&m, 200, &self) == &first && self == &one, "the second too");
-    is_int(tn_matchers_add(&m, &second, &two, "b.conf:9", &err), TENUO_E_CONF, "a type that is taken");
-    ok(strstr(err.msg, "a.conf:3") != NULL && strstr(err.msg, "b.conf:9") != NULL && strstr(err.msg, "200") != NULL,
+    ok(!tn_matchers_have(NULL, 200) && !tn_matchers_have(m, 200), "no matcher");
+    is_int(tn_matchers_add(m, line(&own, 3), &err), TENUO_OK, "two types of one plugin");
+    ok(tenuo_matchers_has(m, TENUO_C_REGEX) && tenuo_matchers_has(m, 200) && !tenuo_matchers_has(m, 300), "both its");
+    is_int(tn_matchers_add(m, line(&second, 9), &err), TENUO_E_CONF, "a type that is taken");
+    ok(strstr(err.msg, "a.conf:3") != NULL && strstr(err.msg, "a.conf:9") != NULL && strstr(err.msg, "200") != NULL,
        "says: %s", err.msg);
-    ok(tn_matchers_find(&m, 200, &self) == &first && self == &one, "stays with who had it");
-    is_int(tn_matchers_add(&m, &empty, &two, "c:1", &err), TENUO_E_PLUGIN_PROTOCOL, "no type at all");
-    is_int(tn_matchers_add(&m, &missing, &two, "c:1", &err), TENUO_E_PLUGIN_PROTOCOL, "no list of types");
+    is_int(tn_matchers_add(m, line(&empty, 1), &err), TENUO_E_PLUGIN_PROTOCOL, "no type at all");
+    is_int(tn_matchers_add(m, line(&missing, 1), &err), TENUO_E_PLUGIN_PROTOCOL, "no list of types");
+    tenuo_matchers_unref(m);
+}
+
+/* [200, "..."], optionally below Not. */
+static struct tenuo_constraint *custom(const char *text)
+{
+    uint8_t cbor[64] = { 0x82, 0x18, 200 };
+    size_t n = strlen(text);
+    struct tenuo_constraint *c = NULL;
+    cbor[3] = (uint8_t)(0x60 + n);
+    memcpy(cbor + 4, text, n);
+    if (tenuo_constraint_parse(cbor, 4 + n, &c, NULL) != TENUO_OK)
+        exit(1);
+    return c;
+}
+
+static int ask(const struct tenuo_matchers *m, const struct tenuo_constraint *c, int *ret, struct tenuo_error *err)
+{
+    struct tenuo_value *v = NULL;
+    int r = tenuo_value_string("x", 1, &v, NULL);
+    if (r == TENUO_OK)
+        r = tenuo_constraint_match(c, v, m, 1234, ret, err);
+    tenuo_value_free(v);
+    return r;
+}
+
+static void test_answers(void)
+{
+    static const struct {
+        int compile, match, answer, code;
+        const char *sentence;
+    } t[] = {
+        { 0, 0, 1, TENUO_OK, NULL },
+        { 0, 0, 0, TENUO_OK, NULL },
+        { 0, 0, 2, TENUO_E_PLUGIN_PROTOCOL, "neither yes nor no" },
+        { 0, 0, -1, TENUO_E_PLUGIN_PROTOCOL, "neither yes nor no" },
+        { 0, TENUO_E_INVALID_ARGUMENT, 1, TENUO_E_CONSTRAINT_VIOLATION, "matcher 'mine': no such thing at 3" },
+        { TENUO_E_INVALID_ARGUMENT, 0, 1, TENUO_E_CONSTRAINT_VIOLATION, "matcher 'mine': no such thing at 3" },
+        { TENUO_E_NOMEM, 0, 1, TENUO_E_NOMEM, NULL },
+        { 0, TENUO_E_NOMEM, 1, TENUO_E_NOMEM, NULL },
+        { TENUO_E_SYSTEM, 0, 1, TENUO_E_SYSTEM, "no such thing" },
+        { 0, TENUO_E_UNAVAILABLE, 1, TENUO_E_UNAVAILABLE, "no such thing" },
+        { TENUO_E_KEY_DENIED, 0, 1, TENUO_E_PLUGIN_PROTOCOL, "compile answered 9304" },
+        { 0, -1, 1, TENUO_E_PLUGIN_PROTOCOL, "match answered -1" },
+    };
+    struct tenuo_constraint *c = custom("a");
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct tenuo_matchers *m = with_own();
+        struct tenuo_error err = { 0 };
+        int match = 9;
+        world.compile_code = t[i].compile;
+        world.match_code = t[i].match;
+        world.match_answer = t[i].answer;
+        world.sentence = "no such thing at 3";
+        is_int(ask(m, c, &match, &err), t[i].code, "case %zu", i);
+        ok(match == (t[i].code == TENUO_OK ? t[i].answer : 9), "its answer");
+        ok(t[i].sentence == NULL || strstr(err.msg, t[i].sentence) != NULL, "says: %s", err.msg);
+        is_int(world.as_of, t[i].compile == TENUO_OK ? 1234 : 0, "the time is the decision's");
+        tenuo_matchers_unref(m);
+        is_int(world.released, t[i].compile == TENUO_OK, "what was compiled is released");
+        is_int(world.closed, 1, "and the plugin closed");
+    }
+    tenuo_constraint_free(c);
+}
+
+static void test_below_not(void)
+{
+    struct tenuo_matchers *m = with_own();
+    struct tenuo_constraint *c = custom("a"), *not = NULL;
+    int match = 9;
+    if (tenuo_constraint_combine(TENUO_C_NOT, (const struct tenuo_constraint *const[]){ c }, 1, &not, NULL) != 0)
+        exit(1);
+    world.match_code = TENUO_E_INVALID_ARGUMENT;
+    is_int(ask(m, not, &match, NULL), TENUO_E_CONSTRAINT_VIOLATION, "an error denies below a Not too");
+    world.match_code = TENUO_OK;
+    ok(ask(m, not, &match, NULL) == TENUO_OK && match == TENUO_MATCH, "a no becomes a yes");
+    is_int(tenuo_constraint_needs_matcher(not), 200, "it needs a matcher");
+    is_int(tenuo_constraint_check(not, m, NULL), TENUO_OK, "it compiles");
+    is_int(tenuo_constraint_check(not, NULL, NULL), TENUO_E_CONSTRAINT_VIOLATION, "not without a matcher");
+    tenuo_constraint_free(not);
+    tenuo_constraint_free(c);
+    tenuo_matchers_unref(m);
+}
+
+static void test_attenuates(void)
+{
+    struct tenuo_matchers *m = with_own();
+    struct tenuo_constraint *p = custom("a"), *c = custom("b");
+    struct tenuo_error err = { 0 };
+    world.attenuates_answer = 1;
+    is_int(tenuo_constraint_attenuates(p, c, m, 0, NULL), TENUO_OK, "the plugin agrees");
+    is_int(tenuo_constraint_attenuates(p, c, NULL, 0, NULL), TENUO_E_INVALID_ATTENUATION, "nobody is there to agree");
+    world.sentence = "b is wider";
+    world.attenuates_answer = 0;
+    is_int(tenuo_constraint_attenuates(p, c, m, 0, &err), TENUO_E_INVALID_ATTENUATION, "it does not");
+    is_str(err.msg, "matcher 'mine': b is wider", "says why");
+    world.attenuates_answer = 2;
+    is_int(tenuo_constraint_attenuates(p, c, m, 0, NULL), TENUO_E_INVALID_ATTENUATION, "neither yes nor no");
+    world.attenuates_answer = 1;
+    world.attenuates_code = TENUO_E_KEY_DENIED;
+    is_int(tenuo_constraint_attenuates(p, c, m, 0, NULL), TENUO_E_INVALID_ATTENUATION, "an error refuses");
+    world.attenuates_code = TENUO_E_NOMEM;
+    is_int(tenuo_constraint_attenuates(p, c, m, 0, NULL), TENUO_E_NOMEM, "but for memory");
+    tenuo_constraint_free(p);
+    tenuo_constraint_free(c);
+    tenuo_matchers_unref(m);
+}
+
+static void test_compiled_once(void)
+{
+    struct tenuo_matchers *m = with_own();
+    struct tenuo_constraint *a = custom("a"), *same = custom("a"), *b = custom("b");
+    int match;
+    for (int i = 0; i < 10; i++)
+        if (ask(m, a, &match, NULL) != 0 || ask(m, same, &match, NULL) != 0 || ask(m, b, &match, NULL) != 0)
+            exit(1);
+    is_int(world.compiled, 2, "thirty matches, two payloads");
+    tenuo_matchers_unref(m);
+    is_int(world.released, 2, "both released in the end");
+    m = with_own();
+    world.compile_code = TENUO_E_INVALID_ARGUMENT;
+    is_int(ask(m, a, &match, NULL), TENUO_E_CONSTRAINT_VIOLATION, "does not compile");
+    is_int(ask(m, a, &match, NULL), TENUO_E_CONSTRAINT_VIOLATION, "still not");
+    is_int(world.compiled, 1, "and was asked once");
+    world.compile_code = TENUO_E_NOMEM;
+    is_int(ask(m, b, &match, NULL), TENUO_E_NOMEM, "memory ran out");
+    world.compile_code = TENUO_OK;
+    is_int(ask(m, b, &match, NULL), TENUO_OK, "and came back: that is not kept");
+    tenuo_matchers_unref(m);
+    tenuo_constraint_free(a);
+    tenuo_constraint_free(same);
+    tenuo_constraint_free(b);
+}
+
+static void many(const struct tenuo_matchers *m, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        char text[16];
+        int match;
+        (void)snprintf(text, sizeof text, "p%u", i);
+        struct tenuo_constraint *c = custom(text);
+        if (ask(m, c, &match, NULL) != TENUO_OK)
+            exit(1);
+        tenuo_constraint_free(c);
+    }
+}
+
+static void test_bounds(void)
+{
+    struct tenuo_matchers *m = with_own();
+    size_t bytes = 0;
+    many(m, TN_PROGRAM_CACHE_ENTRIES + 10);
+    is_int((long long)tn_programs_count(m->programs, &bytes), TN_PROGRAM_CACHE_ENTRIES, "no more entries than allowed");
+    is_int(world.released, 10, "the rest is released");
+    tenuo_matchers_unref(m);
+    is_int(world.released, TN_PROGRAM_CACHE_ENTRIES + 10, "and all in the end");
+    m = with_own();
+    world.bytes = TN_PROGRAM_CACHE_BYTES / 8;
+    many(m, 20);
+    is_int((long long)tn_programs_count(m->programs, &bytes), 7, "no more bytes than allowed");
+    ok(bytes <= TN_PROGRAM_CACHE_BYTES, "%zu", bytes);
+    world.compiled = 0;
+    many(m, 1);
+    is_int(world.compiled, 1, "the oldest went first");
+    many(m, 1);
+    is_int(world.compiled, 1, "the newest stayed");
+    world.bytes = SIZE_MAX;
+    world.released = 0;
+    many(m, 21);
+    is_int(world.released, 14, "what is larger than half of it is not kept");
+    tenuo_matchers_unref(m);
+}
+
+static void test_fork(void)
+{
+    struct tenuo_matchers *m = with_own();
+    int status = 0;
+    many(m, 3);
+    pid_t pid = fork();
+    if (pid == 0) {
+        world.compiled = 0;
+        many(m, 3);
+        many(m, 3);
+        _exit(world.compiled == 3 ? 0 : 1); /* its own programs, once */
+    }
+    ok(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+       "a child compiles for itself");
+    world.compiled = 0;
+    many(m, 3);
+    is_int(world.compiled, 0, "the parent keeps what it had");
+    tenuo_matchers_unref(m);
+}
+
+static void *work(void *arg)
+{
+    for (int i = 0; i < 300; i++)
+        many(arg, 11);
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    struct tenuo_matchers *m = with_own();
+    pthread_t t[4];
+    world.bytes = TN_PROGRAM_CACHE_BYTES / 8; /* seven fit, eleven are wanted: programs go while they are used */
+    for (size_t i = 0; i < 4; i++)
+        if (pthread_create(&t[i], NULL, work, tenuo_matchers_ref(m)) != 0)
+            exit(1);
+    for (size_t i = 0; i < 4; i++) {
+        (void)pthread_join(t[i], NULL);
+        tenuo_matchers_unref(m);
+    }
+    tenuo_matchers_unref(m);
+    is_int(world.compiled, world.released, "everything that was compiled is released");
+}
+
+static void test_open(const char *mock_dir)
+{
+    char path[512];
+    const char *names[] = { path, path };
+    struct tenuo_matchers *m = NULL;
+    struct tenuo_error err = { 0 };
+    (void)snprintf(path, sizeof path, "%s/mock_matcher.so", mock_dir);
+    is_int(tenuo_matchers_open(NULL, names, 1, &m, &err), TENUO_OK, "by path %s", err.msg);
+    ok(m != NULL && tenuo_matchers_has(m, TENUO_C_REGEX) && !tenuo_matchers_has(m, TENUO_C_CEL), "has its type");
+    tenuo_matchers_unref(m);
+    is_int(tenuo_matchers_open(NULL, names, 2, &m, &err), TENUO_E_CONF, "one twice");
+    ok(strstr(err.msg, "matcher: matcher: claims constraint type 5") != NULL, "says: %s", err.msg);
+    names[0] = "nosuch";
+    is_int(tenuo_matchers_open(mock_dir, names, 1, &m, &err), TENUO_E_SYSTEM, "not installed");
+    ok(strstr(err.msg, "tenuo_nosuch.so") != NULL, "says: %s", err.msg);
+    names[0] = "../x";
+    is_int(tenuo_matchers_open(mock_dir, names, 1, &m, &err), TENUO_E_INVALID_ARGUMENT, "no name");
+    is_int(tenuo_matchers_open("/nonexistent", NULL, 0, &m, &err), TENUO_OK, "the shipped ones, none installed");
+    ok(!tenuo_matchers_has(m, TENUO_C_REGEX), "none there");
+    tenuo_matchers_unref(m);
+    (void)snprintf(path, sizeof path, "%s/mock_unflagged.so", mock_dir);
+    names[0] = path;
+    is_int(tenuo_matchers_open(NULL, names, 1, &m, &err), TENUO_E_PLUGIN_ABI, "not for threads and forks");
+    ok(strstr(err.msg, "THREAD_SAFE and FORK_SAFE") != NULL, "says: %s", err.msg);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 1;
+    test_every_type();
+    test_claims();
+    test_answers();
+    test_below_not();
+    test_attenuates();
+    test_compiled_once();
+    test_bounds();
+    test_fork();
+    test_threads();
+    test_open(argv[1]);
     return done_testing();
 }

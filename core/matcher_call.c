@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calls on matcher plugins within a pure decision: compile once, match, compare. No deadline, no clock, no lock
+ * held meanwhile. Whatever a plugin answers that it may not is an error here, and an error denies.
+ */
+#include <tenuo/constraint.h>
+
+#include "err.h"
+#include "matchers.h"
+
+int tn_matchers_missing(unsigned type, struct tenuo_error *err)
+{
+    const char *remedy = type == TENUO_C_REGEX ? " (add a line \"matcher required regex\")"
+                         : type == TENUO_C_CEL ? " (add a line \"matcher required cel\")" : "";
+    return tn_fail(err, remedy[0] != '\0' ? TENUO_E_UNKNOWN_CONSTRAINT : TENUO_E_CONSTRAINT_VIOLATION,
+                   "unknown constraint type ID %u: no matcher for it is loaded%s", type, remedy);
+}
+
+/* What a plugin's code means. Its sentence must not be lost: it is the reason of the decision. */
+static int judge(const struct tn_instance *i, const char *what, int code, const char *sentence,
+                 struct tenuo_error *err)
+{
+    const char *name = i->plugin->desc.name;
+    if (code == TENUO_OK)
+        return TENUO_OK;
+    if (code == TENUO_E_NOMEM)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    if (code != TENUO_E_INVALID_ARGUMENT && code != TENUO_E_SYSTEM && code != TENUO_E_UNAVAILABLE)
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "matcher '%.64s': %s answered %d, which it may not", name, what,
+                       code);
+    if (code == TENUO_E_INVALID_ARGUMENT)
+        code = TENUO_E_CONSTRAINT_VIOLATION;
+    return tn_fail(err, code, "matcher '%.64s': %s", name,
+                   sentence != NULL && sentence[0] != '\0' ? sentence : "refuses the constraint or the value");
+}
+
+static struct tn_program *compile(struct tn_instance *i, uint8_t type, struct tn_str payload)
+{
+    const struct tenuo_matcher_ops *ops = i->ops;
+    struct tn_program *p = NULL;
+    struct tn_call call;
+    void *program = NULL;
+    size_t bytes = 0;
+    int r;
+    tn_call_begin_pure(&call, i);
+    r = ops->compile(i->self, type, payload.p, payload.n, &program, &bytes);
+    tn_call_end(&call);
+    if (r != TENUO_OK)
+        return tn_program_new_failed(type, payload, r, call.sentence);
+    p = tn_program_new(ops, i->self, type, payload, program, bytes);
+    if (p == NULL)
+        ops->release(i->self, program);
+    return p;
+}
+
+/* From the cache, or compiled now and kept; but for a failure that may pass. */
+static struct tn_program *program_of(const struct tenuo_matchers *m, uint8_t type, struct tn_str payload)
+{
+    struct tn_program *p = tn_programs_find(m->programs, type, payload);
+    if (p != NULL)
+        return p;
+    p = compile(m->by_type[type], type, payload);
+    if (p != NULL && (p->code == TENUO_OK || p->code == TENUO_E_INVALID_ARGUMENT))
+        tn_programs_put(m->programs, p);
+    return p;
+}
+
+int tn_matchers_check(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
+                      struct tenuo_error *err)
+{
+    struct tn_program *p = program_of(matchers, type, payload);
+    int r = p == NULL ? tn_fail_code(err, TENUO_E_NOMEM)
+                      : judge(matchers->by_type[type], "compile", p->code, p->sentence, err);
+    tn_program_unref(p);
+    return r;
+}
+
+static int match(struct tn_instance *i, const struct tn_program *p, struct tn_str value, int64_t as_of, int *ret_match,
+                 struct tenuo_error *err)
+{
+    const struct tenuo_matcher_ops *ops = i->ops;
+    struct tn_call call;
+    int r;
+    if (p->code != TENUO_OK)
+        return judge(i, "compile", p->code, p->sentence, err);
+    tn_call_begin_pure(&call, i);
+    r = ops->match(i->self, p->program, value.p, value.n, as_of, ret_match);
+    tn_call_end(&call);
+    return judge(i, "match", r, call.sentence, err);
+}
+
+enum tn_match tn_matchers_match(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
+                                struct tn_str value, int64_t as_of, int *ret_code, struct tenuo_error *err)
+{
+    struct tn_instance *i = matchers->by_type[type];
+    struct tn_program *p = program_of(matchers, type, payload);
+    int matched = -1;
+    int r = p == NULL ? tn_fail_code(err, TENUO_E_NOMEM) : match(i, p, value, as_of, &matched, err);
+    tn_program_unref(p);
+    if (r == TENUO_OK && matched != 0 && matched != 1)
+        r = tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "matcher '%.64s': match said neither yes nor no",
+                    i->plugin->desc.name);
+    if (r == TENUO_OK)
+        return matched == 1 ? TN_TRUE : TN_FALSE;
+    *ret_code = r;
+    return TN_ERROR;
+}
+
+int tn_matchers_attenuates(const struct tenuo_matchers *matchers, uint8_t parent_type, struct tn_str parent,
+                           uint8_t child_type, struct tn_str child, struct tenuo_error *err)
+{
+    struct tn_instance *i = matchers->by_type[parent_type];
+    const struct tenuo_matcher_ops *ops = i->ops;
+    struct tn_call call;
+    int r, ok = 0;
+    tn_call_begin_pure(&call, i);
+    r = ops->attenuates(i->self, parent_type, parent.p, parent.n, child_type, child.p, child.n, &ok);
+    tn_call_end(&call);
+    if (r == TENUO_OK && ok == 1)
+        return TENUO_OK;
+    if (r == TENUO_E_NOMEM)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "matcher '%.64s': %s", i->plugin->desc.name,
+                   call.sentence[0] != '\0' ? call.sentence : "the child may allow what its parent does not");
+}

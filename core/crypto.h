@@ -20,6 +20,10 @@ bool tn_verify_whole(const uint8_t key[32], const uint8_t signature[64], struct 
 /* "\x01" + payload under the outer prefix: what a warrant's issuer signs. 0, 1100 or 9000. */
 int tn_verify_payload(const uint8_t key[32], const uint8_t signature[64], struct tn_str payload);
 void tn_sha256(uint8_t ret[32], struct tn_str s);
+/* Lowercase, with a NUL. */
 void tn_hex(char *ret, const uint8_t *p, size_t n);
+
+/* ids.c: UUIDv7 of an instant in Unix seconds: milliseconds, then randomness (RFC 9562). */
+void tn_uuid7(uint8_t ret[16], uint64_t now);
 
 #endif

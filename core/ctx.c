@@ -160,6 +160,10 @@ static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b,
     tenuo_verifier_builder_set_max_lifetime(b, set->max_lifetime == 0 ? UINT64_MAX : set->max_lifetime);
     tenuo_verifier_builder_set_link_cache(b, set->link_cache);
     tenuo_verifier_builder_set_matchers(b, c->matchers);
+
+    tenuo_verifier_builder_set_self_approval(b, set->self_approval);
+    tenuo_verifier_builder_set_max_approval_lifetime(b, set->max_approval_lifetime);
+    tenuo_verifier_builder_set_strict_gates(b, set->strict_gates);
     for (size_t i = 0; i < set->nclearance; i++) {
         const struct tn_clearance_rule *rule = &set->clearance[i];
         int r = tenuo_verifier_builder_require_clearance(b, rule->pattern, strlen(rule->pattern), rule->level, err);

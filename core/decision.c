@@ -51,7 +51,14 @@ const char *tenuo_step_name(enum tenuo_step step)
     return "unknown";
 }
 
-void tenuo_decision_free(struct tenuo_decision *decision) { free(decision); }
+void tenuo_decision_free(struct tenuo_decision *decision)
+{
+    if (decision == NULL)
+        return;
+    tn_gate_answer_clear(&decision->gate);
+    free(decision);
+}
+
 enum tenuo_outcome tenuo_decision_outcome(const struct tenuo_decision *d) { return d->outcome; }
 int tenuo_decision_code(const struct tenuo_decision *d) { return d->code; }
 const char *tenuo_decision_name(const struct tenuo_decision *d) { return d->code == 0 ? "" : tenuo_err_name(d->code); }
@@ -83,3 +90,22 @@ size_t tenuo_decision_audited(const struct tenuo_decision *d) { return d->audite
 
 const uint8_t *tenuo_decision_srl_sha256(const struct tenuo_decision *d) { return d->has_srl ? d->srl_sha256 : NULL; }
 uint64_t tenuo_decision_srl_version(const struct tenuo_decision *d) { return d->srl_version; }
+
+const struct tenuo_approval_request *tenuo_decision_approval_request(const struct tenuo_decision *d)
+{
+    return d->gate.wanted;
+}
+
+size_t tenuo_decision_approved_count(const struct tenuo_decision *d) { return d->gate.tally.nkeys; }
+
+const uint8_t *tenuo_decision_approved_by(const struct tenuo_decision *d, size_t index)
+{
+    return index < d->gate.tally.nkeys ? d->gate.tally.keys[index] : NULL;
+}
+
+uint32_t tenuo_decision_approvals_rejected(const struct tenuo_decision *d, enum tenuo_approval_class reason)
+{
+    return (unsigned)reason < TENUO_APPROVAL_CLASSES ? d->gate.tally.rejected[reason] : 0;
+}
+
+uint32_t tenuo_decision_approvals_required(const struct tenuo_decision *d) { return d->gate.tally.required; }

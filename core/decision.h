@@ -3,6 +3,7 @@
 #ifndef TN_DECISION_H
 #define TN_DECISION_H
 
+#include "approval.h"
 #include "limits.h"
 #include "str.h"
 #include <tenuo/verify.h>
@@ -21,6 +22,7 @@ struct tenuo_decision {
     uint64_t srl_version;
     uint32_t leaf_depth;
     uint64_t expires_at;
+    struct tn_gate_answer gate; /* owned */
     size_t audited; /* sinks that hold a record of this answer */
     size_t chain_len;
     char chain_ids[][TENUO_WARRANT_ID_TEXT_BYTES];

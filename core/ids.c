@@ -3,6 +3,7 @@
  * Warrant ids and clearance levels as people write them (spec warrant.md 3.5, governance.md 9). One table of words;
  * ASCII only, no locale. An id is never guessed: what is not exactly one of the spellings is refused.
  */
+#include <sodium.h>
 #include <tenuo/warrant.h>
 
 #include "crypto.h"
@@ -82,6 +83,16 @@ int tenuo_warrant_id_parse(const char *text, size_t len, uint8_t ret_id[TENUO_WA
     }
     memcpy(ret_id, id, sizeof id);
     return TENUO_OK;
+}
+
+void tn_uuid7(uint8_t ret[16], uint64_t now)
+{
+    uint64_t ms = now * 1000 + randombytes_uniform(1000);
+    randombytes_buf(ret, 16);
+    for (size_t i = 0; i < 6; i++)
+        ret[i] = (uint8_t)(ms >> (8 * (5 - i)));
+    ret[6] = (uint8_t)(0x70 | (ret[6] & 0x0f));
+    ret[8] = (uint8_t)(0x80 | (ret[8] & 0x3f));
 }
 
 static const struct {

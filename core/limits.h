@@ -23,11 +23,16 @@
 #define TN_POP_WINDOWS_MAX 10
 #define TN_CLOCK_TOLERANCE 30      /* seconds, issued_at only */
 #define TN_GATES_MESSAGE_CHARS 200 /* governance.md 6.1 */
+#define TN_APPROVAL_LIFETIME_MAX 3600 /* seconds, default of max_approval_lifetime (governance.md 14) */
 
 #define TN_REVOCATION_REQUEST_AGE 300  /* seconds, governance.md 10.5 */
 #define TN_REVOCATION_REQUEST_AHEAD 60 /* seconds, 10.5 */
 
 /* Ours. */
+#define TN_MAX_APPROVALS_TEXT 1048576 /* bytes of a carrier of approvals */
+#define TN_MAX_APPROVALS_JSON 64      /* approvals of a JSON array, and */
+#define TN_MAX_APPROVAL_TEXT 8192     /* characters of each (governance.md 3.1) */
+#define TN_MAX_EXTERNAL_ID 1024       /* bytes of the label that an approver sets */
 #define TN_MAX_ARGS_BYTES 1048576  /* canonical arguments of one call */
 #define TN_MAX_ARGS 1024           /* arguments of one call */
 #define TN_MAX_ROOTS 4096

@@ -5,7 +5,6 @@
  */
 #include "mint.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "crypto.h"
@@ -67,17 +66,6 @@ void tenuo_mint_free(struct tenuo_mint *mint)
     free(mint);
 }
 
-/* UUIDv7: milliseconds, then randomness (RFC 9562). */
-static void make_id(uint8_t id[16], uint64_t now)
-{
-    uint64_t ms = now * 1000 + randombytes_uniform(1000);
-    randombytes_buf(id, 16);
-    for (size_t i = 0; i < 6; i++)
-        id[i] = (uint8_t)(ms >> (8 * (5 - i)));
-    id[6] = (uint8_t)(0x70 | (id[6] & 0x0f));
-    id[8] = (uint8_t)(0x80 | (id[8] & 0x3f));
-}
-
 /* The verifier's own rules on the bytes that are about to be signed: structure, and the link under the parent. */
 static int judge_payload(struct tenuo_mint *m, struct tenuo_error *err)
 {
@@ -99,7 +87,7 @@ static int freeze(struct tenuo_mint *m, const uint8_t issuer[32], uint64_t now, 
     if (m->payload.n != 0)
         return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "this builder has made its payload already: make a new one");
     if (!m->has_id)
-        make_id(m->id, now);
+        tn_uuid7(m->id, now);
     r = tn_mint_settle(m, issuer, now, err);
     if (r == TENUO_OK)
         r = tn_mint_write(m, err);

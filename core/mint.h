@@ -3,6 +3,7 @@
 #ifndef TN_MINT_H
 #define TN_MINT_H
 
+#include "gate.h"
 #include "warrant.h"
 #include <tenuo/mint.h>
 
@@ -36,14 +37,18 @@ struct tenuo_mint {
     size_t nextensions;
     uint8_t (*approvers)[32]; /* sorted, without repetition */
     size_t napprovers;
-    struct tn_buf payload; /* once frozen */
     struct tenuo_matchers *matchers; /* a reference; NULL: none */
+    struct tn_gate_map gates; /* added here; not the parent's */
+    struct tn_buf payload;    /* once frozen */
 };
 
 #define TN_MINT_MAX_LIST 4096 /* issuable tools or approvers of one builder */
 
 /* mint_check.c: every rule of warrant.md 6 that is decided before the bytes exist; fills the inherited fields. */
 int tn_mint_settle(struct tenuo_mint *m, const uint8_t issuer[32], uint64_t now, struct tenuo_error *err);
+/* mint_gate.c: gates, approvers and minimum of a root, and of a child under its parent. */
+int tn_mint_root_gates(struct tenuo_mint *m, struct tenuo_error *err);
+int tn_mint_child_gates(struct tenuo_mint *m, struct tenuo_error *err);
 /* mint_payload.c: the canonical payload into m->payload. */
 int tn_mint_write(struct tenuo_mint *m, struct tenuo_error *err);
 /* An extension without the rules for callers: a child takes its parent's gates. */

@@ -67,25 +67,6 @@ static int check_reserved_names(const struct tenuo_mint *m, struct tenuo_error *
     return TENUO_OK;
 }
 
-static bool has_gates(const struct tenuo_mint *m)
-{
-    for (size_t i = 0; i < m->nextensions; i++)
-        if (tn_str_eq(m->extensions[i].key, tn_lit("tenuo.approval_gates")))
-            return m->extensions[i].value.n != 0;
-    return false;
-}
-
-static int check_approvers(const struct tenuo_mint *m, struct tenuo_error *err)
-{
-    if (m->min_approvals > (int64_t)m->napprovers)
-        return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "min_approvals is above the number of approvers");
-    if (m->min_approvals == 0)
-        return structure(err, "min_approvals must be at least 1");
-    if (m->napprovers != 0 && !has_gates(m))
-        return structure(err, "approvers without approval gates have no effect: add the gates");
-    return TENUO_OK;
-}
-
 static int settle_root(struct tenuo_mint *m, uint64_t now, struct tenuo_error *err)
 {
     int r = settle_type(m, err);
@@ -101,7 +82,7 @@ static int settle_root(struct tenuo_mint *m, uint64_t now, struct tenuo_error *e
         r = tn_fail(err, TENUO_E_DEPTH_EXCEEDED, "max_depth is above %d, or max_issue_depth above max_depth",
                     TN_MAX_DEPTH);
     if (r == TENUO_OK)
-        r = check_approvers(m, err);
+        r = tn_mint_root_gates(m, err);
     return r != TENUO_OK ? r : settle_expiry(m, now, err);
 }
 
@@ -122,21 +103,6 @@ static int settle_depth(struct tenuo_mint *m, struct tenuo_error *err)
         return tn_fail(err, TENUO_E_DEPTH_EXCEEDED, "the parent allows no further delegation (its max_depth is %llu)",
                        (unsigned long long)p->max_depth);
     return TENUO_OK;
-}
-
-/* Gates travel unchanged, and the approvers with them: see tn_gate_link. */
-static int inherit_gates(struct tenuo_mint *m, struct tenuo_error *err)
-{
-    const struct tenuo_warrant *p = m->parent;
-    int r = TENUO_OK;
-    if (m->napprovers != 0 || m->min_approvals >= 0)
-        return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "a child takes its parent's approvers and minimum unchanged");
-    if (p->gates.n == 0)
-        return r;
-    for (size_t i = 0; i < p->napprovers && r == TENUO_OK; i++)
-        r = tenuo_mint_add_approver(m, p->approvers[i], err);
-    m->min_approvals = p->min_approvals;
-    return r != TENUO_OK ? r : tn_mint_put_extension(m, tn_lit("tenuo.approval_gates"), p->gates, err);
 }
 
 static void inherit_ids(struct tenuo_mint *m)
@@ -175,7 +141,7 @@ static int settle_attenuated(struct tenuo_mint *m, uint64_t now, struct tenuo_er
         memcpy(m->holder, p->holder, 32);
     inherit_ids(m);
     if (r == TENUO_OK)
-        r = inherit_gates(m, err);
+        r = tn_mint_child_gates(m, err);
     return r != TENUO_OK ? r : settle_expiry(m, now, err);
 }
 
@@ -235,7 +201,7 @@ static int settle_issued(struct tenuo_mint *m, uint64_t now, struct tenuo_error 
         r = settle_depth(m, err);
     inherit_ids(m);
     if (r == TENUO_OK)
-        r = inherit_gates(m, err);
+        r = tn_mint_child_gates(m, err);
     return r != TENUO_OK ? r : settle_expiry(m, now, err);
 }
 

@@ -216,6 +216,31 @@ static bool read_bounds(struct ctx *c)
     return c->w->bounds != NULL ? tn_constraint_set_read(c->r, c->arena, c->w->bounds) : nomem(c);
 }
 
+static int approver_cmp(const void *a, const void *b)
+{
+    return memcmp(*(const uint8_t *const *)a, *(const uint8_t *const *)b, 32);
+}
+
+/* How many different keys there are: builders send them sorted, so there is mostly nothing to sort. */
+static bool count_approvers(struct ctx *c)
+{
+    struct tenuo_warrant *w = c->w;
+    const uint8_t **keys = w->approvers;
+    bool sorted = true;
+    for (size_t i = 1; i < w->napprovers; i++)
+        sorted = sorted && approver_cmp(&keys[i - 1], &keys[i]) < 0;
+    if (!sorted) {
+        keys = tn_arena_array(c->arena, w->napprovers, sizeof *keys);
+        if (keys == NULL)
+            return nomem(c);
+        memcpy(keys, w->approvers, w->napprovers * sizeof *keys);
+        qsort(keys, w->napprovers, sizeof *keys, approver_cmp);
+    }
+    for (size_t i = 0; i < w->napprovers; i++)
+        w->ndistinct += i == 0 || memcmp(keys[i - 1], keys[i], 32) != 0;
+    return true;
+}
+
 static bool read_approvers(struct ctx *c)
 {
     size_t n = 0;
@@ -229,7 +254,7 @@ static bool read_approvers(struct ctx *c)
             return false;
     c->w->napprovers = n;
     c->w->has_approvers = true;
-    return true;
+    return count_approvers(c);
 }
 
 static bool read_clearance(struct ctx *c)

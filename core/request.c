@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "err.h"
+#include <tenuo/approval.h>
 
 int tenuo_request_new(const char *tool, size_t tool_len, struct tenuo_request **ret_request, struct tenuo_error *reterr)
 {
@@ -29,6 +30,9 @@ void tenuo_request_free(struct tenuo_request *request)
         return;
     tenuo_args_free(request->args);
     tenuo_args_free(request->cargs);
+    for (size_t i = 0; i < request->napprovals; i++)
+        tenuo_approval_free(request->approvals[i]);
+    free(request->approvals);
     free(request->attrs);
     free(request);
 }

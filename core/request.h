@@ -21,6 +21,8 @@ struct tenuo_request {
     int64_t pop_as_of;
     uint32_t pop_bound; /* seconds */
     char id[TN_MAX_ATTRIBUTE_VALUE + 1];
+    struct tenuo_approval **approvals; /* owned, in the order of presentation */
+    size_t napprovals;
     struct tn_attr *attrs;
     size_t nattrs;
 };

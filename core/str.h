@@ -65,4 +65,7 @@ static inline bool tn_is_upper(uint8_t c) { return c >= 'A' && c <= 'Z'; }
 static inline bool tn_is_alpha(uint8_t c) { return (c >= 'a' && c <= 'z') || tn_is_upper(c); }
 static inline uint8_t tn_lower(uint8_t c) { return tn_is_upper(c) ? (uint8_t)(c + 32) : c; }
 
+/* text.c: bytes of the blank (Unicode White_Space) at the front of a text that is not empty; 0 when there is none. */
+size_t tn_blank_len(struct tn_str s);
+
 #endif

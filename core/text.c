@@ -42,7 +42,7 @@ static size_t offset(struct tn_str s, const uint8_t *at)
 
 /* Bytes of the blank at the front of s, 0 when there is none: every character with Unicode's White_Space, as the
  * protocol skips. */
-static size_t blank_len(struct tn_str s)
+size_t tn_blank_len(struct tn_str s)
 {
     uint8_t c = s.p[0];
     if (c == ' ' || (c >= '\t' && c <= '\r'))
@@ -61,7 +61,7 @@ static size_t blank_len(struct tn_str s)
 static struct tn_str trim_front(struct tn_str s)
 {
     while (s.n > 0) {
-        size_t n = blank_len(s);
+        size_t n = tn_blank_len(s);
         if (n == 0)
             break;
         s = skip(s, n);
@@ -74,7 +74,7 @@ static size_t squeeze(struct tn_str s, char *out)
 {
     size_t n = 0;
     while (s.n > 0) {
-        size_t blank = blank_len(s);
+        size_t blank = tn_blank_len(s);
         if (blank == 0)
             out[n++] = (char)s.p[0];
         s = skip(s, blank == 0 ? 1 : blank);

@@ -15,6 +15,7 @@ int tenuo_verifier_builder_new(struct tenuo_verifier_builder **ret_builder, stru
     if (b == NULL)
         return tn_fail_code(reterr, TENUO_E_NOMEM);
     b->policy = (struct tn_policy){ .clock_tolerance = TN_CLOCK_TOLERANCE,
+                                    .max_approval_lifetime = TN_APPROVAL_LIFETIME_MAX,
                                     .pop_windows = TN_POP_WINDOWS_DEFAULT,
                                     .max_chain = TN_MAX_CHAIN,
                                     .link_cache = TN_LINK_CACHE_DEFAULT,
@@ -100,6 +101,19 @@ void tenuo_verifier_builder_set_max_lifetime(struct tenuo_verifier_builder *buil
 void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_builder *builder, int on)
 {
     builder->policy.strict_session = on != 0;
+}
+
+void tenuo_verifier_builder_set_self_approval(struct tenuo_verifier_builder *builder, int on)
+{
+    builder->policy.self_approval = on != 0;
+}
+void tenuo_verifier_builder_set_max_approval_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs)
+{
+    builder->policy.max_approval_lifetime = secs;
+}
+void tenuo_verifier_builder_set_strict_gates(struct tenuo_verifier_builder *builder, int on)
+{
+    builder->policy.strict_gates = on != 0;
 }
 
 void tenuo_verifier_builder_set_max_chain(struct tenuo_verifier_builder *builder, uint32_t n)

@@ -31,7 +31,8 @@ struct tn_policy {
     size_t nclearance;
     uint32_t clock_tolerance, pop_windows, max_chain, link_cache;
     uint64_t max_lifetime; /* seconds */
-    bool strict_session;
+    uint64_t max_approval_lifetime; /* seconds; 0: none */
+    bool strict_session, self_approval, strict_gates;
     struct tenuo_matchers *matchers; /* a reference; NULL: none */
 };
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <tenuo/verify.h>
 
+#include "approval.h"
 #include "crypto.h"
 #include "decision.h"
 #include "err.h"
 #include "explain.h"
-#include "gate.h"
 #include "request.h"
 #include "verifier.h"
 
@@ -24,6 +24,7 @@ struct judge {
     int link;
     struct tn_str field; /* argument of a violation */
     struct tn_match_env env;
+    struct tn_gate_answer gate; /* moves to the decision */
     struct tn_explain *x; /* NULL: nobody asks why */
     struct tenuo_error err;
 };
@@ -166,7 +167,7 @@ static int check_gates(struct judge *j, const struct tenuo_warrant *leaf)
 {
     struct tn_match_env env = TN_MATCH_ENV(j->v->policy.matchers, j->as_of); /* with a budget of its own */
     j->step = TENUO_STEP_GATE;
-    return told(j, tn_gate_check(leaf, j->q->tool, j->q->args, &env, &j->err), "no approval is missing");
+    return told(j, tn_gate_check(leaf, j->q, &j->v->policy, &env, &j->gate, &j->err), "no approval is missing");
 }
 
 static int check_call(struct judge *j, const struct tenuo_warrant *leaf)
@@ -251,11 +252,13 @@ static void quote_tool(struct tenuo_decision *d, const struct tenuo_request *q)
 static int finish(struct judge *j, int code, struct tenuo_decision **ret, struct tenuo_error *err)
 {
     struct tenuo_decision *d;
-    if (code >= TENUO_E_NOMEM && !(code == TENUO_E_UNAVAILABLE && j->step == TENUO_STEP_REVOCATION))
-        return tn_fail(err, code, "%s", j->err.msg);
-    d = tn_decision_new(j->stack == NULL ? 0 : j->stack->n);
-    if (d == NULL)
-        return tn_fail_code(err, TENUO_E_NOMEM);
+    bool undecided = code >= TENUO_E_NOMEM && !(code == TENUO_E_UNAVAILABLE && j->step == TENUO_STEP_REVOCATION);
+    d = undecided ? NULL : tn_decision_new(j->stack == NULL ? 0 : j->stack->n);
+    if (d == NULL) {
+        tn_gate_answer_clear(&j->gate);
+        return undecided ? tn_fail(err, code, "%s", j->err.msg) : tn_fail_code(err, TENUO_E_NOMEM);
+    }
+    d->gate = j->gate;
     if (j->stack != NULL)
         describe(d, j);
     describe_list(d, j->v->revocation);

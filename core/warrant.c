@@ -256,29 +256,6 @@ static int structure(struct tenuo_error *err, const char *what)
     return tn_fail(err, TENUO_E_PAYLOAD_STRUCTURE, "%s", what);
 }
 
-static int key_cmp(const void *a, const void *b)
-{
-    const uint8_t *const *x = a, *const *y = b;
-    return memcmp(*x, *y, 32);
-}
-
-size_t tn_warrant_distinct_approvers(const struct tenuo_warrant *w)
-{
-    size_t n = 0;
-    const uint8_t **sorted;
-    if (w->napprovers == 0)
-        return 0;
-    sorted = malloc(w->napprovers * sizeof *sorted);
-    if (sorted == NULL)
-        return 0; /* too few: every rule that counts approvers refuses then */
-    memcpy(sorted, w->approvers, w->napprovers * sizeof *sorted);
-    qsort(sorted, w->napprovers, sizeof *sorted, key_cmp);
-    for (size_t i = 0; i < w->napprovers; i++)
-        n += i == 0 || memcmp(sorted[i - 1], sorted[i], 32) != 0;
-    free(sorted);
-    return n;
-}
-
 static int check_type(const struct tenuo_warrant *w, struct tenuo_error *err)
 {
     if (w->type == TENUO_EXECUTION) {
@@ -306,7 +283,7 @@ int tn_warrant_check_structure(const struct tenuo_warrant *w, struct tenuo_error
     if (w->depth > TN_MAX_DEPTH || w->max_depth > TN_MAX_DEPTH)
         return tn_fail(err, TENUO_E_DEPTH_EXCEEDED, "depth or max_depth is above %d", TN_MAX_DEPTH);
     if (w->has_approvers && w->min_approvals >= 0 &&
-        (w->min_approvals < 1 || (uint64_t)w->min_approvals > tn_warrant_distinct_approvers(w)))
+        (w->min_approvals < 1 || (uint64_t)w->min_approvals > w->ndistinct))
         return structure(err, "min_approvals is 0 or above the number of approvers");
     return TENUO_OK;
 }

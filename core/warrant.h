@@ -32,7 +32,7 @@ struct tenuo_warrant {
     bool has_issuable, has_approvers;
     struct tenuo_constraint_set *bounds; /* NULL: absent */
     const uint8_t **approvers;           /* as sent */
-    size_t napprovers;
+    size_t napprovers, ndistinct;        /* of them, how many are different */
     struct tn_extension *extensions; /* without session and agent id */
     size_t nextensions;
     struct tn_str session, agent; /* p NULL: absent */
@@ -72,8 +72,6 @@ int tn_warrant_check_structure(const struct tenuo_warrant *w, struct tenuo_error
 const struct tn_tool *tn_warrant_find_tool(const struct tenuo_warrant *w, struct tn_str name);
 bool tn_warrant_has_issuable(const struct tenuo_warrant *w, struct tn_str name);
 const uint8_t *tn_warrant_envelope(const struct tenuo_warrant *w, size_t *ret_len);
-/* Number of different approver keys. */
-size_t tn_warrant_distinct_approvers(const struct tenuo_warrant *w);
 
 /* payload.c: the payload map to fields. Only what 1202 covers; the reader holds the error. */
 bool tn_payload_read(struct tn_reader *r, struct tn_arena *arena, struct tenuo_warrant *w);

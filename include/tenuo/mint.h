@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <tenuo/approval.h>
 #include <tenuo/constraint.h>
 #include <tenuo/error.h>
 #include <tenuo/key.h>
@@ -77,6 +78,26 @@ TENUO_API TENUO_MUST_USE int tenuo_mint_add_extension(struct tenuo_mint *mint, c
 TENUO_API TENUO_MUST_USE int tenuo_mint_add_approver(struct tenuo_mint *mint, const uint8_t key[TENUO_PUBLIC_KEY_BYTES],
                                                      struct tenuo_error *reterr);
 TENUO_API void tenuo_mint_set_min_approvals(struct tenuo_mint *mint, uint32_t n);
+/*
+ * Approval gates (spec governance.md 6). A child inherits its parent's approvers, and the gates of what it carries;
+ * what is added here is merged: a whole tool beats single arguments, and the parent's gate for an argument stays.
+ * Approvers need gates and gates approvers (1201); a minimum above the number of approvers is 1502. The minimum of a
+ * child is by default the parent's, plus one for each approver added.
+ */
+/* Every call of the tool ("*": of every tool). */
+TENUO_API TENUO_MUST_USE int tenuo_mint_add_gate(struct tenuo_mint *mint, const char *tool, size_t tool_len,
+                                                 struct tenuo_error *reterr);
+/*
+ * Calls of the tool by one argument; `constraint` is copied, NULL for TENUO_GATE_ALL. 9001 when the tool's argument has
+ * a gate already or the constraint's type cannot be an exemption.
+ */
+TENUO_API TENUO_MUST_USE int tenuo_mint_add_arg_gate(struct tenuo_mint *mint, const char *tool, size_t tool_len,
+                                                     const char *arg, size_t arg_len, enum tenuo_gate_kind kind,
+                                                     const struct tenuo_constraint *constraint,
+                                                     struct tenuo_error *reterr);
+/* What approvers are told when the tool's gate fires: trimmed, cut to 200 code points; empty removes it. */
+TENUO_API TENUO_MUST_USE int tenuo_mint_set_gate_message(struct tenuo_mint *mint, const char *tool, size_t tool_len,
+                                                         const char *text, size_t len, struct tenuo_error *reterr);
 
 /* One shot: checks, signs, returns the whole chain. Order of checks and codes: warrant.md 6. `now` is Unix seconds. */
 TENUO_API TENUO_MUST_USE int tenuo_mint_sign(struct tenuo_mint *mint, const struct tenuo_signer *signer, uint64_t now,

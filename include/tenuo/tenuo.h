@@ -2,6 +2,7 @@
 /* Everything for applications. Plugin authors include <tenuo/plugin.h> alone. */
 #ifndef TENUO_TENUO_H
 #define TENUO_TENUO_H
+#include <tenuo/approval.h>
 #include <tenuo/constraint.h>
 #include <tenuo/context.h>
 #include <tenuo/error.h>

@@ -57,6 +57,12 @@ TENUO_API void tenuo_verifier_builder_set_strict_session(struct tenuo_verifier_b
  * experimental ones with 1501. */
 TENUO_API void tenuo_verifier_builder_set_matchers(struct tenuo_verifier_builder *builder,
                                                    struct tenuo_matchers *matchers);
+/* May the leaf's holder approve its own calls (off)? */
+TENUO_API void tenuo_verifier_builder_set_self_approval(struct tenuo_verifier_builder *builder, int on);
+/* Longest lifetime of an approval that counts, in seconds (3600); 0: no bound. */
+TENUO_API void tenuo_verifier_builder_set_max_approval_lifetime(struct tenuo_verifier_builder *builder, uint64_t secs);
+/* A constraint gate fires as well when the value is of a type that the constraint cannot match (off). */
+TENUO_API void tenuo_verifier_builder_set_strict_gates(struct tenuo_verifier_builder *builder, int on);
 /* 1201 without a root. The builder stays usable. */
 TENUO_API TENUO_MUST_USE int tenuo_verifier_builder_build(const struct tenuo_verifier_builder *builder,
                                                           struct tenuo_verifier **ret_verifier,

@@ -57,8 +57,9 @@ decide http://example.com/ -c n=urlsafe:
 gate() { decide a -c 'n=*' --approver root.pub --extension "tenuo.approval_gates=$1"; }
 gate a16178a16461726773f6
 gate a16178a16461726773a0
-gate a16178f6
-gate a16178a16461726773f600
+for gates in a16178f6 a16178a16461726773f600; do # malformed ones are not minted
+    "$TENUO" mint --key root.key --at $T --tool x --approver root.pub --extension "tenuo.approval_gates=$gates" 2>&1
+done
 echo 'PEM blocks of together less, and more, than a stack may have'
 zeros=$(repeat 0 16000)
 quiet mint --key root.key --holder bob.pub --at $T --id $ID1 --tool x -c 'n=*' --form pem -o big.pem \

@@ -83,11 +83,6 @@ bool has(const json_t *object, const char *member)
     return value != NULL && !json_is_null(value);
 }
 
-bool contains_bytes(const struct bytes *haystack, const char *needle)
-{
-    return memmem(haystack->p, haystack->len, needle, strlen(needle)) != NULL;
-}
-
 json_t *answer_refused(int code)
 {
     return json_pack("{s:b, s:i, s:s}", "ok", 0, "code", code, "name", tenuo_err_name(code));

@@ -2,8 +2,7 @@
 /*
  * Kinds about one call: `authorize` (the whole decision), `pop`, `pop_verify`, `request_hash`.
  *
- * The kinds of approvals and revocation lists stand here too, with the reason why they are skipped. Never reads a
- * clock.
+ * The kinds of revocation lists stand here too, with the reason why they are skipped. Never reads a clock.
  */
 #include "runner.h"
 #include "verifier.h"
@@ -29,6 +28,22 @@ static bool get_call(const json_t *json, struct call *call, int *ret_code)
     return true;
 }
 
+static int add_approvals(const json_t *json, struct tenuo_request *request)
+{
+    const json_t *list = json_object_get(json, "approvals");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *text = json_array_get(list, i);
+        struct bytes b;
+        if (!json_is_string(text) || !hex_decode(json_string_value(text), json_string_length(text), &b))
+            return TENUO_E_INVALID_ARGUMENT;
+        int rc = tenuo_request_add_approval(request, b.p, b.len, NULL);
+        free(b.p);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 static int build_request(const json_t *json, const struct call *call, struct tenuo_request **ret_request)
 {
     struct tenuo_request *request = NULL;
@@ -36,6 +51,8 @@ static int build_request(const json_t *json, const struct call *call, struct ten
     int rc = tenuo_request_new(call->tool, call->tool_len, &request, NULL);
     if (rc == 0)
         rc = tenuo_request_set_args(request, call->args, NULL);
+    if (rc == 0)
+        rc = add_approvals(json, request);
     if (rc != 0) {
         tenuo_request_free(request);
         return rc;
@@ -54,7 +71,10 @@ static json_t *allow_answer(const struct tenuo_decision *d)
     const uint8_t *hash = tenuo_decision_request_hash(d);
     if (hash != NULL)
         put_hex(answer, "request_hash", hash, 32);
-    (void)json_object_set_new(answer, "approved_by", json_array());
+    json_t *by = json_array();
+    for (size_t i = 0; i < tenuo_decision_approved_count(d); i++)
+        (void)json_array_append_new(by, answer_hex(tenuo_decision_approved_by(d, i), TENUO_PUBLIC_KEY_BYTES));
+    (void)json_object_set_new(answer, "approved_by", by);
     return answer;
 }
 
@@ -77,8 +97,8 @@ static json_t *decide(struct tenuo_verifier *verifier, const struct tenuo_stack 
     return answer;
 }
 
-/* Why a case cannot be judged before approvals, lists or matchers are built; NULL when it can. */
-static const char *not_built(const struct vector *v, const struct bytes *stack, const json_t *answer)
+/* Why a case cannot be judged before lists or matchers are built; NULL when it can. */
+static const char *not_built(const struct vector *v, const json_t *answer)
 {
     const json_t *json = v->json;
     json_int_t code = json_integer_value(json_object_get(answer, "code"));
@@ -88,10 +108,6 @@ static const char *not_built(const struct vector *v, const struct bytes *stack, 
         return "PoP window other than 30 s cannot be configured";
     if (has(json, "srl"))
         return "revocation list";
-    if (has(json, "approvals"))
-        return "approvals";
-    if (refused_for_gate(v, stack, answer))
-        return "approval gate";
     return code == TENUO_E_UNKNOWN_CONSTRAINT ? "Regex or Cel constraint, no matcher" : NULL;
 }
 
@@ -124,7 +140,7 @@ static json_t *run_authorize(struct vector *v)
     if (rc == 0)
         rc = tenuo_stack_parse_array(input.p, input.len, &stack, NULL);
     answer = rc == 0 ? authorize_call(v, stack, &input, &call, now) : answer_refused(rc);
-    v->skip = not_built(v, &input, answer);
+    v->skip = not_built(v, answer);
 out:
     tenuo_args_free(call.args);
     tenuo_stack_free(stack);
@@ -236,7 +252,6 @@ out:
     return answer;
 }
 
-#define APPROVALS "approvals are not built"
 #define LISTS "revocation lists are not built"
 
 const struct kind kinds_call[] = {
@@ -244,8 +259,6 @@ const struct kind kinds_call[] = {
     { "pop", run_pop, NULL },
     { "pop_verify", run_pop_verify, NULL },
     { "request_hash", run_request_hash, NULL },
-    { "approval_envelope", NULL, APPROVALS },
-    { "approval_create", NULL, APPROVALS },
     { "srl_verify", NULL, LISTS },
     { "srl_update", NULL, LISTS },
     { "srl_tracker", NULL, LISTS },

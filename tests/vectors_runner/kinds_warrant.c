@@ -3,8 +3,7 @@
  * Kinds `warrant` and `stack`: bytes to a verified chain at the case's own time; `bytes` and `raw`: the published
  * envelopes.
  *
- * Never reads a clock. Revocation lists and approvals are not built; gated chains are run wherever the answer needs no
- * approval.
+ * Never reads a clock. Revocation lists are not built.
  */
 #include "runner.h"
 #include "verifier.h"
@@ -59,12 +58,6 @@ static json_t *verify_both(struct tenuo_verifier *verifier, const struct tenuo_s
     return answer;
 }
 
-bool refused_for_gate(const struct vector *v, const struct bytes *stack, const json_t *answer)
-{
-    return contains_bytes(stack, "tenuo.approval_gates") && json_is_false(json_object_get(answer, "ok")) &&
-           !meets(v->json, answer);
-}
-
 static json_t *verify_case(struct vector *v, bool array)
 {
     struct bytes input;
@@ -83,8 +76,6 @@ static json_t *verify_case(struct vector *v, bool array)
     answer = rc == 0 ? verify_both(verifier, stack, &input, now) : answer_refused(rc);
     if (json_integer_value(json_object_get(answer, "code")) == TENUO_E_UNKNOWN_CONSTRAINT)
         v->skip = "Regex or Cel constraint, no matcher";
-    if (refused_for_gate(v, &input, answer))
-        v->skip = "approval gate";
 out:
     tenuo_verifier_unref(verifier);
     tenuo_stack_free(stack);

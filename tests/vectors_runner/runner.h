@@ -31,6 +31,7 @@ struct kind {
 extern const struct kind kinds_constraint[];
 extern const struct kind kinds_warrant[];
 extern const struct kind kinds_call[];
+extern const struct kind kinds_approval[];
 extern const struct kind kinds_mint[];
 extern const struct kind kinds_text[];
 
@@ -47,7 +48,6 @@ bool get_fixed(const json_t *object, const char *member, uint8_t *ret, size_t le
 const char *get_text(const json_t *object, const char *member, size_t *ret_len);
 bool get_number(const json_t *object, const char *member, int64_t *ret);
 bool has(const json_t *object, const char *member); /* present and not null */
-bool contains_bytes(const struct bytes *haystack, const char *needle);
 
 /* Answers. */
 json_t *answer_refused(int code);
@@ -62,8 +62,6 @@ const json_t *expected(const json_t *vector);
 
 /* kinds_warrant.c, shared by the others */
 struct tenuo_stack *parse_single(const json_t *json, const char *member, int *ret_code);
-/* Approval gates are not built: a gated case may be refused where an approval would allow it, but never the reverse. */
-bool refused_for_gate(const struct vector *v, const struct bytes *stack, const json_t *answer);
 #define WINDOW_SECS 30
 
 #endif

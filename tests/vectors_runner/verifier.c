@@ -66,6 +66,9 @@ static void apply_settings(const json_t *json, struct tenuo_verifier_builder *bu
         tenuo_verifier_builder_set_clock_tolerance(builder, to_u32(n));
     if (get_number(json, "pop_max_windows", &n))
         tenuo_verifier_builder_set_pop_windows(builder, to_u32(n));
+    const json_t *ours = json_object_get(json, "ours_setting");
+    if (get_number(ours, "max_approval_lifetime", &n))
+        tenuo_verifier_builder_set_max_approval_lifetime(builder, n < 0 ? 0 : (uint64_t)n);
     if (get_number(json, "max_token_lifetime", &n))
         tenuo_verifier_builder_set_max_lifetime(builder, n < 0 ? 0 : (uint64_t)n);
 }

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gates and approvers along one link: a child may gate more calls than its parent, never fewer, and ask for more
+ * approvals, never for fewer (spec governance.md 6.3 and 7, with stances 1 and 3 of section 14).
+ */
+#include "gate.h"
+
+#include "err.h"
+
+static int broken(struct tenuo_error *err, const char *what)
+{
+    return tn_fail(err, TENUO_E_CHAIN_BROKEN, "%s", what);
+}
+
+/* The same for a tool or an argument, by name. */
+static int broken_at(struct tenuo_error *err, const char *what, struct tn_str name)
+{
+    char quoted[64];
+    tn_quote(quoted, sizeof quoted, name.p, name.n);
+    return tn_fail(err, TENUO_E_CHAIN_BROKEN, "approval gates: '%s': %s", quoted, what);
+}
+
+static bool same_approvers(const struct tenuo_warrant *p, const struct tenuo_warrant *c)
+{
+    if (p->napprovers != c->napprovers || p->min_approvals != c->min_approvals)
+        return false;
+    for (size_t i = 0; i < p->napprovers; i++)
+        if (memcmp(p->approvers[i], c->approvers[i], 32) != 0)
+            return false;
+    return true;
+}
+
+bool tn_gate_in_scope(struct tn_str tool, const struct tenuo_warrant *c)
+{
+    struct tn_str any = tn_lit("*");
+    if (c->type == TENUO_ISSUER)
+        return c->nissuable != 0 && (tn_str_eq(tool, any) || tn_warrant_has_issuable(c, tool) ||
+                                     tn_warrant_has_issuable(c, any));
+    return c->ntools != 0 && (tn_str_eq(tool, any) || tn_warrant_find_tool(c, tool) != NULL ||
+                              tn_warrant_find_tool(c, any) != NULL);
+}
+
+static bool is_list(const struct tenuo_constraint *c)
+{
+    return c->known && (c->type == TENUO_C_ONE_OF || c->type == TENUO_C_NOT_ONE_OF || c->type == TENUO_C_CONTAINS ||
+                        c->type == TENUO_C_SUBSET);
+}
+
+static bool same_values(const struct tn_values *a, const struct tn_values *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!tn_val_eq(a->v[i], b->v[i]))
+            return false;
+    return true;
+}
+
+/* As builders write it, since the wire has several forms of one constraint. */
+static bool same_text(const struct tenuo_constraint *a, const struct tenuo_constraint *b, bool *nomem)
+{
+    struct tn_buf x = { 0 }, y = { 0 };
+    bool same;
+    tn_constraint_write(&x, a);
+    tn_constraint_write(&y, b);
+    *nomem = x.failed || y.failed;
+    same = !*nomem && tn_str_eq(tn_buf_view(&x), tn_buf_view(&y));
+    tn_buf_free(&x);
+    tn_buf_free(&y);
+    return same;
+}
+
+/* One constraint said twice: the order in a list of values does not count. */
+static bool identical(const struct tenuo_constraint *a, const struct tenuo_constraint *b, bool *nomem)
+{
+    if (a->type == b->type && is_list(a) && is_list(b))
+        return same_values(&a->u.values, &b->u.values);
+    return same_text(a, b, nomem);
+}
+
+/* Is the child's exemption within the parent's? */
+static int check_exempt(const struct tn_arg_gate *p, const struct tn_arg_gate *c, struct tn_match_env *env,
+                        struct tenuo_error *err)
+{
+    int r = tn_constraint_narrower(p->constraint, c->constraint, env, err);
+    if (r == TENUO_OK || r >= TENUO_E_NOMEM)
+        return r;
+    return broken_at(err, "the child exempts values that its parent gates", p->name);
+}
+
+/*
+ * A gate fires on what matches, so a narrower constraint gates fewer calls, and the reference refuses a wider one: only
+ * the same constraint is taken (stance 1).
+ */
+static int check_arg(const struct tn_arg_gate *p, const struct tn_arg_gate *c, struct tn_match_env *env,
+                     struct tenuo_error *err)
+{
+    bool nomem = false;
+    if (c->kind == TENUO_GATE_ALL)
+        return TENUO_OK;
+    if (p->kind != c->kind)
+        return broken_at(err, "the child's gate for the argument is of a kind that cannot replace the parent's",
+                         p->name);
+    if (identical(p->constraint, c->constraint, &nomem))
+        return TENUO_OK;
+    if (nomem)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    if (p->kind == TENUO_GATE_EXEMPT)
+        return check_exempt(p, c, env, err);
+    return broken_at(err, "the child changes the constraint that gates the argument", p->name);
+}
+
+static int check_gate(const struct tn_gate *p, const struct tn_gate *c, struct tn_match_env *env,
+                      struct tenuo_error *err)
+{
+    if (c == NULL)
+        return broken_at(err, "the child drops the gate of a tool that it carries", p->tool);
+    if (c->whole)
+        return TENUO_OK;
+    if (p->whole)
+        return broken_at(err, "the parent gates every call, the child only some", p->tool);
+    for (size_t i = 0; i < p->nargs; i++) {
+        const struct tn_arg_gate *arg = tn_gate_find_arg(c, p->args[i].name);
+        int r = arg == NULL ? broken_at(err, "the child drops the gate of the argument", p->args[i].name)
+                            : check_arg(&p->args[i], arg, env, err);
+        if (r != TENUO_OK)
+            return r;
+    }
+    return TENUO_OK;
+}
+
+static bool names(const struct tenuo_warrant *w, const uint8_t key[32], size_t upto)
+{
+    for (size_t i = 0; i < upto; i++)
+        if (memcmp(w->approvers[i], key, 32) == 0)
+            return true;
+    return false;
+}
+
+/* Each approver added raises the quorum by one (7, rule 2). */
+static int check_approvers(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
+                           struct tenuo_error *err)
+{
+    uint64_t added = 0;
+    if (!tn_budget_pairs(&env->budget, p->napprovers + c->napprovers, c->napprovers + 1))
+        return broken(err, "comparing the approvers takes too many steps");
+    for (size_t i = 0; i < p->napprovers; i++)
+        if (!names(c, p->approvers[i], c->napprovers))
+            return broken(err, "the child removes a parent approver");
+    for (size_t i = 0; i < c->napprovers; i++)
+        added += !names(p, c->approvers[i], p->napprovers) && !names(c, c->approvers[i], i);
+    if (tenuo_warrant_approval_threshold(c) < tenuo_warrant_approval_threshold(p) + added)
+        return broken(err, "the child needs fewer approvals than its parent, with one more for each approver added");
+    return TENUO_OK;
+}
+
+static int check_maps(const struct tenuo_warrant *p, const struct tn_gate_map *pm, const struct tenuo_warrant *c,
+                      const struct tn_gate_map *cm, struct tn_match_env *env, struct tenuo_error *err)
+{
+    bool bound = false;
+    for (size_t i = 0; i < pm->n; i++) {
+        int r = TENUO_OK;
+        if (!tn_gate_in_scope(pm->gates[i].tool, c))
+            continue;
+        bound = true;
+        r = check_gate(&pm->gates[i], tn_gate_find(cm, pm->gates[i].tool), env, err);
+        if (r != TENUO_OK)
+            return r;
+    }
+    if (bound && p->napprovers == 0 && c->napprovers != 0)
+        return broken(err, "the child names approvers for gates that the parent lets nobody approve");
+    return p->napprovers == 0 || c->gates.n == 0 ? TENUO_OK : check_approvers(p, c, env, err);
+}
+
+int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
+                 struct tenuo_error *err)
+{
+    struct tn_gate_map pm = { 0 }, cm = { 0 };
+    struct tn_arena arena;
+    int r;
+    if (p->gates.n == 0) /* the child's own gates are read when it is called, or has a child itself */
+        return TENUO_OK;
+    tn_arena_init(&arena, 1024);
+    r = tn_gate_map_read(p->gates, &arena, &pm, err);
+    /* Nothing changed: well formed is enough. */
+    if (r == TENUO_OK && !(tn_str_eq(p->gates, c->gates) && same_approvers(p, c))) {
+        r = tn_gate_map_read(c->gates, &arena, &cm, err);
+        if (r == TENUO_OK)
+            r = check_maps(p, &pm, c, &cm, env, err);
+    }
+    tn_arena_free(&arena);
+    return r;
+}

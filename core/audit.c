@@ -12,6 +12,8 @@
 #include "err.h"
 
 struct record {
+    const struct tn_audited *what;
+    bool taken_back;
     struct tenuo_audit_event event;
     char root[17], holder[17], hash[65];
     const char **chain;
@@ -71,9 +73,11 @@ static bool fill_args(struct record *r, const struct tenuo_ctx *c, const struct 
     return !r->args.failed;
 }
 
-static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tenuo_decision *d,
-                 const struct tenuo_request *q)
+static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tn_audited *what)
 {
+    const struct tenuo_decision *d = what->d;
+    const struct tenuo_request *q = what->q;
+    r->what = what;
     fill_keys(r, d);
     r->event = (struct tenuo_audit_event){
         .size = sizeof r->event,
@@ -124,6 +128,13 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
         tn_log(&c->log, TENUO_LOG_WARNING, "%s: works again after %llu lost records", i->origin, lost);
 }
 
+static int deliver(struct tenuo_ctx *c, struct tn_instance *i, const struct record *r, struct tenuo_error *err)
+{
+    if (tn_audit_keeps_receipts(i))
+        return tn_audit_give_receipt(c, i, r->what, r->taken_back, err);
+    return tn_audit_decision(i, &r->event, err);
+}
+
 /*
  * The call is denied after all, and every sink is told: one that answered with an error may hold the first record all
  * the same (written but not synced, or late).
@@ -131,6 +142,7 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
 static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
 {
     struct tenuo_error ignored;
+    r->taken_back = true;
     r->event.decision = "deny";
     r->event.code = TENUO_E_AUDIT_REFUSED;
     r->event.code_name = tenuo_err_name(TENUO_E_AUDIT_REFUSED);
@@ -138,7 +150,7 @@ static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
     r->event.reason = tenuo_err_text(TENUO_E_AUDIT_REFUSED);
     r->event.time_ns = clock_ns();
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
-        if (tn_audit_decision(c->lines[TN_F_AUDIT].v[i].instance, &r->event, &ignored) != TENUO_OK && took[i])
+        if (deliver(c, c->lines[TN_F_AUDIT].v[i].instance, r, &ignored) != TENUO_OK && took[i])
             tn_log(&c->log, TENUO_LOG_ERR, "%s; its last record says allow, the call was denied", ignored.msg);
 }
 
@@ -148,7 +160,7 @@ static bool send(struct tenuo_ctx *c, struct record *r, bool *took, struct tenuo
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++) {
         struct tn_line *line = &c->lines[TN_F_AUDIT].v[i];
         struct tenuo_error why = { 0 };
-        int code = tn_audit_decision(line->instance, &r->event, &why);
+        int code = deliver(c, line->instance, r, &why);
         took[i] = code == TENUO_OK;
         if (!is_required(line)) {
             note_optional(c, line->instance, code, &why);
@@ -162,18 +174,18 @@ static bool send(struct tenuo_ctx *c, struct record *r, bool *took, struct tenuo
     return good;
 }
 
-bool tn_audit_write(struct tenuo_ctx *c, const struct tenuo_decision *d, const struct tenuo_request *q,
-                    size_t *ret_taken, struct tenuo_error *ret_err)
+bool tn_audit_write(struct tenuo_ctx *c, const struct tn_audited *what, size_t *ret_taken,
+                    struct tenuo_error *ret_err)
 {
     struct record r = { 0 };
     bool *took = calloc(c->lines[TN_F_AUDIT].n + 1, sizeof *took);
-    bool good = took != NULL && fill(&r, c, d, q);
+    bool good = took != NULL && fill(&r, c, what);
     *ret_taken = 0;
     if (!good) {
         tn_fail_code(ret_err, TENUO_E_NOMEM);
     } else {
         good = send(c, &r, took, ret_err);
-        if (!good && d->outcome != TENUO_DENY)
+        if (!good && what->d->outcome != TENUO_DENY)
             take_back(c, &r, took);
         for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
             *ret_taken += took[i];

@@ -58,6 +58,8 @@ struct tn_settings {
     bool strict_gates, self_approval,
         revocation_union;           /* governance.md 14 rows 4 (no), 5 (no), 9 (yes); used once those are built */
     uint64_t max_approval_lifetime; /* seconds (3600) */
+    char *receipt_key;        /* key id; NULL: none */
+    char *receipt_authorizer; /* NULL: the service's name */
     struct tn_clearance_rule *clearance;
     size_t nclearance;
 };

@@ -10,6 +10,7 @@
 
 #include "conf_parse.h"
 #include "err.h"
+#include "keycache.h"
 #include "str.h"
 
 enum outcome { GOOD, BAD, NO_MEMORY };
@@ -216,6 +217,27 @@ static enum outcome read_max_approval_lifetime(const char *value, struct tn_sett
     return GOOD;
 }
 
+static enum outcome keep_text(const char *value, char **ret)
+{
+    char *copy = strdup(value);
+    if (copy == NULL)
+        return NO_MEMORY;
+    free(*ret);
+    *ret = copy;
+    return GOOD;
+}
+
+static enum outcome read_receipt_key(const char *value, struct tn_settings *set)
+{
+    return tn_key_id_valid(value) ? keep_text(value, &set->receipt_key) : BAD;
+}
+
+static enum outcome read_receipt_authorizer(const char *value, struct tn_settings *set)
+{
+    size_t n = strlen(value);
+    return n >= 1 && n <= TN_MAX_ATTRIBUTE_VALUE ? keep_text(value, &set->receipt_authorizer) : BAD;
+}
+
 /* In the order of tenuo.conf(5). The first row is compiled in elsewhere. */
 static const struct setting table[] = {
     { "plugin_dir", NULL, "an absolute path", read_plugin_dir, true },
@@ -230,6 +252,8 @@ static const struct setting table[] = {
       read_clearance, false },
     { "audit_args", "hash", "'hash', 'mask' or 'full'", read_audit_args, false },
     { "mode", "enforce", "'enforce' or 'observe'", read_mode, false },
+    { "receipt_key", NULL, "a key id: 1 to 128 characters of [A-Za-z0-9._-]", read_receipt_key, false },
+    { "receipt_authorizer", NULL, "a label of 1 to 256 characters", read_receipt_authorizer, false },
     { "revocation_max_age", "off", "a duration of whole seconds, or 'off'", read_revocation_max_age, false },
     { "strict_gates", "no", "'yes' or 'no'", read_strict_gates, false },
     { "self_approval", "no", "'yes' or 'no'", read_self_approval, false },
@@ -393,6 +417,8 @@ int tn_settings_apply(const struct tn_parsed *p, const char *service, struct tn_
 void tn_settings_free(struct tn_settings *set)
 {
     free(set->plugin_dir);
+    free(set->receipt_key);
+    free(set->receipt_authorizer);
     for (size_t i = 0; i < set->nclearance; i++)
         free(set->clearance[i].pattern);
     free(set->clearance);

@@ -45,6 +45,8 @@ static void warn_of_gaps(const struct tn_conf *conf, struct tn_diag *d)
     for (size_t i = 0; i < TN_ARRAY_LEN(gaps); i++)
         if (!has_facility(conf, gaps[i].facility))
             tn_diag_warning(d, &place, "%s", gaps[i].sentence);
+    if (conf->set.receipt_key != NULL && !has_facility(conf, TN_F_RESOLVER))
+        tn_diag_warning(d, &place, "receipt_key is set and there is no resolver line: no receipt can be signed");
     if (conf->set.observe)
         tn_diag_warning(d, &place, "mode observe: denials are recorded and let through");
 }
@@ -76,6 +78,7 @@ static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struc
         if (tn_rule_load(rule, plugin_dir, d, &plugin, &args, &nargs) != TN_LOAD_OK)
             continue;
         free(args);
+        (void)tn_rule_has_receipt_key(rule, plugin, &conf->set, d);
         if (rule->facility == TN_F_MATCHER)
             claim_types(rule, plugin->desc.matcher->types, &claims, d);
     }

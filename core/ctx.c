@@ -12,6 +12,7 @@
 #include "chain_run.h"
 #include "crypto.h"
 #include "err.h"
+#include <tenuo/receipt.h>
 
 static char *copy_text(const char *s)
 {
@@ -54,6 +55,10 @@ static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_
     int r;
     if (tn_rule_load(rule, plugin_dir_of(c), d, &plugin, &args, &nargs) != TN_LOAD_OK)
         return TENUO_OK;
+    if (!tn_rule_has_receipt_key(rule, plugin, &c->conf->set, d)) {
+        free(args);
+        return TENUO_OK;
+    }
     r = tn_instance_new(rule, plugin, args, nargs, c->conf->set.deadline_ms, &c->log, &instance, err);
     if (r == TENUO_OK && rule->facility == TN_F_MATCHER)
         return add_matcher(c, instance, err);
@@ -183,6 +188,8 @@ static int build_verifier(struct tenuo_ctx *c, struct tenuo_error *err)
         r = read_roots(c, b, err);
     if (r == TENUO_OK)
         r = tenuo_verifier_builder_build(b, &c->verifier, err);
+    if (r == TENUO_OK)
+        r = tenuo_verifier_roots_hash(c->verifier, c->roots_hash, err);
     tenuo_verifier_builder_free(b);
     return r;
 }

@@ -28,21 +28,22 @@ static int denied(const struct tenuo_error *why, const struct tenuo_request *q, 
     return TENUO_OK;
 }
 
-static int decide(struct tenuo_ctx *c, const uint8_t *bytes, size_t len, const struct tenuo_request *q, int64_t as_of,
-                  struct tenuo_decision **ret, struct tenuo_error *err)
+/* A stack that came as text is given back for the record. */
+static int decide(struct tenuo_ctx *c, struct tn_str sent, const struct tenuo_request *q, int64_t as_of,
+                  struct tenuo_decision **ret, struct tenuo_stack **ret_stack, struct tenuo_error *err)
 {
     struct tenuo_stack *stack = NULL;
     struct tenuo_error why = { 0 };
     int r;
-    if (is_binary(bytes, len))
-        return tenuo_authorize(c->verifier, bytes, len, q, as_of, ret, err);
-    r = tenuo_stack_parse_any(bytes, len, &stack, &why);
+    if (is_binary(sent.p, sent.n))
+        return tenuo_authorize(c->verifier, sent.p, sent.n, q, as_of, ret, err);
+    r = tenuo_stack_parse_any(sent.p, sent.n, &stack, &why);
     if (r >= TENUO_E_NOMEM)
         return tn_fail(err, r, "%s", why.msg);
     if (r != TENUO_OK)
         return denied(&why, q, ret, err);
     r = tenuo_authorize_stack(c->verifier, stack, q, as_of, ret, err);
-    tenuo_stack_free(stack);
+    *ret_stack = stack;
     return r;
 }
 
@@ -124,37 +125,46 @@ static void name_decision(struct tenuo_decision *d)
 }
 
 /* No decision at all: recorded as a denial with its 9xxx code, and returned as the error that it is. */
-static void record_failure(struct tenuo_ctx *c, const struct tenuo_request *q, const struct tenuo_error *why)
+static void record_failure(struct tenuo_ctx *c, const struct tenuo_request *q, int64_t as_of,
+                           const struct tenuo_error *why)
 {
     struct tenuo_error ignored = { 0 };
     struct tenuo_decision *d = NULL;
     if (denied(why, q, &d, NULL) != TENUO_OK)
         return;
     name_decision(d);
-    (void)tn_audit_write(c, d, q, &d->audited, &ignored); /* nothing hangs on it: the answer is no already */
+    struct tn_audited what = { .d = d, .q = q, .as_of = as_of };
+    (void)tn_audit_write(c, &what, &d->audited, &ignored); /* nothing hangs on it: the answer is no already */
     tenuo_decision_free(d);
 }
 
 int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
                            int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
+    struct tn_audited what = { .q = request, .as_of = as_of };
     struct tenuo_error why = { 0 };
+    struct tenuo_stack *stack = NULL;
     struct tenuo_decision *d = NULL;
     int r;
     if (request == NULL || (bytes == NULL && len != 0))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a decision needs a request and the warrant's bytes");
-    r = decide(ctx, bytes, len, request, as_of, &d, &why);
+    r = decide(ctx, (struct tn_str){ bytes, len }, request, as_of, &d, &stack, &why);
     if (r != TENUO_OK) {
         why.code = r;
-        record_failure(ctx, request, &why);
+        record_failure(ctx, request, as_of, &why);
+        tenuo_stack_free(stack);
         return tn_fail(reterr, r, "%s", why.msg);
     }
     name_decision(d);
     if (d->outcome == TENUO_ALLOW)
         check_replay(ctx, d, request, as_of);
     observe(ctx, d);
-    if (!tn_audit_write(ctx, d, request, &d->audited, &why) && d->outcome != TENUO_DENY)
+    what.d = d;
+    if (d->chain_len != 0)
+        what.chain = stack != NULL ? tn_stack_bytes(stack) : (struct tn_str){ bytes, len };
+    if (!tn_audit_write(ctx, &what, &d->audited, &why) && d->outcome != TENUO_DENY)
         tn_decision_deny(d, TENUO_E_AUDIT_REFUSED, TENUO_STEP_AUDIT, why.msg);
+    tenuo_stack_free(stack);
     *ret_decision = d;
     return TENUO_OK;
 }

@@ -11,8 +11,7 @@
 #include "err.h"
 #include "signer.h"
 
-/* [A-Za-z0-9._-]{1,128}, not "." and no "..": no store ever sees another one. */
-static bool key_id_valid(const char *id)
+bool tn_key_id_valid(const char *id)
 {
     size_t n = strnlen(id, TN_MAX_KEY_ID + 1);
     if (n == 0 || n > TN_MAX_KEY_ID || strcmp(id, ".") == 0 || strstr(id, "..") != NULL)
@@ -159,7 +158,7 @@ int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, 
 {
     struct tn_key *key = NULL;
     int r;
-    if (!key_id_valid(key_id))
+    if (!tn_key_id_valid(key_id))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
                        "a key id has 1 to %d characters of [A-Za-z0-9._-], is not \".\" and holds no \"..\"",
                        TN_MAX_KEY_ID);

@@ -17,7 +17,7 @@ struct tenuo_decision {
     char field[256]; /* escaped, NUL-terminated */
     char tool[4 * TN_MAX_TOOL_NAME + 4]; /* escaped, NUL-terminated */
     char id[33];
-    bool has_request_hash, has_keys, has_srl;
+    bool has_request_hash, has_keys, has_srl, pop_verified;
     uint8_t request_hash[32], root_key[32], holder[32], srl_sha256[32];
     uint64_t srl_version;
     uint32_t leaf_depth;

@@ -59,6 +59,9 @@ int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint8_t r
 int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
                    struct tenuo_error *err);
 int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);
+bool tn_audit_keeps_receipts(const struct tn_instance *i);
+int tn_audit_receipt(struct tn_instance *i, const char *decision_id, const struct tenuo_receipt_job *job,
+                     struct tenuo_error *err);
 int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err);
 int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t expires_at, struct tenuo_error *err);
 

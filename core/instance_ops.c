@@ -116,6 +116,29 @@ int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *eve
     return tn_instance_call(i, "decision", event->decision_id, audit_codes, call_decision, &copy, err);
 }
 
+bool tn_audit_keeps_receipts(const struct tn_instance *i)
+{
+    const struct tenuo_audit_ops *audit = i->ops;
+    return audit->receipt != NULL;
+}
+
+/* What the sink may answer is also what signing may: it hands that on. */
+static const int receipt_codes[] = { TENUO_E_AUDIT_REFUSED, TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK,
+                                     TENUO_E_KEY_DENIED,    TENUO_E_KEY_INVALID,   0 };
+
+static int call_receipt(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_audit_ops *audit = ops;
+    return audit->receipt(self, arg);
+}
+
+int tn_audit_receipt(struct tn_instance *i, const char *decision_id, const struct tenuo_receipt_job *job,
+                     struct tenuo_error *err)
+{
+    struct tenuo_receipt_job copy = *job;
+    return tn_instance_call(i, "receipt", decision_id, receipt_codes, call_receipt, &copy, err);
+}
+
 static int call_flush(const void *ops, void *self, void *arg)
 {
     const struct tenuo_audit_ops *audit = ops;

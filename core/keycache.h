@@ -17,6 +17,9 @@
 
 struct tn_instance;
 
+/* ctx_key.c: [A-Za-z0-9._-]{1,128}, not "." and no "..": no store ever sees another one. */
+bool tn_key_id_valid(const char *id);
+
 /* What a resolver chain found. */
 struct tn_key_found {
     uint8_t public_key[32];

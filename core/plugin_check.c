@@ -155,7 +155,8 @@ static const char *lacks(const struct tn_ops *o, enum tn_facility facility)
                    ? "one of open, close, check_and_set"
                    : NULL;
     case TN_F_AUDIT:
-        return o->audit.open == NULL || o->audit.close == NULL || o->audit.decision == NULL
+        return o->audit.open == NULL || o->audit.close == NULL ||
+                       (o->audit.decision == NULL && o->audit.receipt == NULL)
                    ? "one of open, close, decision"
                    : NULL;
     case TN_F_COUNT:

@@ -335,6 +335,15 @@ const struct tenuo_arg_spec *tn_plugin_schema(const struct tn_plugin *plugin, en
     return schema != NULL ? schema : none;
 }
 
+bool tn_rule_has_receipt_key(const struct tn_rule *rule, const struct tn_plugin *plugin, const struct tn_settings *set,
+                             struct tn_diag *d)
+{
+    if (rule->facility != TN_F_AUDIT || plugin->desc.audit->receipt == NULL || set->receipt_key != NULL)
+        return true;
+    tn_diag_error(d, &rule->place, "receipts need a key to sign with: add 'set receipt_key ID' and a resolver for it");
+    return false;
+}
+
 enum tn_load tn_rule_load(const struct tn_rule *rule, const char *plugin_dir, struct tn_diag *d,
                           const struct tn_plugin **ret_plugin, struct tenuo_arg **ret_args, size_t *ret_n)
 {

@@ -35,6 +35,9 @@ bool tn_plugin_args(const struct tn_rule *rule, const struct tenuo_arg_spec *sch
 /* Both of the above for one rule, findings to d with their place. TN_LOAD_SKIP: the file is missing and the line
  * optional (a warning). */
 enum tn_load { TN_LOAD_OK, TN_LOAD_SKIP, TN_LOAD_BAD };
+/* False, with an error at the line, when a sink would keep receipts and no key is set to sign them with. */
+bool tn_rule_has_receipt_key(const struct tn_rule *rule, const struct tn_plugin *plugin, const struct tn_settings *set,
+                             struct tn_diag *d);
 enum tn_load tn_rule_load(const struct tn_rule *rule, const char *plugin_dir, struct tn_diag *d,
                           const struct tn_plugin **ret_plugin, struct tenuo_arg **ret_args, size_t *ret_n);
 /* builtin.c: NULL when there is none. */

@@ -20,6 +20,7 @@ struct judge {
     const struct tenuo_request *q; /* NULL: chain only */
     int64_t as_of;
     bool holder_pending; /* the leaf's key was not checked when it was decoded */
+    bool pop_verified;
     enum tenuo_step step;
     int link;
     struct tn_str field; /* argument of a violation */
@@ -80,6 +81,7 @@ static int check_pop(struct judge *j, const struct tenuo_warrant *leaf)
         return tn_fail(&j->err, TENUO_E_SIGNATURE_INVALID,
                        "the proof of possession does not verify: other key, tool, arguments or time");
     j->holder_pending = false; /* a signature verified under this very key */
+    j->pop_verified = true;
     return TENUO_OK;
 }
 
@@ -220,6 +222,7 @@ static void describe(struct tenuo_decision *d, const struct judge *j)
     memcpy(d->root_key, s->w[0].issuer, 32);
     memcpy(d->holder, leaf->holder, 32);
     d->has_keys = true;
+    d->pop_verified = j->pop_verified;
     d->leaf_depth = (uint32_t)leaf->depth;
     d->expires_at = leaf->expires_at;
     for (size_t i = 0; i < s->n; i++)

@@ -185,6 +185,21 @@ struct tenuo_audit_event {
     size_t nattrs;
 };
 
+/*
+ * One receipt to be kept (governance.md 11). Each is signed over the digest of the one before it, so the sink first
+ * takes its journal for itself, also against other processes, then asks for the receipt that follows, then stores it.
+ */
+struct tenuo_receipt_job {
+    uint32_t size;
+    /* 1: an allow, or the denial that takes one back. 0: any other denial; a flood of these must not push out the
+     * former, so the two are kept apart. Each has a run of its own. */
+    int allow;
+    /* Signs. `prev`: SHA-256 of the last receipt of the run, NULL when there is none. Call it once; on failure return
+     * its code. *ret_bytes is lent until `receipt` returns. */
+    int (*make)(const struct tenuo_receipt_job *job, const uint8_t *prev, const uint8_t **ret_bytes, size_t *ret_len);
+    void *priv; /* the host's own */
+};
+
 struct tenuo_audit_ops {
     uint32_t size;
     const struct tenuo_arg_spec *args;
@@ -194,6 +209,9 @@ struct tenuo_audit_ops {
      * 9400. */
     int (*decision)(void *self, const struct tenuo_audit_event *event);
     int (*flush)(void *self); /* optional */
+    /* A sink that keeps receipts has this in place of `decision`, which is not called then. TENUO_OK only when the
+     * receipt is where it must be. */
+    int (*receipt)(void *self, const struct tenuo_receipt_job *job);
 };
 
 /* ---- kind "revocation": is a warrant on a signed list? ---- */

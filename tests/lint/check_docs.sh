@@ -55,7 +55,7 @@ section tenuo.conf.5 SETTINGS | sed -n 's/^\.It Cm \([a-z_]*\) .* Pq \(.*\)/\1 \
 equal 'settings of tenuo.conf(5), with their defaults'
 
 settings | grep -v ' -$' >"$top/code"
-sed -n 's/^# set  \([a-z_][a-z_]*\)  *\([^ ]*\)$/\1 \2/p' conf/tenuo.conf | grep -v '^plugin_dir \|^clearance ' >"$top/text"
+sed -n 's/^# set  \([a-z_][a-z_]*\)  *\([^ ]*\)$/\1 \2/p' conf/tenuo.conf | grep -v '^plugin_dir \|^clearance \|^receipt_' >"$top/text"
 equal 'settings of the example configuration, with their defaults'
 settings | sed 's/ .*//' >"$top/code"
 sed -n 's/^# set  \([a-z_][a-z_]*\)  .*/\1/p' conf/tenuo.conf >"$top/text"
@@ -78,6 +78,7 @@ options core/trust_file.c tenuo_file.8 'TRUST OPTIONS'
 options core/revoke_file.c tenuo_file.8 'REVOCATION OPTIONS'
 options plugins/http/http.c tenuo_http.8 'REVOCATION OPTIONS'
 options plugins/jsonl/jsonl.c tenuo_jsonl.8 'AUDIT OPTIONS'
+options plugins/receipt/receipt.c tenuo_receipt.8 'AUDIT OPTIONS'
 
 for dir in plugins/*/; do
     name=$(basename "$dir")

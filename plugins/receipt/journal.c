@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appending to a journal that other processes append to as well. Whoever holds the lock is alone: an unfinished line is
+ * what a dead process left, never another one's work. A receipt that cannot be stored whole is taken out again.
+ */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../core/trust.h"
+
+#define OPEN_FLAGS (O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK)
+
+static int refuse(const struct journal *j, const char *what)
+{
+    j->host->error(j->host, "receipt: %s %s: %s", j->rules->path, what, strerror(errno));
+    return TENUO_E_AUDIT_REFUSED;
+}
+
+/* Nobody else may be able to put files into the place of ours. */
+static int open_dir(struct journal *j)
+{
+    const char *slash = strrchr(j->rules->path, '/');
+    struct tenuo_error why = { 0 };
+    char *dir = strndup(j->rules->path, slash == j->rules->path ? 1 : (size_t)(slash - j->rules->path));
+    int r = dir == NULL ? TENUO_E_NOMEM : tn_trust_open(dir, TN_TRUST_DIR, TENUO_E_CONF, &j->dir, &why);
+    if (dir != NULL && r != TENUO_OK)
+        j->host->error(j->host, "receipt: %s", why.msg);
+    free(dir);
+    j->name = slash + 1;
+    return r;
+}
+
+static int check_file(const struct journal *j, int fd, off_t *ret_size)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return refuse(j, "cannot be examined");
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (st.st_uid != geteuid() && st.st_uid != 0) ||
+        (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        j->host->error(j->host,
+                       "receipt: %s must be a regular file of root or this user that nobody else may write, "
+                       "with one name",
+                       j->rules->path);
+        return TENUO_E_CONF;
+    }
+    *ret_size = st.st_size;
+    return TENUO_OK;
+}
+
+/* A lock of the open file: released when this process dies, and held against its other threads too. Nobody waits past
+ * the deadline. */
+static int take_lock(struct journal *j)
+{
+    char name[NAME_MAX + 1];
+    struct timespec nap = { .tv_nsec = 50000 };
+    int n = snprintf(name, sizeof name, "%s.lock", j->name);
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    if (n < 0 || (size_t)n >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return refuse(j, "has a name that is too long");
+    }
+    j->lock = openat(j->dir, name, O_RDWR | O_CREAT | OPEN_FLAGS, 0600);
+    if (j->lock < 0)
+        return refuse(j, "cannot be locked: its file .lock cannot be opened");
+    while (fcntl(j->lock, F_OFD_SETLK, &whole) != 0) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+            return refuse(j, "cannot be locked");
+        if (j->host->deadline(j->host) == 0) {
+            j->host->error(j->host, "receipt: %s is held by another process for too long", j->rules->path);
+            return TENUO_E_UNAVAILABLE;
+        }
+        (void)nanosleep(&nap, NULL);
+        if (nap.tv_nsec < 2000000)
+            nap.tv_nsec *= 2;
+    }
+    return TENUO_OK;
+}
+
+static int open_file(struct journal *j)
+{
+    j->fd = openat(j->dir, j->name, O_RDWR | O_APPEND | O_CREAT | OPEN_FLAGS, 0600);
+    if (j->fd < 0)
+        return refuse(j, errno == ELOOP ? "is a link: name the file itself" : "cannot be opened");
+    return check_file(j, j->fd, &j->size);
+}
+
+/* The end of the last whole line. */
+static off_t end_of_lines(const struct journal *j)
+{
+    char block[2048];
+    for (off_t end = j->size; end > 0;) {
+        size_t n = end < (off_t)sizeof block ? (size_t)end : sizeof block;
+        if (pread(j->fd, block, n, end - (off_t)n) != (ssize_t)n)
+            return -1;
+        const char *last = memrchr(block, '\n', n);
+        if (last != NULL)
+            return end - (off_t)n + (last - block) + 1;
+        end -= (off_t)n;
+    }
+    return 0;
+}
+
+/* What is left of a receipt whose process died counts for nothing: its call was never let through. Where the file can
+ * only grow, the line is closed and passed over. */
+static int mend(struct journal *j)
+{
+    off_t end = end_of_lines(j);
+    if (end < 0)
+        return refuse(j, "cannot be read");
+    if (end == j->size)
+        return TENUO_OK;
+    if (ftruncate(j->fd, end) == 0)
+        j->size = end;
+    else if (write(j->fd, "\n", 1) == 1)
+        j->size++;
+    else
+        return refuse(j, "ends in half a line that cannot be removed");
+    j->host->log(j->host, TENUO_LOG_WARNING, "receipt: %s ended in half a receipt, which a process left when it died",
+                 j->rules->path);
+    return TENUO_OK;
+}
+
+static bool is_due(const struct journal *j)
+{
+    int64_t began;
+    if (j->size == 0)
+        return false;
+    if (j->rules->max_size != 0 && (uint64_t)j->size >= j->rules->max_size)
+        return true;
+    began = j->rules->max_age == 0 ? -1 : journal_first_time(j->fd);
+    return began >= 0 && j->host->now() - began >= (int64_t)j->rules->max_age;
+}
+
+static int begin_new(struct journal *j)
+{
+    int r = journal_retire(j);
+    if (r != TENUO_OK)
+        return r;
+    close(j->fd);
+    j->fd = -1;
+    r = open_file(j);
+    if (r == TENUO_OK && j->rules->sync && fsync(j->dir) != 0)
+        r = refuse(j, "has a new file that cannot be brought to the disk");
+    return r;
+}
+
+int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules)
+{
+    *j = (struct journal){ .host = host, .rules = rules, .dir = -1, .lock = -1, .fd = -1 };
+    int r = open_dir(j);
+    if (r == TENUO_OK)
+        r = take_lock(j);
+    if (r == TENUO_OK)
+        r = open_file(j);
+    if (r == TENUO_OK)
+        r = mend(j);
+    if (r == TENUO_OK && is_due(j))
+        r = begin_new(j);
+    return r;
+}
+
+int journal_last(struct journal *j, uint8_t ret_digest[32], bool *ret_has)
+{
+    uint64_t number = 0;
+    off_t size = 0;
+    int fd, r;
+    if (j->size != 0)
+        return journal_tail(j, j->fd, j->size, ret_digest, ret_has);
+    r = journal_newest(j, &number);
+    if (r != TENUO_OK || number == 0) {
+        *ret_has = false;
+        return r;
+    }
+    fd = journal_open_full(j, number);
+    if (fd < 0)
+        return refuse(j, "goes on from a full file that cannot be opened");
+    r = check_file(j, fd, &size);
+    if (r == TENUO_OK)
+        r = journal_tail(j, fd, size, ret_digest, ret_has);
+    close(fd);
+    return r;
+}
+
+static int take_out(struct journal *j, int code)
+{
+    if (ftruncate(j->fd, j->size) != 0)
+        j->host->log(j->host, TENUO_LOG_ERR, "receipt: %s: a receipt that was refused cannot be taken out: %s",
+                     j->rules->path, strerror(errno));
+    return code;
+}
+
+int journal_append(struct journal *j, const uint8_t *receipt, size_t len)
+{
+    size_t n = 0;
+    char *line = journal_line(j->host->now(), receipt, len, &n);
+    ssize_t done;
+    int r = TENUO_OK;
+    if (line == NULL)
+        return TENUO_E_NOMEM;
+    do
+        done = write(j->fd, line, n);
+    while (done < 0 && errno == EINTR);
+    free(line);
+    if (done < 0) {
+        r = refuse(j, "cannot be written");
+    } else if (done != (ssize_t)n) {
+        j->host->error(j->host, "receipt: %s took %zd of %zu bytes: is the disk full, or a limit reached?",
+                       j->rules->path, done, n);
+        r = TENUO_E_AUDIT_REFUSED;
+    } else if (j->rules->sync && fdatasync(j->fd) != 0) {
+        r = refuse(j, "cannot be brought to the disk");
+    }
+    return r == TENUO_OK || done <= 0 ? r : take_out(j, r);
+}
+
+void journal_close(struct journal *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    if (j->lock >= 0)
+        close(j->lock);
+    if (j->dir >= 0)
+        close(j->dir);
+}

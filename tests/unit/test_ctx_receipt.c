@@ -80,7 +80,8 @@ static struct tenuo_ctx *open_with(const char *lines, char *said, size_t size)
 static const char *line(const char *control, const char *key, const char *more)
 {
     static char text[1024];
-    snprintf(text, sizeof text, "set receipt_key %s\naudit %s receipt path=%s/r/j\n%s\n", key, control, stage_root, more);
+    snprintf(text, sizeof text, "set receipt_key %s\naudit %s receipt path=%s/r/j\n%s\n", key, control, stage_root,
+             more);
     return text;
 }
 
@@ -181,8 +182,8 @@ static void denied(const char *name, size_t index, const char *code, bool pop, b
 {
     struct tenuo_receipt *r = kept(name, index);
     const struct tenuo_receipt_fields *f = r == NULL ? NULL : tenuo_receipt_get_fields(r);
-    ok(f != NULL && !f->allow && says(f->decision_code, f->decision_code_len, code), "%s %zu: a denial, %s", name, index,
-       code);
+    ok(f != NULL && !f->allow && says(f->decision_code, f->decision_code_len, code), "%s %zu: a denial, %s", name,
+       index, code);
     ok(f != NULL && (f->pop_signature != NULL) == pop, "%s the proof", pop ? "with" : "without");
     ok(f != NULL && (f->warrant_chain_len == wire_len && memcmp(f->warrant_chain, wire, wire_len) == 0) == chain,
        "%s the warrants", chain ? "with" : "without");

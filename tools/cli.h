@@ -149,6 +149,8 @@ json_t *cli_stack_base64url(const struct tenuo_stack *stack);
 json_t *cli_describe_stack(const struct tenuo_stack *stack);
 void cli_print_stack(const struct tenuo_stack *stack);
 json_t *cli_key_json(const uint8_t key[TENUO_PUBLIC_KEY_BYTES]);
+json_t *cli_hex_json(const uint8_t *bytes, size_t len);
+json_t *cli_constraint_json(const struct tenuo_constraint *c); /* type, type_name, text, cbor */
 
 /* json_value.c */
 json_t *cli_json_load(const char *what, const char *text, size_t len, struct tenuo_error *err);

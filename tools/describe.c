@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *hex_json(const uint8_t *bytes, size_t len)
+json_t *cli_hex_json(const uint8_t *bytes, size_t len)
 {
     char *text = cli_alloc(2 * len + 1, 1);
     cli_hex(bytes, len, text);
@@ -54,7 +54,7 @@ static const char *type_name(unsigned type)
     return type < sizeof names / sizeof names[0] && names[type] ? names[type] : "unknown";
 }
 
-static json_t *constraint_json(const struct tenuo_constraint *c)
+json_t *cli_constraint_json(const struct tenuo_constraint *c)
 {
     json_t *object = new_object();
     size_t len, size = 512;
@@ -68,7 +68,7 @@ static json_t *constraint_json(const struct tenuo_constraint *c)
     cli_set(object, "type", json_integer((json_int_t)tenuo_constraint_get_type(c)));
     cli_set(object, "type_name", json_string(type_name(tenuo_constraint_get_type(c))));
     cli_set(object, "text", cli_text(text, n < size ? n : size - 1));
-    cli_set(object, "cbor", hex_json(cbor, len));
+    cli_set(object, "cbor", cli_hex_json(cbor, len));
     free(text);
     return object;
 }
@@ -80,7 +80,7 @@ static void set_json(json_t *object, const struct tenuo_constraint_set *set)
         const char *name;
         size_t len;
         const struct tenuo_constraint *c = tenuo_constraint_set_get(set, i, &name, &len);
-        json_t *entry = constraint_json(c);
+        json_t *entry = cli_constraint_json(c);
         cli_set(entry, "argument", cli_text(name, len));
         cli_append(list, entry);
     }
@@ -117,7 +117,7 @@ static void lists_json(json_t *object, const struct tenuo_warrant *w)
         const char *key = tenuo_warrant_extension_key(w, i, &len);
         cli_set(extension, "key", cli_text(key, len));
         const uint8_t *value = tenuo_warrant_extension_value(w, i, &len);
-        cli_set(extension, "value_hex", hex_json(value, len));
+        cli_set(extension, "value_hex", cli_hex_json(value, len));
         cli_append(extensions, extension);
     }
     cli_set(object, "issuable_tools", issuable);
@@ -154,7 +154,7 @@ static void optional_json(json_t *object, const struct tenuo_warrant *w)
     if (tenuo_warrant_min_approvals(w) >= 0)
         cli_set(object, "min_approvals", json_integer(tenuo_warrant_min_approvals(w)));
     if (tenuo_warrant_parent_hash(w))
-        cli_set(object, "parent_hash", hex_json(tenuo_warrant_parent_hash(w), 32));
+        cli_set(object, "parent_hash", cli_hex_json(tenuo_warrant_parent_hash(w), 32));
 }
 
 static json_t *warrant_json(const struct tenuo_warrant *w)
@@ -184,8 +184,8 @@ static json_t *warrant_json(const struct tenuo_warrant *w)
     }
     lists_json(object, w);
     tenuo_warrant_payload_hash(w, hash);
-    cli_set(object, "payload_hash", hex_json(hash, sizeof hash));
-    cli_set(object, "signature", hex_json(tenuo_warrant_signature(w), TENUO_SIGNATURE_BYTES));
+    cli_set(object, "payload_hash", cli_hex_json(hash, sizeof hash));
+    cli_set(object, "signature", cli_hex_json(tenuo_warrant_signature(w), TENUO_SIGNATURE_BYTES));
     return object;
 }
 

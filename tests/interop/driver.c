@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tenuo-interop-driver: the public API over JSON lines, so that the interop test can run hundreds of cases in one
- * process. A request a line on stdin, an answer a line on stdout; binary members are hex. Operations: mint, attenuate,
- * sign, authorize.
+ * process. A request a line on stdin, an answer a line on stdout; binary members are hex. Operations of warrants and calls
+ * are here, those of approvals, lists and receipts in governance.c.
  *
  * For tests only: it takes seeds in clear. It must never decide anything that the library did not.
  */
-#include "../vectors_runner/runner.h"
+#include "ops.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int hex_item(const json_t *item, struct bytes *ret)
+int hex_item(const json_t *item, struct bytes *ret)
 {
     return json_is_string(item) && hex_decode(json_string_value(item), json_string_length(item), ret)
                ? 0
                : TENUO_E_INVALID_ARGUMENT;
 }
 
-static int signer_of(const json_t *json, struct tenuo_signer **ret_signer)
+int signer_of(const json_t *json, struct tenuo_signer **ret_signer)
 {
     uint8_t seed[TENUO_SECRET_SEED_BYTES];
     return get_fixed(json, "seed", seed, sizeof seed) ? tenuo_signer_from_seed(seed, ret_signer, NULL)
                                                       : TENUO_E_INVALID_ARGUMENT;
 }
 
-static int stack_of(const json_t *json, const char *member, struct tenuo_stack **ret_stack)
+int stack_of(const json_t *json, const char *member, struct tenuo_stack **ret_stack)
 {
     struct bytes b;
     if (!get_bytes(json, member, &b))
@@ -35,7 +35,7 @@ static int stack_of(const json_t *json, const char *member, struct tenuo_stack *
     return rc;
 }
 
-static int args_of(const json_t *json, struct tenuo_args **ret_args)
+int args_of(const json_t *json, struct tenuo_args **ret_args)
 {
     struct bytes b;
     if (!get_bytes(json, "args", &b))
@@ -87,7 +87,7 @@ static int fill(const json_t *json, struct tenuo_mint *mint)
         rc = tenuo_mint_set_holder(mint, holder, NULL);
     if (get_number(json, "ttl", &ttl))
         tenuo_mint_set_ttl(mint, (uint64_t)ttl);
-    return rc;
+    return rc == 0 ? add_gates(json, mint) : rc;
 }
 
 static json_t *build(const json_t *json, struct tenuo_mint *mint, int rc)
@@ -163,6 +163,8 @@ static int verifier_of(const json_t *json, struct tenuo_verifier **ret_verifier)
     if (rc == 0)
         rc = tenuo_verifier_builder_add_root(builder, root, NULL);
     if (rc == 0)
+        rc = set_list(json, builder);
+    if (rc == 0)
         rc = tenuo_verifier_builder_build(builder, ret_verifier, NULL);
     tenuo_verifier_builder_free(builder);
     return rc;
@@ -182,7 +184,7 @@ static int request_of(const json_t *json, struct tenuo_request **ret_request)
     if (rc == 0 && get_fixed(json, "pop", pop, sizeof pop))
         tenuo_request_set_pop(*ret_request, pop);
     tenuo_args_free(args);
-    return rc;
+    return rc == 0 ? add_approvals(json, *ret_request) : rc;
 }
 
 static json_t *op_authorize(const json_t *json)
@@ -201,6 +203,8 @@ static json_t *op_authorize(const json_t *json)
         rc = tenuo_authorize(verifier, input.p, input.len, request, now, &decision, NULL);
     bool allowed = rc == 0 && tenuo_decision_outcome(decision) == TENUO_ALLOW;
     json_t *answer = allowed ? answer_ok() : answer_refused(rc != 0 ? rc : tenuo_decision_code(decision));
+    if (allowed)
+        put_approvers(answer, decision);
     tenuo_decision_free(decision);
     tenuo_request_free(request);
     tenuo_verifier_unref(verifier);
@@ -208,18 +212,18 @@ static json_t *op_authorize(const json_t *json)
     return answer;
 }
 
+static const struct op warrant_ops[] = {
+    { "mint", op_mint }, { "attenuate", op_attenuate }, { "sign", op_sign }, { "authorize", op_authorize }, { NULL, NULL }
+};
+
 static json_t *dispatch(const json_t *json)
 {
-    static const struct {
-        const char *name;
-        json_t *(*run)(const json_t *);
-    } ops[] = {
-        { "mint", op_mint }, { "attenuate", op_attenuate }, { "sign", op_sign }, { "authorize", op_authorize }
-    };
-    const char *op = get_text(json, "op", NULL);
-    for (size_t i = 0; op != NULL && i < sizeof ops / sizeof ops[0]; i++)
-        if (strcmp(ops[i].name, op) == 0)
-            return ops[i].run(json);
+    const struct op *const tables[] = { warrant_ops, governance_ops };
+    const char *name = get_text(json, "op", NULL);
+    for (size_t i = 0; name != NULL && i < sizeof tables / sizeof tables[0]; i++)
+        for (const struct op *op = tables[i]; op->name != NULL; op++)
+            if (strcmp(op->name, name) == 0)
+                return op->run(json);
     return answer_refused(TENUO_E_INVALID_ARGUMENT);
 }
 

@@ -20,6 +20,7 @@ import specs
 
 CASES = int(os.environ.get("TENUO_CASES", "300"))
 COMMAND_CASES = int(os.environ.get("TENUO_COMMAND_CASES", "40"))  # each of them starts the real command a few dozen times
+GOVERNANCE_CASES = int(os.environ.get("TENUO_GOVERNANCE_CASES", "40"))
 SEED = int(os.environ.get("TENUO_SEED", "0") or 0) or random.SystemRandom().randrange(1, 2**31)
 
 
@@ -269,6 +270,8 @@ def main():
     for number in range(CASES):
         maker = (ours, reference)[number % 2]
         run_case(tap, number, Case(rng), maker, (ours, reference), int(time.time()))
+    import governance
+    governance.run_all(tap, ours.run, rng, GOVERNANCE_CASES)
     if len(sys.argv) > 2:
         import command
         ours = command.Command(sys.argv[2])

@@ -96,6 +96,8 @@ int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s,
     if (v->revocation != NULL) { /* V2: before anything else is believed */
         *ret_step = TENUO_STEP_REVOCATION;
         r = tn_revocation_check(v->revocation, s, as_of, ret_link, err);
+        if (x != NULL)
+            tn_explain_step(x, TENUO_STEP_REVOCATION, *ret_link, r, err, "no warrant is on a list");
         if (r != TENUO_OK)
             return r;
     }

@@ -45,7 +45,7 @@ void gen_value(struct gen *out, struct source *source);
 /* A constraint that is often narrower than the parent: the same, the same type, an Exact, or the parent with something
  * added or taken away. */
 void gen_narrowed(struct gen *out, const struct gen *parent, struct source *source);
-/* The matchers that the generated types need; NULL where none is built. */
-const struct tenuo_matchers *gen_matchers(void);
+/* The shipped matchers in the folder TENUO_FUZZ_PLUGINS (staged.sh); NULL without it. */
+struct tenuo_matchers *gen_matchers(void);
 
 #endif

@@ -36,6 +36,8 @@ static void set_up(void)
     struct tenuo_verifier_builder *builder = NULL;
     REQUIRE(tenuo_signer_from_seed(seed, &key, NULL) == 0 && tenuo_verifier_builder_new(&builder, NULL) == 0);
     REQUIRE(tenuo_verifier_builder_add_root(builder, tenuo_signer_public_key(key), NULL) == 0);
+    if (gen_matchers() != NULL)
+        tenuo_verifier_builder_set_matchers(builder, gen_matchers());
     REQUIRE(tenuo_verifier_builder_build(builder, &verifier, NULL) == 0);
     tenuo_verifier_builder_free(builder);
     (void)atexit(report);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random constraints and values from a byte source, as CBOR: every type that needs no plugin, texts from a small
- * alphabet.
+ * Random constraints and values from a byte source, as CBOR: every type of the protocol, texts from a small alphabet.
  *
  * Emits well-formed bytes only, nested at most GEN_DEPTH deep, and never more than GEN_MAX.
  */
@@ -109,6 +108,22 @@ static const char *const urls[] = {
 static const char *const roots[] = { "/", "/data", "/data/x", "/data/", "/data/../data", "data", "/DATA", "" };
 static const char *const hosts[] = { "a.com", "*.a.com", "b.a.com", "127.0.0.1", "A.com", "com" };
 static const char *const commands[] = { "ls", "cat", "/bin/ls" };
+static const char *const regexes[] = { "a", "^a", "b$", "^ab?$", "^[a-c]+$", "^(a|b)*$", "\\d", "\\w", "(", "^/data/", "" };
+static const char *const expressions[] = { "true",
+                                           "value == 'a'",
+                                           "value != 'ab'",
+                                           "value.startsWith('a')",
+                                           "size(value) < 3",
+                                           "value in ['a', 'b', 'ab']",
+                                           "value < 5",
+                                           "value < 5 || value == 'x'",
+                                           "k == 'a'",
+                                           "value.exists(v, v == 'a')",
+                                           "value == 'a b'",
+                                           "value == 'ab' // or not",
+                                           "value ==" };
+static const char *const extras[] = { "(value == 'a')", "(value != 'b')", "(size(value) > 1)",       "(true)",
+                                      "(false)",        "(k == 'a')",     "(true) || (value == 1)", "('(' == '')" };
 
 static void gen_number(struct gen *out, struct source *source)
 {
@@ -269,6 +284,12 @@ static void gen_payload(struct gen *out, struct source *source, unsigned type, u
     case TENUO_C_PATTERN:
         member_text(out, "pattern", PICK(source, patterns));
         return;
+    case TENUO_C_REGEX:
+        member_text(out, "pattern", PICK(source, regexes));
+        return;
+    case TENUO_C_CEL:
+        member_text(out, "expression", PICK(source, expressions));
+        return;
     case TENUO_C_RANGE:
         gen_range(out, source);
         return;
@@ -312,7 +333,7 @@ static void gen_payload(struct gen *out, struct source *source, unsigned type, u
 
 static void gen_at(struct gen *out, struct source *source, unsigned like, unsigned depth)
 {
-    static const uint8_t types[] = { 1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 128 };
+    static const uint8_t types[] = { 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 128 };
     uint8_t choice = source_byte(source);
     unsigned type = like != 0 && (choice & 0x80) ? like : types[choice % sizeof types];
     bool combined = type == TENUO_C_ALL || type == TENUO_C_ANY || type == TENUO_C_NOT;
@@ -353,6 +374,26 @@ static void lengthened(struct gen *out, const struct gen *parent, size_t at, str
     emit(out, parent->bytes + at + 1, parent->len - at - 1);
 }
 
+/* The parent's expression and one condition more, as issuers write it: (parent) && (extra). */
+static bool conjoined(struct gen *out, const struct gen *parent, struct source *source)
+{
+    const size_t head = sizeof "\x82\x0f\xa1\x6a" "expression" - 1;
+    unsigned first = parent->bytes[head], skip = first == 0x78 ? 2 : 1;
+    size_t n = first == 0x78 ? parent->bytes[head + 1] : first & 0x1f;
+    char text[256];
+    int k;
+    if (n > 180)
+        return false;
+    k = snprintf(text, sizeof text, "(%.*s) && %s", (int)n, (const char *)parent->bytes + head + skip,
+                 PICK(source, extras));
+    if (k < 0 || (size_t)k >= sizeof text)
+        return false;
+    emit_byte(out, 0x82);
+    emit_byte(out, TENUO_C_CEL);
+    member_text(out, "expression", text);
+    return true;
+}
+
 void gen_narrowed(struct gen *out, const struct gen *parent, struct source *source)
 {
     unsigned type = parent->bytes[1] == 0x18 ? parent->bytes[2] : parent->bytes[1];
@@ -370,6 +411,8 @@ void gen_narrowed(struct gen *out, const struct gen *parent, struct source *sour
         gen_payload(out, source, TENUO_C_EXACT, 0);
         return;
     case 3:
+        if (type == TENUO_C_CEL && conjoined(out, parent, source))
+            return;
         if (at == 0 || parent->len > GEN_MAX / 2)
             break;
         lengthened(out, parent, at, source);
@@ -380,7 +423,13 @@ void gen_narrowed(struct gen *out, const struct gen *parent, struct source *sour
     gen_at(out, source, type, 0);
 }
 
-const struct tenuo_matchers *gen_matchers(void)
+struct tenuo_matchers *gen_matchers(void)
 {
-    return NULL;
+    static struct tenuo_matchers *matchers;
+    static bool asked;
+    const char *folder = getenv("TENUO_FUZZ_PLUGINS");
+    if (!asked && folder != NULL)
+        REQUIRE(tenuo_matchers_open(folder, NULL, 0, &matchers, NULL) == 0);
+    asked = true;
+    return matchers;
 }

@@ -23,7 +23,7 @@ for target in warrant stack constraint subset chain args text conf plugin_elf; d
     else
         set -- -n 300000 "$seeds/$target"
     fi
-    if "$program" "$@" >"$build/fuzz-$target.log" 2>&1; then
+    if sh "$here/staged.sh" "$build/plugins" "$program" "$@" >"$build/fuzz-$target.log" 2>&1; then
         passed=$((passed + 1))
         echo "ok - fuzz_$target"
     else

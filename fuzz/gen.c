@@ -108,7 +108,8 @@ static const char *const urls[] = {
 static const char *const roots[] = { "/", "/data", "/data/x", "/data/", "/data/../data", "data", "/DATA", "" };
 static const char *const hosts[] = { "a.com", "*.a.com", "b.a.com", "127.0.0.1", "A.com", "com" };
 static const char *const commands[] = { "ls", "cat", "/bin/ls" };
-static const char *const regexes[] = { "a", "^a", "b$", "^ab?$", "^[a-c]+$", "^(a|b)*$", "\\d", "\\w", "(", "^/data/", "" };
+static const char *const regexes[] = { "a",   "^a",  "b$", "^ab?$",   "^[a-c]+$", "^(a|b)*$",
+                                       "\\d", "\\w", "(",  "^/data/", "" };
 static const char *const expressions[] = { "true",
                                            "value == 'a'",
                                            "value != 'ab'",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tenuo-interop-driver: the public API over JSON lines, so that the interop test can run hundreds of cases in one
- * process. A request a line on stdin, an answer a line on stdout; binary members are hex. Operations of warrants and calls
- * are here, those of approvals, lists and receipts in governance.c.
+ * process. A request a line on stdin, an answer a line on stdout; binary members are hex. Operations of warrants and
+ * calls are here, those of approvals, lists and receipts in governance.c.
  *
  * For tests only: it takes seeds in clear. It must never decide anything that the library did not.
  */
@@ -212,9 +212,11 @@ static json_t *op_authorize(const json_t *json)
     return answer;
 }
 
-static const struct op warrant_ops[] = {
-    { "mint", op_mint }, { "attenuate", op_attenuate }, { "sign", op_sign }, { "authorize", op_authorize }, { NULL, NULL }
-};
+static const struct op warrant_ops[] = { { "mint", op_mint },
+                                         { "attenuate", op_attenuate },
+                                         { "sign", op_sign },
+                                         { "authorize", op_authorize },
+                                         { NULL, NULL } };
 
 static json_t *dispatch(const json_t *json)
 {

@@ -312,8 +312,7 @@ static json_t *op_receipt_read(const json_t *json)
         (void)json_object_set_new(answer, "timestamp", json_integer((json_int_t)f->timestamp));
         if (f->request_hash != NULL)
             put_hex(answer, "request_hash", f->request_hash, TENUO_REQUEST_HASH_BYTES);
-        if (f->tool != NULL)
-            put_text(answer, "tool", f->tool, f->tool_len);
+        put_text(answer, "action", f->action, f->action_len);
     }
     tenuo_receipt_free(receipt);
     free(b.p);

@@ -10,6 +10,7 @@
 #include "conf_parse.h"
 #include "err.h"
 #include "plugin_load.h"
+#include "revoke.h"
 #include "str.h"
 
 /* The caller's structure may be of another age: only what lies within its size is read. */
@@ -47,6 +48,8 @@ static void warn_of_gaps(const struct tn_conf *conf, struct tn_diag *d)
             tn_diag_warning(d, &place, "%s", gaps[i].sentence);
     if (conf->set.receipt_key != NULL && !has_facility(conf, TN_F_RESOLVER))
         tn_diag_warning(d, &place, "receipt_key is set and there is no resolver line: no receipt can be signed");
+    if (has_facility(conf, TN_F_REVOCATION) && conf->set.revocation_max_age == 0)
+        tn_diag_warning(d, &place, "revocation_max_age is off: an old list that is served for ever is not noticed");
     if (conf->set.observe)
         tn_diag_warning(d, &place, "mode observe: denials are recorded and let through");
 }
@@ -79,6 +82,8 @@ static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struc
             continue;
         free(args);
         (void)tn_rule_has_receipt_key(rule, plugin, &conf->set, d);
+        if (rule->facility == TN_F_REVOCATION)
+            tn_revoke_check_rule(rule, d);
         if (rule->facility == TN_F_MATCHER)
             claim_types(rule, plugin->desc.matcher->types, &claims, d);
     }

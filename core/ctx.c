@@ -194,7 +194,17 @@ static int build_verifier(struct tenuo_ctx *c, struct tenuo_error *err)
     return r;
 }
 
-static int fill(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
+/* Lines of which every one was left out are no "no lines": they refuse. */
+static int open_revocation(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tenuo_error *err)
+{
+    const struct tn_lines *lines = &c->lines[TN_F_REVOCATION];
+    const struct tn_revoke_env env = { &c->verifier->policy, &c->conf->set, &c->log };
+    if (lines->n == 0 && !all_left_out(c, TN_F_REVOCATION))
+        return TENUO_OK;
+    return tn_revoke_new(lines->v, lines->n, c->verifier, &env, old != NULL ? old->revoke : NULL, &c->revoke, err);
+}
+
+static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag *d, struct tenuo_error *err)
 {
     static const enum tn_facility others[] = { TN_F_RESOLVER, TN_F_REPLAY, TN_F_AUDIT };
     int r = tn_conf_load(c->path, c->service, d, &c->conf, err);
@@ -202,6 +212,8 @@ static int fill(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
         r = load_rules(c, d, err);
     if (r == TENUO_OK)
         r = build_verifier(c, err);
+    if (r == TENUO_OK)
+        r = open_revocation(c, old, err);
     for (size_t i = 0; i < TN_ARRAY_LEN(others) && r == TENUO_OK; i++)
         r = open_others(c, others[i], err);
     if (r == TENUO_OK && c->conf->set.observe)
@@ -210,8 +222,9 @@ static int fill(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
     return r;
 }
 
-static int new_ctx(const char *service, const struct tenuo_open_options *o, uint64_t generation, struct tenuo_ctx **ret,
-                   struct tenuo_error *err)
+/* `old` is what a reload follows, or NULL. */
+static int new_ctx(const char *service, const struct tenuo_open_options *o, const struct tenuo_ctx *old,
+                   struct tenuo_ctx **ret, struct tenuo_error *err)
 {
     struct tn_diag d = { .fn = o->diag, .arg = o->diag_arg };
     struct tenuo_ctx *c = tn_forkgen_init() ? calloc(1, sizeof *c) : NULL;
@@ -227,12 +240,12 @@ static int new_ctx(const char *service, const struct tenuo_open_options *o, uint
     c->path = copy_text(o->conf);
     c->service = copy_text(service);
     c->plugin_dir = copy_text(o->plugin_dir);
-    c->generation = generation;
+    c->generation = old != NULL ? old->generation + 1 : 1;
     c->has_keys = tn_keycache_init(&c->keys, &c->log);
     if (c->path == NULL || c->service == NULL || (o->plugin_dir != NULL && c->plugin_dir == NULL) || !c->has_keys)
         r = tn_fail_code(err, TENUO_E_NOMEM);
     else
-        r = fill(c, &d, err);
+        r = fill(c, old, &d, err);
     if (r != TENUO_OK) {
         tenuo_ctx_unref(c);
         return r;
@@ -248,7 +261,7 @@ int tenuo_open(const char *service, const struct tenuo_open_options *options, st
     if (options != NULL) /* the caller's structure may be of another age */
         memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     o.conf = tn_conf_path(o.conf);
-    return new_ctx(service != NULL ? service : "", &o, 1, ret_ctx, reterr);
+    return new_ctx(service != NULL ? service : "", &o, NULL, ret_ctx, reterr);
 }
 
 int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
@@ -256,7 +269,7 @@ int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, st
     const struct tenuo_open_options o = {
         .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg
     };
-    return new_ctx(ctx->service, &o, ctx->generation + 1, ret_ctx, reterr);
+    return new_ctx(ctx->service, &o, ctx, ret_ctx, reterr);
 }
 
 struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx)
@@ -271,6 +284,7 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
         return;
     if (ctx->has_keys)
         tn_keycache_free(&ctx->keys);
+    tn_revoke_free(ctx->revoke);
     tenuo_verifier_unref(ctx->verifier);
     tenuo_matchers_unref(ctx->matchers);
     for (size_t f = 0; f < TN_F_COUNT; f++) {
@@ -285,9 +299,9 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
     free(ctx);
 }
 
-struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx)
+struct tenuo_verifier *tenuo_ctx_verifier(struct tenuo_ctx *ctx)
 {
-    return ctx->verifier;
+    return ctx->revoke != NULL ? tn_revoke_verifier(ctx->revoke) : tenuo_verifier_ref(ctx->verifier);
 }
 
 struct tenuo_matchers *tenuo_ctx_matchers(const struct tenuo_ctx *ctx)

@@ -11,6 +11,7 @@
 #include "keycache.h"
 #include "log.h"
 #include "matchers.h"
+#include "revoke.h"
 #include "verifier.h"
 #include <tenuo/context.h>
 
@@ -31,7 +32,8 @@ struct tenuo_ctx {
     char *path, *service, *plugin_dir; /* as the program asked; plugin_dir may be NULL */
     struct tn_lines lines[TN_F_COUNT];
     struct tenuo_matchers *matchers; /* NULL: no matcher line */
-    struct tenuo_verifier *verifier;
+    struct tenuo_verifier *verifier; /* without revocation; for decisions: tn_ctx_verifier */
+    struct tn_revoke *revoke;        /* NULL: no revocation lines */
     struct tn_keycache keys;
     bool has_keys;       /* the cache was set up */
     bool replay_silent; /* there are replay lines, and every one was left out */

@@ -29,20 +29,20 @@ static int denied(const struct tenuo_error *why, const struct tenuo_request *q, 
 }
 
 /* A stack that came as text is given back for the record. */
-static int decide(struct tenuo_ctx *c, struct tn_str sent, const struct tenuo_request *q, int64_t as_of,
+static int decide(struct tenuo_verifier *v, struct tn_str sent, const struct tenuo_request *q, int64_t as_of,
                   struct tenuo_decision **ret, struct tenuo_stack **ret_stack, struct tenuo_error *err)
 {
     struct tenuo_stack *stack = NULL;
     struct tenuo_error why = { 0 };
     int r;
     if (is_binary(sent.p, sent.n))
-        return tenuo_authorize(c->verifier, sent.p, sent.n, q, as_of, ret, err);
+        return tenuo_authorize(v, sent.p, sent.n, q, as_of, ret, err);
     r = tenuo_stack_parse_any(sent.p, sent.n, &stack, &why);
     if (r >= TENUO_E_NOMEM)
         return tn_fail(err, r, "%s", why.msg);
     if (r != TENUO_OK)
         return denied(&why, q, ret, err);
-    r = tenuo_authorize_stack(c->verifier, stack, q, as_of, ret, err);
+    r = tenuo_authorize_stack(v, stack, q, as_of, ret, err);
     *ret_stack = stack;
     return r;
 }
@@ -145,10 +145,13 @@ int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t l
     struct tenuo_error why = { 0 };
     struct tenuo_stack *stack = NULL;
     struct tenuo_decision *d = NULL;
+    struct tenuo_verifier *v;
     int r;
     if (request == NULL || (bytes == NULL && len != 0))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a decision needs a request and the warrant's bytes");
-    r = decide(ctx, (struct tn_str){ bytes, len }, request, as_of, &d, &stack, &why);
+    v = tenuo_ctx_verifier(ctx);
+    r = decide(v, (struct tn_str){ bytes, len }, request, as_of, &d, &stack, &why);
+    tenuo_verifier_unref(v);
     if (r != TENUO_OK) {
         why.code = r;
         record_failure(ctx, request, as_of, &why);

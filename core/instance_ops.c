@@ -8,10 +8,14 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "err.h"
+
 static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID,
                                  0 };
 static const int trust_codes[] = { TENUO_E_CONF, TENUO_E_KEY_INVALID, 0 };
 static const int audit_codes[] = { TENUO_E_AUDIT_REFUSED, 0 };
+static const int revocation_codes[] = { TENUO_E_SRL_INVALID, TENUO_E_CONF, TENUO_E_KEY_DENIED, 0 };
+static const int no_codes[] = { 0 };
 static const int replay_codes[] = { TENUO_E_REPLAYED, 0 };
 
 bool tn_resolver_can_sign(const struct tn_instance *i)
@@ -152,6 +156,63 @@ int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err)
     if (audit->flush == NULL)
         return TENUO_OK;
     return tn_instance_call(i, "flush", "", audit_codes, call_flush, NULL, err);
+}
+
+struct fetch_call {
+    bool unchanged_ok;
+    const uint8_t *list;
+    size_t len;
+    int64_t fetched_at;
+};
+
+static int call_fetch(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_revocation_ops *revocation = ops;
+    struct fetch_call *c = arg;
+    return revocation->fetch(self, c->unchanged_ok, &c->list, &c->len, &c->fetched_at);
+}
+
+static int call_release(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_revocation_ops *revocation = ops;
+    const struct fetch_call *c = arg;
+    revocation->release(self, c->list, c->len);
+    return TENUO_OK;
+}
+
+void tn_revocation_release(struct tn_instance *i, const uint8_t *list, size_t len)
+{
+    struct fetch_call c = { .list = list, .len = len };
+    if (list != NULL)
+        (void)tn_instance_call(i, "release", "", no_codes, call_release, &c, NULL);
+}
+
+static int judge_fetch(const struct tn_instance *i, const struct fetch_call *c, struct tenuo_error *err)
+{
+    if (c->list == NULL && !c->unchanged_ok)
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: fetch handed over no list", i->origin);
+    if (c->list != NULL && c->len > TENUO_REVOCATION_LIST_MAX)
+        return tn_fail(err, TENUO_E_SRL_INVALID, "%s: the list is longer than %d bytes", i->origin,
+                       TENUO_REVOCATION_LIST_MAX);
+    return TENUO_OK;
+}
+
+/* An answer that came too late has a list to be given back all the same. */
+int tn_revocation_fetch(struct tn_instance *i, bool unchanged_ok, const uint8_t **ret_list, size_t *ret_len,
+                        int64_t *ret_fetched_at, struct tenuo_error *err)
+{
+    struct fetch_call c = { .unchanged_ok = unchanged_ok };
+    int r = tn_instance_call(i, "fetch", "", revocation_codes, call_fetch, &c, err);
+    if (r == TENUO_OK)
+        r = judge_fetch(i, &c, err);
+    if (r != TENUO_OK) {
+        tn_revocation_release(i, c.list, c.len);
+        return r;
+    }
+    *ret_list = c.list;
+    *ret_len = c.len;
+    *ret_fetched_at = c.fetched_at;
+    return TENUO_OK;
 }
 
 struct replay_call {

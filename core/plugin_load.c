@@ -351,10 +351,6 @@ enum tn_load tn_rule_load(const struct tn_rule *rule, const char *plugin_dir, st
     const struct tn_plugin *plugin = NULL;
     struct tenuo_error why;
     int r;
-    if (rule->facility == TN_F_REVOCATION) {
-        tn_diag_error(d, &rule->place, "revocation lists are not supported by this version: remove the line");
-        return TN_LOAD_BAD;
-    }
     r = tn_plugin_load(rule->facility, rule->module, plugin_dir, pin != NULL ? pin->value : NULL, &plugin, &why);
     if (r == TENUO_E_SYSTEM && rule->control == TN_OPTIONAL) {
         tn_diag_warning(d, &rule->module_place, "%s; the line is optional and left out", why.msg);

@@ -79,7 +79,7 @@ static int read_list(const struct revoke_file *f, int fd, const struct stat *bef
 {
     struct stat after;
     if ((uint64_t)before->st_size > TENUO_REVOCATION_LIST_MAX)
-        return refuse(f, TENUO_E_SRL_INVALID, "larger than a revocation list may be (64 MiB)");
+        return refuse(f, TENUO_E_SRL_INVALID, "larger than a revocation list may be (96 MiB)");
     size_t len = (size_t)before->st_size;
     uint8_t *bytes = malloc(len + 1);
     if (bytes == NULL)

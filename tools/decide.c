@@ -232,7 +232,7 @@ static int decide(struct decide *d, struct tenuo_decision **ret_decision, struct
     if (code)
         return code;
     if (!d->builder)
-        d->verifier = tenuo_verifier_ref(tenuo_ctx_verifier(d->cli->ctx));
+        d->verifier = tenuo_ctx_verifier(d->cli->ctx);
     if (d->builder || !d->call)
         return decide_pure(d, ret_decision, err);
     d->audited = true;

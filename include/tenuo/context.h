@@ -3,8 +3,10 @@
  * A service's configuration, opened: roots, policy, key stores and audit sinks (spec design "two layers",
  * style.md 4.7).
  *
- * This is what guarded programs use, and the only way to get an allow that is audited. A context is immutable and
- * reference-counted; a reload opens a new one and leaves the old one as it was. All calls may come from any thread.
+ * This is what guarded programs use, and the only way to get an allow that is audited. A context is reference-counted
+ * and its configuration never changes; a reload opens a new one and leaves the old one as it was. Revocation lists are
+ * fetched anew when they are due, on the thread of one decision while the others go on. All calls may come from any
+ * thread.
  */
 #ifndef TENUO_CONTEXT_H
 #define TENUO_CONTEXT_H
@@ -55,9 +57,14 @@ TENUO_API struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx);
 /* The last unref closes the plugins' instances and wipes cached keys. NULL is fine. */
 TENUO_API void tenuo_ctx_unref(struct tenuo_ctx *ctx);
 
-/* Lent; a reference taken on it may outlive the context. */
-TENUO_API struct tenuo_verifier *tenuo_ctx_verifier(const struct tenuo_ctx *ctx);
-/* The matcher lines, opened; lent, as above. NULL when there is none. */
+/*
+ * The verifier for a decision that is made now: a new reference, for tenuo_verifier_unref. With revocation lines in the
+ * configuration it has the lists of this moment, and may fetch them on this thread when they are due. Ask again for
+ * each decision: the lists of a verifier that is kept get too old, and then it refuses (9301). It may
+ * outlive the context.
+ */
+TENUO_API struct tenuo_verifier *tenuo_ctx_verifier(struct tenuo_ctx *ctx);
+/* The matcher lines, opened; lent: a reference taken on them may outlive the context. NULL when there is none. */
 TENUO_API struct tenuo_matchers *tenuo_ctx_matchers(const struct tenuo_ctx *ctx);
 TENUO_API size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx);
 TENUO_API const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index);

@@ -216,7 +216,7 @@ struct tenuo_audit_ops {
 
 /* ---- kind "revocation": is a warrant on a signed list? ---- */
 
-#define TENUO_REVOCATION_LIST_MAX 67108864 /* bytes; an id takes 42 */
+#define TENUO_REVOCATION_LIST_MAX 100663296 /* bytes; an id takes 42 */
 
 struct tenuo_revocation_ops {
     uint32_t size;

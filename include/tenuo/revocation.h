@@ -93,9 +93,10 @@ struct tenuo_srl_rules {
 /*
  * The tracker of 10.3 for a list that parsed (so its signature is good). `floor`: what is remembered for the list's
  * issuer, or NULL when nothing is. On success *ret_floor is what to store before the list is used, and *ret_fresh_until
- * the last as_of for which it may decide (INT64_MAX: no bound); either may be NULL. Codes: 1406 the issuer is not
- * trusted; 1801 fetched or issued in the future; 9301 fetched or issued too long ago; 1802 older than the floor; 1803
- * the floor's version with other content. 9001: the floor is of another issuer.
+ * the last as_of for which it may decide (INT64_MAX: no bound); either may be NULL. With neither floor the content is
+ * not looked at. Codes: 1406 the issuer is not trusted; 1801 fetched or issued in the future; 9301 fetched or issued
+ * too long ago; 1802 older than the floor; 1803 the floor's version with other content. 9001: the floor is of another
+ * issuer.
  */
 TENUO_API TENUO_MUST_USE int tenuo_srl_accept(const struct tenuo_srl *srl, const struct tenuo_srl_rules *rules,
                                               const struct tenuo_srl_floor *floor, int64_t fetched_at, int64_t as_of,

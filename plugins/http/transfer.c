@@ -223,7 +223,7 @@ static int failed(const struct http *h, const struct http_answer *a, CURLcode co
     if (a->out_of_memory || code == CURLE_OUT_OF_MEMORY)
         return TENUO_E_NOMEM;
     if (a->too_long || code == CURLE_FILESIZE_EXCEEDED) {
-        h->host->error(h->host, "%s: the answer is longer than a revocation list may be (64 MiB)", h->server);
+        h->host->error(h->host, "%s: the answer is longer than a revocation list may be (96 MiB)", h->server);
         return TENUO_E_SRL_INVALID;
     }
     h->host->error(h->host, "%s: %s", h->server, detail[0] != '\0' ? detail : curl_easy_strerror(code));

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <tenuo/context.h>
 
+#include "../../core/builtin.h"
 #include "../../core/plugin_load.h"
 #include "stage.h"
 #include "tap.h"
@@ -18,8 +19,7 @@ static const char *mocks, *cases;
 
 const struct tenuo_plugin_v1 *tn_builtin_find(enum tn_facility facility, const char *name)
 {
-    (void)facility, (void)name;
-    return NULL;
+    return facility == TN_F_REVOCATION && strcmp(name, "file") == 0 ? &tn_builtin_revocation_file : NULL;
 }
 
 struct text {

@@ -405,7 +405,7 @@ static void check_refusals(void)
     refused(TRUST "trust optional file path=$ROOT/missing\n", "missing");
     refused("trust required file path=$ROOT/empty\n", "holds no root key");
     refused("trust optional file path=$ROOT/empty\n", "trusted roots");
-    refused(TRUST "revocation required file path=/x\n", "revocation lists are not supported by this version");
+    refused(TRUST "revocation required file\n", "needs the argument 'path'");
     refused(TRUST "audit required nosuch\n", "nosuch");
     refused(TRUST "audit required jsonl\n", "path");
     refused(TRUST "audit required jsonl path=$ROOT/a.jsonl mode=0777\n", "mode");

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A derived chain never allows what an ancestor denies. Chains of up to four warrants are made over small alphabets of
- * tools, arguments and constraints, past the builder's own link check, so that the verifier alone stands between a
- * wider child and an allow. One key holds every warrant, so that each prefix of the chain can be asked about the same
- * call.
- * Exceptions are those of fuzz_subset (H-11), recognised in the same way and counted apart.
+ * tools, arguments, constraints and approval gates, past the builder's own link check, so that the verifier alone
+ * stands between a wider child and an allow. One key holds every warrant, so that each prefix of the chain can be asked
+ * about the same call. Exceptions are those of fuzz_subset (H-11), recognised in the same way and counted apart.
  */
 #include "fuzz.h"
 #include "order_free.h"
@@ -88,6 +87,64 @@ static void add_tools(struct tenuo_mint *m, struct source *source)
     }
 }
 
+static struct tenuo_constraint *small_constraint(struct source *source)
+{
+    struct tenuo_constraint *c = NULL;
+    struct gen bytes = { .len = 0 };
+    gen_constraint(&bytes, source, source_byte(source) & 1 ? TENUO_C_ONE_OF : TENUO_C_EXACT);
+    return tenuo_constraint_parse(bytes.bytes, bytes.len, &c, NULL) == 0 ? c : NULL;
+}
+
+/* A gate for some tools, and somebody who may approve. What the builder refuses is left out. */
+static void add_gates(struct tenuo_mint *m, struct source *source)
+{
+    static const char *const tools[] = { "a", "b", "*" };
+    uint8_t choice = source_byte(source), approver[32];
+    memcpy(approver, tenuo_signer_public_key(key), sizeof approver);
+    if (choice & 0x80)
+        return;
+    for (size_t i = 0; i < 3; i++) {
+        struct tenuo_constraint *c = choice & 0x40 ? small_constraint(source) : NULL;
+        enum tenuo_gate_kind kind = c == NULL     ? TENUO_GATE_ALL
+                                    : choice & 8 ? TENUO_GATE_CONSTRAINT
+                                                 : TENUO_GATE_EXEMPT;
+        bool wanted = ((choice >> i) & 1) != 0;
+        int ignored = 0;
+        if (wanted && (choice & 0x10))
+            ignored = tenuo_mint_add_gate(m, tools[i], 1, NULL);
+        else if (wanted)
+            ignored = tenuo_mint_add_arg_gate(m, tools[i], 1, "p", 1, kind, c, NULL);
+        (void)ignored;
+        tenuo_constraint_free(c);
+    }
+    if (choice & 7)
+        REQUIRE(tenuo_mint_add_approver(m, approver, NULL) == 0);
+}
+
+/* The gates that the builder settled on give way to others, or to none. */
+static void spoil_gates(struct tenuo_mint *m, struct source *source)
+{
+    static const char *const maps[] = {
+        "\xa1\x61\x61\xa1\x64" "args\xf6",                         /* a: every call */
+        "\xa1\x61\x2a\xa1\x64" "args\xf6",                         /* *: every call */
+        "\xa1\x61\x61\xa1\x64" "args\xa0",                         /* a: no argument, so never */
+        "\xa1\x61\x61\xa1\x64" "args\xa1\x61\x70\x63" "all",     /* a, by p */
+        "\xa1\x61\x62\xa1\x64" "args\xf6"                          /* b: every call */
+    };
+    uint8_t choice = source_byte(source);
+    size_t i = 0;
+    while (i < m->nextensions && !tn_str_eq(m->extensions[i].key, tn_lit("tenuo.approval_gates")))
+        i++;
+    if (choice < 128 || i == m->nextensions)
+        return;
+    if (choice % 6 == 5)
+        m->extensions[i] = m->extensions[--m->nextensions];
+    else
+        m->extensions[i].value = tn_lit(maps[choice % 6]);
+    if (choice & 0x40)
+        m->napprovers = 0;
+}
+
 /* Wrong values behind the builder's back, now and then. */
 static void spoil(struct tenuo_mint *m, struct source *source)
 {
@@ -98,7 +155,7 @@ static void spoil(struct tenuo_mint *m, struct source *source)
     case 4: m->clearance = 50; break;
     case 5: m->depth++; break;
     case 6: m->max_depth = 0; break;
-    default: break;
+    default: spoil_gates(m, source); break;
     }
 }
 
@@ -135,6 +192,7 @@ static struct tenuo_stack *extend(const struct tenuo_stack *parent, struct sourc
     REQUIRE((parent == NULL ? tenuo_mint_root(&m, NULL) : tenuo_mint_attenuate(parent, &m, NULL)) == 0);
     tenuo_mint_set_id(m, id);
     add_tools(m, source);
+    add_gates(m, source);
     tenuo_mint_set_ttl(m, parent == NULL ? 1000 : 1000 - 100 * parent->n);
     if (append(m, source, &own)) {
         tn_put_array(&all, parent == NULL ? 1 : parent->n + 1);

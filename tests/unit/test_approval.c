@@ -277,7 +277,8 @@ static void one(struct tenuo_approval *a, int class, const char *name)
     add(&c, a);
     is_int(judge(&c), class < 0 ? 0 : 1701, "one of one: %s", name);
     if (class >= 0)
-        is_int(c.tally.rejected[class], 1, "counted as %s", tenuo_approval_class_name((enum tenuo_approval_class)class));
+        is_int(c.tally.rejected[class], 1, "counted as %s",
+               tenuo_approval_class_name((enum tenuo_approval_class)class));
     close_call(&c);
 }
 

@@ -86,41 +86,208 @@ static void test_malformed(void)
         is_int(ask(bad[i][0], "a0", 1), 1202, "malformed: %s", bad[i][1]);
 }
 
-static int link_of(const char *parent, const char *child, size_t child_approvers)
+
+#define TOOL(args) "a16174a16461726773" args
+#define RANGE(min) \
+    "8203a4636d696e" min "636d6178f66d6d696e5f696e636c7573697665f56d6d61785f696e636c7573697665f5"
+
+static void test_strict(void)
 {
-    uint8_t a[64], b[64];
-    struct tn_tool tool = { .name = tn_lit("t") };
-    const struct tenuo_warrant p = { .gates = { a, unhex(parent, a) },
-                                     .approvers = approvers,
-                                     .napprovers = 1,
-                                     .ndistinct = 1,
-                                     .min_approvals = -1 };
-    const struct tenuo_warrant c = { .gates = { b, unhex(child, b) },
-                                     .approvers = approvers,
-                                     .napprovers = child_approvers,
-                                     .ndistinct = child_approvers,
-                                     .min_approvals = -1,
-                                     .ntools = 1,
-                                     .tools = &tool };
-    struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
-    return tn_gate_link(&p, &c, &env, NULL);
+    /* Constraint gates on `a`: a range from 1000, one of "x" or 1, and any of a range or one of those. */
+    static const char range[] = TOOL("a16161" RANGE("f963d0"));
+    static const char list[] = TOOL("a161618204a16676616c7565738261780a");
+    static const char any[] =
+        TOOL("a16161820da16b636f6e73747261696e747382" RANGE("f963d0") "8204a16676616c756573816178");
+    static const struct {
+        const char *gates, *args;
+        int plain, strict;
+        const char *name;
+    } cases[] = {
+        { range, "a161611903e8", 1707, 1707, "a number in the range" },
+        { range, "a161611903e7", 0, 0, "a number outside it" },
+        { range, "a161616431303030", 0, 1707, "a text under a range" },
+        { range, "a16161f6", 0, 1707, "null under a range" },
+        { list, "a161616179", 0, 0, "another text than the list's" },
+        { list, "a161610b", 0, 0, "another number" },
+        { list, "a16161f4", 0, 1707, "a type that the list has not" },
+        { any, "a161616179", 0, 0, "a text that one of two may match" },
+        { any, "a161611903e7", 0, 0, "a number that the other may match" },
+        { any, "a1616180", 0, 1707, "a list that neither may match" },
+    };
+    for (size_t i = 0; i < TN_ARRAY_LEN(cases); i++) {
+        is_int(ask(cases[i].gates, cases[i].args, 1), cases[i].plain, "%s", cases[i].name);
+        strict = true;
+        is_int(ask(cases[i].gates, cases[i].args, 1), cases[i].strict, "%s, strict_gates", cases[i].name);
+        strict = false;
+    }
 }
 
-static void test_link(void)
+static void message(const char *text, size_t len, const char *want, size_t want_len, const char *name)
 {
-    is_int(link_of("a16174a16461726773f6", "a16174a16461726773f6", 1), 0, "gates carried unchanged");
-    is_int(link_of("a16174a16461726773f6", "", 1), 1405, "gates dropped");
-    is_int(link_of("a16174a16461726773f6", "a16174a16461726773a0", 1), 1405, "gates changed");
-    is_int(link_of("a16174a16461726773f6", "a16174a16461726773f6", 0), 1405, "approvers dropped");
-    is_int(link_of("", "a16174a16461726773f6", 1), 0, "gates added");
-    is_int(link_of("", "01", 1), 0, "malformed ones added: nothing can be called under them");
-    is_int(link_of("01", "01", 1), 1202, "malformed ones carried");
+    struct tn_str got = tn_gate_message((struct tn_str){ (const uint8_t *)text, len });
+    ok(got.n == want_len && (want == NULL ? got.p == NULL : memcmp(got.p, want, want_len) == 0), "message: %s", name);
+}
+
+static void test_message(void)
+{
+    char text[620];
+    message("why", 3, "why", 3, "as it is");
+    message(" \t why not\n", 11, "why not", 7, "trimmed");
+    message("\xc2\xa0why\xe3\x80\x80", 8, "why", 3, "blanks of Unicode too");
+    message("", 0, NULL, 0, "empty");
+    message(" \n ", 3, NULL, 0, "blank");
+    memset(text, 'a', sizeof text);
+    message(text, 200, text, 200, "200 characters");
+    message(text, 201, text, 200, "one too many");
+    text[199] = ' ';
+    message(text, 210, text, 200, "cut behind a blank");
+    for (size_t i = 0; i < 206; i++)
+        memcpy(text + 3 * i, "\xe2\x82\xac", 3);
+    message(text, 618, text, 600, "characters, not bytes");
+}
+
+/* One side of a link. */
+struct side {
+    const char *gates;
+    const char *tool;
+    size_t napprovers;
+    int64_t min;
+    bool issuer;
+};
+
+static const uint8_t keys[4][32] = { { 1 }, { 2 }, { 3 }, { 4 } };
+static const uint8_t *const key_list[] = { keys[0], keys[1], keys[2], keys[3] };
+
+static int link_sides(struct side p, struct side c)
+{
+    uint8_t a[256], b[256];
+    const uint8_t *pk[4], *ck[4];
+    struct tn_tool pt = { .name = tn_lit(p.tool) }, ct = { .name = tn_lit(c.tool) };
+    struct tn_str name = tn_lit(c.tool);
+    struct tenuo_warrant pw = { .gates = { a, unhex(p.gates, a) }, .approvers = pk, .napprovers = p.napprovers,
+                                .ndistinct = p.napprovers, .min_approvals = p.min, .ntools = 1, .tools = &pt };
+    struct tenuo_warrant cw = { .gates = { b, unhex(c.gates, b) }, .approvers = ck, .napprovers = c.napprovers,
+                                .ndistinct = c.napprovers, .min_approvals = c.min, .ntools = 1, .tools = &ct };
+    struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
+    memcpy(pk, key_list, sizeof pk);
+    memcpy(ck, key_list, sizeof ck);
+    if (c.issuer) {
+        cw.type = TENUO_ISSUER;
+        cw.ntools = 0;
+        cw.issuable = &name;
+        cw.nissuable = 1;
+    }
+    return tn_gate_link(&pw, &cw, &env, NULL);
+}
+
+#define WHOLE TOOL("f6")
+#define NEVER TOOL("a0")
+#define ALL TOOL("a1616163616c6c")
+#define RANGE_10 TOOL("a16161" RANGE("f94900"))
+#define RANGE_20 TOOL("a16161" RANGE("f94d00"))
+#define ONE_AB TOOL("a161618204a16676616c75657382616161" "62")
+#define ONE_BA TOOL("a161618204a16676616c75657382616261" "61")
+#define EX_AB TOOL("a16161a1666578656d70748204a16676616c7565738261616162")
+#define EX_BA TOOL("a16161a1666578656d70748204a16676616c7565738261626161")
+#define EX_A TOOL("a16161a1666578656d70748204a16676616c756573816161")
+#define TWO TOOL("a2616163616c6c616263616c6c")
+#define STAR "a1612aa16461726773f6"
+#define STAR_AND_T "a2612aa16461726773f66174a16461726773f6"
+
+static void test_link_gates(void)
+{
+    static const struct {
+        const char *parent, *child;
+        int code;
+        const char *name;
+    } cases[] = {
+        { WHOLE, WHOLE, 0, "carried unchanged" },
+        { WHOLE, "", 1405, "dropped" },
+        { WHOLE, NEVER, 1405, "every call, then none" },
+        { WHOLE, ALL, 1405, "every call, then by argument" },
+        { ALL, WHOLE, 0, "by argument, then every call" },
+        { ALL, TWO, 0, "an argument more" },
+        { TWO, ALL, 1405, "an argument less" },
+        { NEVER, ALL, 0, "none, then some" },
+        { ALL, RANGE_10, 1405, "all values, then a range" },
+        { RANGE_10, ALL, 0, "a range, then all values" },
+        { RANGE_10, RANGE_20, 1405, "a narrower range gates fewer calls" },
+        { RANGE_20, RANGE_10, 1405, "a wider one is refused as well" },
+        { ONE_AB, ONE_BA, 0, "a list in another order" },
+        { ONE_AB, EX_AB, 1405, "a constraint, then an exemption" },
+        { EX_AB, ONE_AB, 1405, "an exemption, then a constraint" },
+        { EX_AB, EX_BA, 0, "an exemption in another order" },
+        { EX_AB, EX_A, 0, "fewer values exempt" },
+        { EX_A, EX_AB, 1405, "more values exempt" },
+        { EX_AB, ALL, 0, "none exempt" },
+        { "", WHOLE, 0, "gates added" },
+        { "", "01", 0, "malformed ones added: nothing can be called under them" },
+        { "01", "01", 1202, "malformed ones carried" },
+        { WHOLE, "01", 1202, "malformed ones instead" },
+        { STAR, STAR, 0, "a gate for every tool" },
+        { STAR, WHOLE, 1405, "replaced by the tool's own" },
+        { STAR, STAR_AND_T, 0, "kept beside the tool's own" },
+        { STAR_AND_T, STAR, 1405, "the tool's own dropped" },
+    };
+    for (size_t i = 0; i < TN_ARRAY_LEN(cases); i++)
+        is_int(link_sides((struct side){ cases[i].parent, "t", 1, -1, false },
+                          (struct side){ cases[i].child, "t", 1, -1, false }), cases[i].code, "link: %s",
+               cases[i].name);
+}
+
+static void test_scope(void)
+{
+    const struct side p = { WHOLE, "*", 1, -1, false };
+    is_int(link_sides(p, (struct side){ "", "u", 0, -1, false }), 0, "a gate out of scope is dropped, with approvers");
+    is_int(link_sides(p, (struct side){ "", "t", 0, -1, false }), 1405, "but not in scope");
+    is_int(link_sides(p, (struct side){ "", "*", 0, -1, false }), 1405, "nor under any tool");
+    is_int(link_sides(p, (struct side){ "", "u", 0, -1, true }), 0, "tools that may be issued count");
+    is_int(link_sides(p, (struct side){ "", "t", 1, -1, true }), 1405, "in the same way");
+    is_int(link_sides((struct side){ STAR, "*", 1, -1, false }, (struct side){ "", "u", 0, -1, false }), 1405,
+           "a gate for every tool is always in scope");
+}
+
+static void test_link_approvers(void)
+{
+    static const struct {
+        size_t p, c;
+        int64_t pmin, cmin;
+        int code;
+        const char *name;
+    } cases[] = {
+        { 2, 2, 1, 1, 0, "the same" },
+        { 2, 2, 1, 2, 0, "a higher minimum" },
+        { 2, 2, 2, 1, 1405, "a lower one" },
+        { 2, 1, 1, 1, 1405, "an approver removed" },
+        { 2, 0, -1, -1, 1405, "all removed" },
+        { 2, 3, 1, 1, 1405, "one added, the minimum as it was" },
+        { 2, 3, 1, 2, 0, "one added, the minimum raised" },
+        { 2, 4, 1, 2, 1405, "two added, raised by one" },
+        { 2, 4, 1, 3, 0, "two added, raised by two" },
+        { 2, 4, -1, -1, 0, "all of two, then all of four" },
+        { 2, 3, -1, 2, 1405, "all of two, then two of three" },
+        { 0, 1, -1, -1, 1405, "approvers for gates that nobody could approve" },
+        { 0, 0, -1, -1, 0, "nobody, then nobody" },
+    };
+    for (size_t i = 0; i < TN_ARRAY_LEN(cases); i++)
+        is_int(link_sides((struct side){ WHOLE, "t", cases[i].p, cases[i].pmin, false },
+                          (struct side){ WHOLE, "t", cases[i].c, cases[i].cmin, false }), cases[i].code,
+               "approvers: %s", cases[i].name);
+    is_int(link_sides((struct side){ "", "t", 2, 2, false }, (struct side){ WHOLE, "t", 1, 1, false }), 0,
+           "a parent without gates binds no approvers");
+    is_int(link_sides((struct side){ WHOLE, "*", 0, -1, false },
+                          (struct side){ "a16175a16461726773f6", "u", 1, -1, false }),
+           0, "gates of a tool that the child has not bind nobody");
 }
 
 int main(void)
 {
     test_fires();
     test_malformed();
-    test_link();
+    test_strict();
+    test_message();
+    test_link_gates();
+    test_scope();
+    test_link_approvers();
     return done_testing();
 }

@@ -226,7 +226,8 @@ static struct tenuo_args *make_args(struct source *source)
     return args;
 }
 
-static bool allows(const struct tenuo_stack *stack, const char *tool, const struct tenuo_args *args)
+/* The step that decided: TENUO_STEP_DONE for an allow. */
+static enum tenuo_step decided_at(const struct tenuo_stack *stack, const char *tool, const struct tenuo_args *args)
 {
     struct tenuo_request *request = NULL;
     struct tenuo_decision *decision = NULL, *again = NULL;
@@ -236,13 +237,14 @@ static bool allows(const struct tenuo_stack *stack, const char *tool, const stru
     tenuo_request_set_pop(request, pop);
     REQUIRE(tenuo_authorize_stack(verifier, stack, request, NOW, &decision, NULL) == 0);
     REQUIRE(tenuo_authorize_stack(verifier, stack, request, NOW, &again, NULL) == 0);
-    bool allowed = tenuo_decision_outcome(decision) == TENUO_ALLOW;
+    enum tenuo_step step = tenuo_decision_step(decision);
+    REQUIRE((step == TENUO_STEP_DONE) == (tenuo_decision_outcome(decision) == TENUO_ALLOW));
     REQUIRE(tenuo_decision_code(decision) == tenuo_decision_code(again));
     tenuo_decision_free(again);
     tenuo_decision_free(decision);
     tenuo_request_free(request);
     count.calls++;
-    return allowed;
+    return step;
 }
 
 /* Would the leaf allow the arguments if the order of branches did not count? */
@@ -270,13 +272,15 @@ static void ask(struct tenuo_stack *const *chains, size_t n, struct source *sour
     const char *tool = source_byte(source) & 1 ? "a" : "b";
     struct tenuo_args *args = make_args(source);
     for (size_t i = n; i-- > 1;) {
-        if (!allows(chains[i], tool, args))
+        if (decided_at(chains[i], tool, args) != TENUO_STEP_DONE)
             continue;
         count.allowed++;
         for (size_t above = 0; above < i; above++) {
-            if (allows(chains[above], tool, args))
+            enum tenuo_step step = decided_at(chains[above], tool, args);
+            if (step == TENUO_STEP_DONE)
                 continue;
-            bool explained_by_order = allows_order_free(chains[above], tool, args);
+            bool explained_by_order =
+                step == TENUO_STEP_CONSTRAINT && allows_order_free(chains[above], tool, args);
             REQUIRE(explained_by_order);
             count.exceptions++;
         }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """server.py LIST LOG [CERT KEY [CLIENT_CA]]: a web server on loopback that serves the bytes of the file LIST, well or badly, by path. It
-prints its port, appends "PATH IF-NONE-MATCH AUTHORIZATION" of each request to LOG, and ends when its standard input does."""
+prints its port (that of the variable PORT, if set), appends "PATH IF-NONE-MATCH AUTHORIZATION" of each request to LOG, and ends when its
+standard input does."""
 
 import base64
 import hashlib
@@ -166,7 +167,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", int(os.environ.get("PORT", "0"))), Handler)
     if len(sys.argv) > 3:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3], sys.argv[4])

@@ -67,7 +67,8 @@ static inline void env_begin(const char *plugins)
     struct tenuo_stack *stack = NULL;
     struct tenuo_args *args = NULL;
     stage_begin();
-    snprintf(plugin_dir, sizeof plugin_dir, "%s", plugins);
+    if (realpath(plugins, plugin_dir) == NULL)
+        plugin_dir[0] = '\0';
     born = (int64_t)time(NULL);
     must(tenuo_signer_from_seed(seed, &root_key, NULL), "root key");
     seed[0] = 2;

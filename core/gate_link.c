@@ -191,3 +191,10 @@ int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, s
     tn_arena_free(&arena);
     return r;
 }
+
+int tenuo_gates_attenuate(const struct tenuo_warrant *parent, const struct tenuo_warrant *child,
+                          const struct tenuo_matchers *matchers, int64_t as_of, struct tenuo_error *reterr)
+{
+    struct tn_match_env env = TN_MATCH_ENV(matchers, as_of);
+    return tn_gate_link(parent, child, &env, reterr);
+}

@@ -191,6 +191,13 @@ size_t cli_grants_count(const struct cli_grants *grants);
 int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const struct tenuo_warrant *parent,
                      struct tenuo_mint *mint, struct tenuo_error *err);
 
+/* gates.c: --gate and --gate-message for a warrant to be made, and the gates of a warrant. */
+int cli_gate_add(struct cli *cli, struct tenuo_mint *mint, const char *text, struct tenuo_error *err);
+int cli_gate_message(struct tenuo_mint *mint, const char *text, struct tenuo_error *err);
+json_t *cli_gate_json(const struct tenuo_gates *gates, size_t i);
+void cli_set_gates(json_t *object, const struct tenuo_warrant *w);
+void cli_print_gates(const json_t *w);
+
 /* make.c: mint, attenuate and issue share their options and their end. */
 struct cli_make;
 enum cli_make_kind { CLI_MINT, CLI_ATTENUATE, CLI_ISSUE };

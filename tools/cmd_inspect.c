@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { OPT_DIFF = CLI_OPT_FIRST, OPT_LINKS };
+enum { OPT_DIFF = CLI_OPT_FIRST, OPT_LINKS, OPT_PLUGIN_DIR };
 
 struct inspect {
     struct cli *cli;
-    const char *warrants[2];
+    const char *warrants[2], *plugin_dir;
     struct tenuo_stack *stacks[2];
     bool diff;
     uint64_t links[2]; /* counted as the output does, from 1; 0: the last two */
@@ -43,6 +43,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_LINKS:
         in->diff = true;
         return links_option(in, arg) ? 0 : cli_usage(in->cli, "--links wants two numbers from 1, such as 1,3");
+    case OPT_PLUGIN_DIR:
+        in->plugin_dir = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (in->warrants[0] && in->warrants[1])
             return cli_usage(in->cli, "'%.64s' is one word too many", arg);
@@ -56,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     { "diff", OPT_DIFF, NULL, 0, "Compare two warrants, or the last two of one chain", 9 },
     { "links", OPT_LINKS, "N,M", 0, "Compare these two of one chain; 1 is the root", 9 },
+    { "plugin-dir", OPT_PLUGIN_DIR, "DIR", 0, "With --diff: where the matchers regex and cel are", 9 },
     { 0 }
 };
 static const struct argp_child children[] = { { &cli_common_argp, 0, NULL, 0 }, { 0 } };
@@ -66,7 +70,7 @@ static const struct argp parser = {
     "Say everything in a warrant or chain. WARRANT is a file, - or the text itself. "
     "Nothing is verified: use verify for that.\v"
     "With --diff the last warrant of each chain counts. Exit status then: 0 same or narrower, 1 the child is wider "
-    "somewhere, 3 a constraint needs a matcher plugin.\n"
+    "somewhere, 3 a constraint needs a matcher that is not installed.\n"
     "Examples:\n"
     "  tenuo inspect alice.tenuo\n"
     "  tenuo inspect --json - < alice.tenuo | jq '.chain[-1].tools'\n"
@@ -97,12 +101,16 @@ static int pick(struct inspect *in, const struct tenuo_warrant *ret[2], struct t
     return TENUO_OK;
 }
 
+static bool is_verdict(const json_t *diff, const char *word)
+{
+    return strcmp(json_string_value(json_object_get(diff, "verdict")), word) == 0;
+}
+
 static int answer(struct inspect *in, json_t *diff)
 {
-    const char *verdict = json_string_value(json_object_get(diff, "verdict"));
-    int code = strcmp(verdict, "wider") == 0       ? TENUO_E_INVALID_ATTENUATION
-               : strcmp(verdict, "undecided") == 0 ? TENUO_E_UNKNOWN_CONSTRAINT
-                                                   : TENUO_OK;
+    int code = is_verdict(diff, "wider")       ? TENUO_E_INVALID_ATTENUATION
+               : is_verdict(diff, "undecided") ? TENUO_E_UNKNOWN_CONSTRAINT
+                                               : TENUO_OK;
     if (in->cli->json) {
         json_t *object = cli_object(in->cli, !code);
         cli_set(object, "verified", json_false());
@@ -125,11 +133,36 @@ static int answer(struct inspect *in, json_t *diff)
     return code == TENUO_E_UNKNOWN_CONSTRAINT ? CLI_UNDECIDED : cli_exit_status(code);
 }
 
+static int open_matchers(struct inspect *in, struct tenuo_matchers **ret, struct tenuo_error *err)
+{
+    struct tenuo_open_options open;
+    in->cli->plugin_dir = in->plugin_dir;
+    cli_open_options(in->cli, &open); /* makes it absolute */
+    return tenuo_matchers_open(open.plugin_dir, NULL, 0, ret, err);
+}
+
+/* Plugins are loaded only when an answer of no or of nothing may come from their absence. */
 static int diff(struct inspect *in, struct tenuo_error *err)
 {
     const struct tenuo_warrant *w[2] = { 0 };
+    struct tenuo_matchers *matchers = NULL;
+    int64_t now = (int64_t)time(NULL);
     int code = pick(in, w, err);
-    return code ? cli_fail(in->cli, err) : answer(in, cli_diff(w[0], w[1], NULL, (int64_t)time(NULL)));
+    if (code)
+        return cli_fail(in->cli, err);
+    json_t *result = cli_diff(w[0], w[1], NULL, now);
+    if (is_verdict(result, "wider") || is_verdict(result, "undecided"))
+        code = open_matchers(in, &matchers, err);
+    if (code && is_verdict(result, "undecided")) {
+        json_decref(result);
+        return cli_fail(in->cli, err);
+    }
+    if (matchers) {
+        json_decref(result);
+        result = cli_diff(w[0], w[1], matchers, now);
+    }
+    tenuo_matchers_unref(matchers);
+    return answer(in, result);
 }
 
 static int say(struct inspect *in)

@@ -183,6 +183,7 @@ static json_t *warrant_json(const struct tenuo_warrant *w)
         cli_set(object, "bounds", bounds);
     }
     lists_json(object, w);
+    cli_set_gates(object, w);
     tenuo_warrant_payload_hash(w, hash);
     cli_set(object, "payload_hash", cli_hex_json(hash, sizeof hash));
     cli_set(object, "signature", cli_hex_json(tenuo_warrant_signature(w), TENUO_SIGNATURE_BYTES));
@@ -234,6 +235,9 @@ static void print_list(const char *label, const json_t *list)
     size_t i;
     json_array_foreach(list, i, item)
     {
+        const char *key = json_string_value(json_object_get(item, "key"));
+        if (key && strcmp(key, "tenuo.approval_gates") == 0)
+            continue; /* said in words */
         printf("  %-16s ", label);
         if (json_is_object(item)) {
             print_text(json_object_get(item, "key"));
@@ -261,6 +265,7 @@ static void print_scalars(const json_t *w)
                  { "session_id", "session", NULL },
                  { "agent_id", "agent", NULL },
                  { "min_approvals", "min approvals", NULL },
+                 { "approvals_needed", "approvals needed", NULL },
                  { "parent_hash", "parent hash", NULL },
                  { "payload_hash", "payload hash", NULL },
                  { "signature", "signature", NULL } };
@@ -299,6 +304,7 @@ void cli_print_stack(const struct tenuo_stack *stack)
         if (json_object_get(w, "bounds"))
             print_set("bounds", NULL, json_object_get(w, "bounds"));
         print_list("approver", json_object_get(w, "approvers"));
+        cli_print_gates(w);
         print_list("extension", json_object_get(w, "extensions"));
     }
     json_decref(list);

@@ -10,6 +10,7 @@
 
 typedef const struct tenuo_warrant *warrant;
 
+static const char gates_key[] = "tenuo.approval_gates";
 static const char *const words[VERDICTS] = { "same", "narrower", "changed", "undecided", "wider", "incomparable" };
 
 json_t *diff_row(struct diff *d, const char *field, enum verdict v, json_t *parent, json_t *child)
@@ -127,6 +128,8 @@ static void extension_rows(struct diff *d, bool from_child)
     for (size_t i = 0; i < tenuo_warrant_extension_count(from); i++) {
         size_t len, n, m = 0;
         const char *key = tenuo_warrant_extension_key(from, i, &len);
+        if (len == sizeof gates_key - 1 && memcmp(key, gates_key, len) == 0)
+            continue; /* compared as gates */
         const uint8_t *x = tenuo_warrant_extension_value(from, i, &n), *y = extension(other, key, len, &m);
         if ((y && from_child) || (y && n == m && memcmp(x, y, n) == 0))
             continue;
@@ -170,6 +173,7 @@ json_t *cli_diff(const struct tenuo_warrant *parent, const struct tenuo_warrant 
     diff_tools(&d);
     diff_issuable(&d);
     diff_bounds(&d);
+    diff_gates(&d);
     extension_rows(&d, false);
     extension_rows(&d, true);
     cli_set(object, "parent", side(parent));

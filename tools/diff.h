@@ -34,4 +34,7 @@ void diff_tools(struct diff *d);
 void diff_issuable(struct diff *d);
 void diff_bounds(struct diff *d);
 
+/* diff_gates.c: gates, approvers and how many of them are needed */
+void diff_gates(struct diff *d);
+
 #endif

@@ -53,7 +53,7 @@ static void print_label(const json_t *row)
                                              { "allow_unknown", "other arguments" },
                                              { "issuable_tool", "issuable" },
                                              { "bounds_allow_unknown", "other arguments" },
-                                             { "min_approvals", "approvals needed" } };
+                                             { "approvals_needed", "approvals needed" } };
     const char *field = text_of(row, "field"), *label = field;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(field, fields[i][0]) == 0)
@@ -126,7 +126,7 @@ void cli_print_diff(const json_t *diff)
     for (size_t i = 0; i < json_array_size(rows); i++)
         print_row(rows, i);
     puts(strcmp(verdict, "wider") == 0       ? "WIDER: the child is not within the parent; see the lines marked so"
-         : strcmp(verdict, "undecided") == 0 ? "UNDECIDED: a constraint needs a matcher plugin that is not loaded"
+         : strcmp(verdict, "undecided") == 0 ? "UNDECIDED: a constraint needs a matcher that is not installed"
          : strcmp(verdict, "narrower") == 0  ? "NARROWER: the child is within the parent"
                                              : "SAME: the child allows what the parent allows");
 }

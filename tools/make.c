@@ -33,6 +33,8 @@ enum {
     OPT_EXTENSION,
     OPT_APPROVER,
     OPT_MIN_APPROVALS,
+    OPT_GATE,
+    OPT_GATE_MESSAGE,
     OPT_KEEP_ALL,
     OPT_TERMINAL,
     OPT_FORM,
@@ -49,7 +51,7 @@ struct make {
     struct {
         int key;
         const char *value;
-    } *lists; /* --issuable, --extension, --approver in order */
+    } *lists; /* --issuable, --extension, --approver, --gate in order */
     size_t nlists;
     enum tenuo_text_form form;
     bool form_given, keep_all, terminal, has_ttl, capped, has_expires, has_at;
@@ -170,6 +172,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_ISSUABLE:
     case OPT_EXTENSION:
     case OPT_APPROVER:
+    case OPT_GATE:
+    case OPT_GATE_MESSAGE:
         return remember(m, key, arg);
     case OPT_KEEP_ALL:
         m->keep_all = true;
@@ -205,7 +209,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     { "id", OPT_ID, "ID", 0, "Warrant id instead of a fresh one", 14 }, \
     { "extension", OPT_EXTENSION, "KEY=HEX", 0, "An extension (repeatable)", 14 }, \
     { "approver", OPT_APPROVER, "KEY", 0, "Public key that may approve calls (repeatable)", 14 }, \
-    { "min-approvals", OPT_MIN_APPROVALS, "N", 0, "Approvals that a gated call needs", 14 }, \
+    { "min-approvals", OPT_MIN_APPROVALS, "N", 0, "Approvals that a gated call needs; default: of all", 14 }, \
+    { "gate", OPT_GATE, "TOOL[:ARG=WHAT]", 0, \
+      "Calls that need approval: all, TYPE:VALUE or exempt:TYPE:VALUE (repeatable)", 14 }, \
+    { "gate-message", OPT_GATE_MESSAGE, "TOOL=TEXT", 0, "What approvers of the tool are told", 14 }, \
     { "output", 'o', "FILE", 0, "Written beside and renamed; - is standard output, the default", 15 }, \
     { "form", OPT_FORM, "FORM", 0, "base64url (default), pem, cbor or file", 15 }
 #define ISSUER_OPTIONS \
@@ -297,7 +304,12 @@ static int set_lists(struct make *m, struct tenuo_error *err)
             code = set_extension(m, value, err);
         else if (m->lists[i].key == OPT_APPROVER && !(code = cli_public_key("--approver", value, key, err)))
             code = tenuo_mint_add_approver(m->mint, key, err);
+        else if (m->lists[i].key == OPT_GATE)
+            code = cli_gate_add(m->cli, m->mint, value, err);
     }
+    for (size_t i = 0; i < m->nlists && !code; i++) /* a message belongs to a gate, wherever it stands */
+        if (m->lists[i].key == OPT_GATE_MESSAGE)
+            code = cli_gate_message(m->mint, m->lists[i].value, err);
     return code;
 }
 
@@ -393,8 +405,22 @@ static int begin(struct make *m, struct tenuo_stack **ret_parent, struct tenuo_e
                                     : tenuo_mint_issue(*ret_parent, &m->mint, err);
 }
 
+static void warn_of_approvals(struct make *m, const struct tenuo_warrant *leaf)
+{
+    size_t n = tenuo_warrant_approver_count(leaf);
+    if (m->min_approvals >= 0 && tenuo_warrant_min_approvals(leaf) != m->min_approvals)
+        cli_warn(m->cli, "--min-approvals is %lld, not %lld: every approver that is added needs one more",
+                 (long long)tenuo_warrant_min_approvals(leaf), (long long)m->min_approvals);
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(tenuo_warrant_approver(leaf, i), tenuo_warrant_holder(leaf), TENUO_PUBLIC_KEY_BYTES) == 0)
+            cli_warn(m->cli, "the holder is one of its own approvers: %s unless the verifier sets self_approval",
+                     tenuo_warrant_approval_threshold(leaf) < n ? "its approvals do not count"
+                                                                : "gated calls can never be approved");
+}
+
 static int finish(struct make *m, const struct tenuo_stack *stack, struct tenuo_error *err)
 {
+    warn_of_approvals(m, tenuo_stack_leaf(stack));
     bool to_file = m->out && strcmp(m->out, "-") != 0;
     if (!m->cli->json || to_file) {
         int code = cli_write_stack(m->out ? m->out : "-", stack, m->form, err);

@@ -154,6 +154,15 @@ TENUO_API enum tenuo_gate_kind tenuo_gates_arg_kind(const struct tenuo_gates *ga
 TENUO_API const struct tenuo_constraint *tenuo_gates_arg_constraint(const struct tenuo_gates *gates, size_t index,
                                                                     size_t arg);
 
+/*
+ * May a child of `parent` have the gates, approvers and threshold of `child` (sections 6.3 and 7)? Nothing else of the
+ * two is compared. 0, or 1405; 1202 for malformed gates, 9000. `matchers` may be NULL.
+ */
+TENUO_API TENUO_MUST_USE int tenuo_gates_attenuate(const struct tenuo_warrant *parent,
+                                                   const struct tenuo_warrant *child,
+                                                   const struct tenuo_matchers *matchers, int64_t as_of,
+                                                   struct tenuo_error *reterr);
+
 /* How many different approvers a gated call needs (section 8); 0 when the warrant names none. */
 TENUO_API uint32_t tenuo_warrant_approval_threshold(const struct tenuo_warrant *warrant);
 

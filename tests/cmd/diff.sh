@@ -12,10 +12,11 @@ m c --tool f -c a=range:2..10 -c b=range:1..2 -c d=any --allow-unknown --tool g 
     --tool new --tool re -c a=regex:'^b$'
 t inspect --diff p.tenuo c.tenuo
 # a constraint that only a matcher can judge, and nothing wider: no answer
-m q --tool x -c 'a:={"cbor": "8218c801"}'
-m r --tool x -c 'a:={"cbor": "8218c802"}'
-t inspect --diff r.tenuo q.tenuo
-t inspect --diff r.tenuo q.tenuo --json
+m q --tool re -c a=regex:'^b$'
+m r --tool re -c a=exact:b
+mkdir none
+t inspect --diff q.tenuo r.tenuo --plugin-dir none
+t inspect --diff q.tenuo r.tenuo --plugin-dir none --json
 # "*": a tool of it, and a "*" that drops what the parent demands of a tool
 m any --tool '*' --tool f -c a=exact:1
 m one --tool g
@@ -39,6 +40,23 @@ m out2 --tool f -c a=range:0..3 --tool h -c a=range:2..3
 t inspect --diff desk.tenuo out.tenuo
 t inspect --diff desk.tenuo out2.tenuo
 t inspect --diff out.tenuo desk.tenuo
+# approvals: gates, approvers and the threshold are judged together
+a() { name=$1; shift; m $name --tool f -c x=any --tool g --approver bob.pub --approver mallory.pub "$@"; }
+a gates --min-approvals 1 --gate f:x=exempt:range:..9 --gate g
+a whole --min-approvals 1 --gate f --gate g
+a message --min-approvals 1 --gate f:x=exempt:range:..9 --gate g --gate-message g=please
+a looser --min-approvals 1 --gate f:x=exempt:range:..10 --gate g
+a more --min-approvals 2 --gate f:x=exempt:range:..9 --gate g
+m fewer --tool f -c x=any --tool g --approver bob.pub --gate f:x=exempt:range:..9 --gate g
+m bare --tool f -c x=any --tool g
+m scope --tool open
+for other in whole message looser more fewer bare; do
+    echo "gates -> $other"
+    "$TENUO" inspect --diff gates.tenuo $other.tenuo | sed -n '/gate/,$p'
+done
+t inspect --diff bare.tenuo gates.tenuo --json
+quiet attenuate gates.tenuo --key alice.key --holder bob.pub --at $T --tool f -o child.tenuo
+"$TENUO" inspect --diff child.tenuo | sed -n '/gate/,$p'
 # text from strangers
 m hostile --tool "$(printf 'a\033[31m')" -c "$(printf 'x\007=exact:\033]0;')"
 t inspect --diff one.tenuo hostile.tenuo

@@ -29,8 +29,6 @@ int tenuo_receipt_check_chain(const struct tenuo_receipt *receipt, struct tenuo_
 static int open_chain(const struct tenuo_receipt *receipt, struct tenuo_stack **ret, struct tenuo_error *err)
 {
     const struct tenuo_receipt_fields *f = &receipt->fields;
-    if (f->tool == NULL)
-        return tn_fail(err, TENUO_E_PAYLOAD_STRUCTURE, "the action of the receipt is no tool call");
     return tenuo_stack_parse(f->warrant_chain, f->warrant_chain_len, ret, err);
 }
 

@@ -63,6 +63,8 @@ static bool read_action(struct tn_reader *r, struct tenuo_receipt_fields *f)
     static const char prefix[] = "tool:";
     if (!read_text(r, "the action", &f->action, &f->action_len))
         return false;
+    f->tool = f->action; /* the reference release writes the bare name */
+    f->tool_len = f->action_len;
     if (f->action_len >= sizeof prefix - 1 && memcmp(f->action, prefix, sizeof prefix - 1) == 0) {
         f->tool = f->action + sizeof prefix - 1;
         f->tool_len = f->action_len - (sizeof prefix - 1);

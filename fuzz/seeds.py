@@ -7,6 +7,15 @@ import pathlib
 import sys
 
 
+# Payloads of governance.md 11.2: the denial of its vectors, and one with every key.
+RECEIPTS = (
+    "a900010241800366746f6f6c3a74046464656e79051a6553f10109657265712d320a6f77617272616e742d657870697265640c182a0e5820"
+    "fb58d7369d5397bd835e1aad98d81704431990a45bf402e81c974fc1ff27f263",
+    "b000010161670241800366746f6f6c3a740465616c6c6f770520066172075820" + "72" * 32 + "085840" + "70" * 64 + "0961690a61780b5820" +
+    "01" * 32 + "0c070d5820" + "02" * 32 + "0e5820" + "03" * 32 + "0f5820" + "04" * 32,
+)
+
+
 def part(data):
     return len(data).to_bytes(2, "big") + data
 
@@ -33,15 +42,21 @@ def seeds(case):
         yield "text", case["text"].encode()
 
 
+def keep(out, target, data):
+    folder = out / target
+    folder.mkdir(parents=True, exist_ok=True)
+    if 0 < len(data) <= 65536:
+        (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+
 def main():
     out = pathlib.Path(sys.argv[2])
+    for payload in RECEIPTS:
+        keep(out, "receipt", bytes.fromhex(payload))
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jsonl")):
         for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
             for target, data in seeds(json.loads(line)):
-                folder = out / target
-                folder.mkdir(parents=True, exist_ok=True)
-                if 0 < len(data) <= 65536:
-                    (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+                keep(out, target, data)
 
 
 if __name__ == "__main__":

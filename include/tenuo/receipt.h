@@ -39,7 +39,7 @@ struct tenuo_receipt_fields {
     size_t authorizer_id_len;
     const uint8_t *warrant_chain; /* 2: the stack as presented; building without one writes the empty stack */
     size_t warrant_chain_len;
-    const char *tool; /* 3: the part behind "tool:"; NULL when an action that was read has another prefix */
+    const char *tool; /* 3: the part behind "tool:", or all of an action that was read and has no such prefix */
     size_t tool_len;
     const char *action; /* 3 whole; set when read, ignored when built */
     size_t action_len;

@@ -55,8 +55,8 @@ struct tn_settings {
     enum tn_audit_args audit_args;
     bool observe;
     uint64_t revocation_max_age;    /* seconds, 0: none */
-    bool strict_gates, self_approval,
-        revocation_union;           /* governance.md 14 rows 4 (no), 5 (no), 9 (yes); used once those are built */
+    bool strict_gates, self_approval, revocation_union; /* governance.md 14 rows 4 (no), 5 (no), 9 (yes) */
+    bool strict_session; /* every warrant of a chain carries the root's session id (no) */
     uint64_t max_approval_lifetime; /* seconds (3600) */
     char *receipt_key;        /* key id; NULL: none */
     char *receipt_authorizer; /* NULL: the service's name */

@@ -198,6 +198,11 @@ static enum outcome read_strict_gates(const char *value, struct tn_settings *set
     return yes_or_no(value, &set->strict_gates);
 }
 
+static enum outcome read_strict_session(const char *value, struct tn_settings *set)
+{
+    return yes_or_no(value, &set->strict_session);
+}
+
 static enum outcome read_self_approval(const char *value, struct tn_settings *set)
 {
     return yes_or_no(value, &set->self_approval);
@@ -257,6 +262,7 @@ static const struct setting table[] = {
     { "revocation_max_age", "off", "a duration of whole seconds, or 'off'", read_revocation_max_age, false },
     { "strict_gates", "no", "'yes' or 'no'", read_strict_gates, false },
     { "self_approval", "no", "'yes' or 'no'", read_self_approval, false },
+    { "strict_session", "no", "'yes' or 'no'", read_strict_session, false },
     { "max_approval_lifetime", "1h", "a duration of whole seconds", read_max_approval_lifetime, false },
     { "revocation_union", "yes", "'yes' or 'no'", read_revocation_union, false },
 };

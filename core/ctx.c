@@ -167,6 +167,7 @@ static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b,
     tenuo_verifier_builder_set_matchers(b, c->matchers);
 
     tenuo_verifier_builder_set_self_approval(b, set->self_approval);
+    tenuo_verifier_builder_set_strict_session(b, set->strict_session);
     tenuo_verifier_builder_set_max_approval_lifetime(b, set->max_approval_lifetime);
     tenuo_verifier_builder_set_strict_gates(b, set->strict_gates);
     for (size_t i = 0; i < set->nclearance; i++) {

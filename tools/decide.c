@@ -19,7 +19,8 @@ enum {
     OPT_EXPLAIN,
     OPT_REQUEST_ID,
     OPT_ATTRIBUTE,
-    OPT_REQUIRE
+    OPT_REQUIRE,
+    OPT_STRICT_SESSION
 };
 
 struct decide {
@@ -46,6 +47,14 @@ static error_t root_option(struct decide *d, const char *arg, struct tenuo_error
     if (!code)
         code = tenuo_verifier_builder_add_root(d->builder, key, err);
     d->nroots++;
+    return code;
+}
+
+static error_t strict_session_option(struct decide *d, struct tenuo_error *err)
+{
+    int code = d->builder ? TENUO_OK : tenuo_verifier_builder_new(&d->builder, err);
+    if (!code)
+        tenuo_verifier_builder_set_strict_session(d->builder, 1);
     return code;
 }
 
@@ -91,6 +100,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return checked(d, root_option(d, arg, &err), &err);
     case OPT_REQUIRE:
         return checked(d, require_option(d, arg, &err), &err);
+    case OPT_STRICT_SESSION:
+        return checked(d, strict_session_option(d, &err), &err);
     case OPT_WARRANT:
     case ARGP_KEY_ARG:
         return once(d, &d->warrant, arg);
@@ -128,6 +139,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 #define ROOT_OPTIONS \
     { "root", 'r', "KEY", 0, "Trusted root instead of the configuration (repeatable); nothing is audited", 10 }, \
     { "warrant", OPT_WARRANT, "WARRANT", 0, "The warrant, instead of the word after the options", 10 }, \
+    { "strict-session", OPT_STRICT_SESSION, NULL, 0, "With --root: every warrant carries the root's session id", 10 }, \
     { "at", OPT_AT, "TIME", 0, "Decide as of this time, RFC 3339 or Unix seconds", 11 }, \
     { "explain", OPT_EXPLAIN, NULL, 0, "Every step and where it ended", 12 }, \
     { "quiet", 'q', NULL, 0, "Say nothing but the exit status", 12 }
@@ -405,7 +417,7 @@ static int check_options(struct decide *d, struct tenuo_error *err)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "name the warrant: a file, - or the text itself");
     if (d->builder && !d->nroots)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
-                             "--require-clearance goes with --root; a configuration has its own");
+                             "--require-clearance and --strict-session go with --root; a configuration has its own");
     if (d->builder && (d->cli->conf || d->cli->service || d->cli->plugin_dir))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "give --root, or --service and --conf, not both");
     if (!d->has_at)

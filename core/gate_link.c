@@ -70,9 +70,50 @@ static bool same_text(const struct tenuo_constraint *a, const struct tenuo_const
     return same;
 }
 
+static bool leaf_has_nan(const struct tenuo_constraint *c)
+{
+    if (c->known && c->type == TENUO_C_EXACT)
+        return c->u.value.has_nan;
+    for (size_t i = 0; is_list(c) && i < c->u.values.n; i++)
+        if (c->u.values.v[i].has_nan)
+            return true;
+    return false;
+}
+
+/* Does a tree hold a constant NaN, which equals nothing, so that the constraint does not equal itself? */
+static bool has_nan(const struct tenuo_constraint *c)
+{
+    const struct tenuo_constraint *later[TN_MAX_CONSTRAINT_DEPTH + 1];
+    size_t depth = 0;
+    while (c != NULL) {
+        if (leaf_has_nan(c))
+            return true;
+        if (c->child != NULL) {
+            later[depth++] = c->next;
+            c = c->child;
+            continue;
+        }
+        c = c->next;
+        while (c == NULL && depth > 0)
+            c = later[--depth];
+    }
+    return false;
+}
+
+static bool map_has_nan(const struct tn_gate_map *map)
+{
+    for (size_t i = 0; i < map->n; i++)
+        for (size_t k = 0; k < map->gates[i].nargs; k++)
+            if (map->gates[i].args[k].constraint != NULL && has_nan(map->gates[i].args[k].constraint))
+                return true;
+    return false;
+}
+
 /* One constraint said twice: the order in a list of values does not count. */
 static bool identical(const struct tenuo_constraint *a, const struct tenuo_constraint *b, bool *nomem)
 {
+    if (has_nan(a))
+        return false;
     if (a->type == b->type && is_list(a) && is_list(b))
         return same_values(&a->u.values, &b->u.values);
     return same_text(a, b, nomem);
@@ -183,7 +224,7 @@ int tn_gate_link(const struct tenuo_warrant *p, const struct tenuo_warrant *c, s
     tn_arena_init(&arena, 1024);
     r = tn_gate_map_read(p->gates, &arena, &pm, err);
     /* Nothing changed: well formed is enough. */
-    if (r == TENUO_OK && !(tn_str_eq(p->gates, c->gates) && same_approvers(p, c))) {
+    if (r == TENUO_OK && !(tn_str_eq(p->gates, c->gates) && same_approvers(p, c) && !map_has_nan(&pm))) {
         r = tn_gate_map_read(c->gates, &arena, &cm, err);
         if (r == TENUO_OK)
             r = check_maps(p, &pm, c, &cm, env, err);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """seeds.py VECTORS OUT: a seed corpus for every fuzz target from the bytes of the vector files, OUT/TARGET/HASH."""
 
+import base64
 import hashlib
 import json
 import pathlib
@@ -32,6 +33,13 @@ def seeds(case):
         yield "constraint", part(raw["constraint"]) + raw["value"]
     if kind == "attenuate" and {"parent", "child"} <= raw.keys():
         yield "subset", b"\0" + part(raw["parent"]) + part(raw["child"]) + raw.get("witness", b"\x61a")
+    if kind == "approval_envelope":
+        yield "approval", bytes.fromhex(case["approval"])
+    if case.get("approvals"):
+        envelopes = [bytes.fromhex(a) for a in case["approvals"]]
+        yield "approval", bytes([0x80 + min(len(envelopes), 23)]) + b"".join(envelopes[:23])
+        yield "approval", json.dumps([base64.b64encode(a).decode() for a in envelopes]).encode()
+        yield "approval", base64.urlsafe_b64encode(envelopes[0]).rstrip(b"=")
     if "args" in raw:
         yield "args", raw["args"]
     if "value" in raw:

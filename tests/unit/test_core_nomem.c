@@ -104,6 +104,95 @@ static int decide(void)
     return r;
 }
 
+/* A gated root and a child with a gate more. */
+static int mint_gated(void)
+{
+    struct tenuo_constraint *c = NULL;
+    struct tenuo_mint *m = NULL;
+    struct tenuo_stack *s = NULL, *child = NULL;
+    size_t n = sizeof bytes;
+    int r = tenuo_mint_root(&m, NULL);
+    r = r != 0 ? r : tenuo_mint_set_holder(m, tenuo_signer_public_key(holder), NULL);
+    r = r != 0 ? r : tenuo_mint_add_tool(m, "fetch", 5, NULL, NULL);
+    r = r != 0 ? r : tenuo_mint_add_approver(m, tenuo_signer_public_key(root), NULL);
+    r = r != 0 ? r : tenuo_constraint_text(TENUO_C_PATTERN, "a*", 2, &c, NULL);
+    r = r != 0 ? r : tenuo_mint_add_arg_gate(m, "fetch", 5, "x", 1, TENUO_GATE_EXEMPT, c, NULL);
+    r = r != 0 ? r : tenuo_mint_set_gate_message(m, "fetch", 5, "why", 3, NULL);
+    r = r != 0 ? r : tenuo_mint_sign(m, root, T0, &s, NULL);
+    tenuo_mint_free(m);
+    m = NULL;
+    r = r != 0 ? r : tenuo_mint_attenuate(s, &m, NULL);
+    r = r != 0 ? r : tenuo_mint_keep_all(m, NULL);
+    r = r != 0 ? r : tenuo_mint_add_gate(m, "*", 1, NULL);
+    r = r != 0 ? r : tenuo_mint_sign(m, holder, T0, &child, NULL);
+    r = r != 0 ? r : tenuo_stack_encode(child, TENUO_FORM_CBOR, bytes, &n, NULL);
+    if (r == 0)
+        len = n;
+    tenuo_stack_free(s);
+    tenuo_stack_free(child);
+    tenuo_mint_free(m);
+    tenuo_constraint_free(c);
+    return r;
+}
+
+static int approve(const uint8_t hash[32], struct tenuo_request *q)
+{
+    struct tenuo_approve *a = NULL;
+    struct tenuo_approval *made = NULL;
+    const uint8_t *p;
+    size_t n = 0;
+    int r = tenuo_approve_new(hash, &a, NULL);
+    r = r != 0 ? r : tenuo_approve_set_external_id(a, "me", 2, NULL);
+    r = r != 0 ? r : tenuo_approve_add_extension(a, "k", 1, (const uint8_t *)"v", 1, NULL);
+    r = r != 0 ? r : tenuo_approve_sign(a, root, T0, &made, NULL);
+    if (r == 0) {
+        p = tenuo_approval_bytes(made, &n);
+        r = tenuo_request_add_approvals(q, p, n, NULL);
+    }
+    tenuo_approval_free(made);
+    tenuo_approve_free(a);
+    return r;
+}
+
+static unsigned allowed; /* without an approval */
+
+/* The call is denied, approved, and allowed. */
+static int decide_gated(void)
+{
+    struct tenuo_request *q = NULL;
+    struct tenuo_stack *s = NULL;
+    struct tenuo_decision *d = NULL, *again = NULL;
+    struct tenuo_approval_request *wanted = NULL;
+    struct tenuo_approval_request_view v;
+    uint8_t pop[64];
+    int r = tenuo_stack_parse(bytes, len, &s, NULL);
+    r = r != 0 ? r : tenuo_pop_sign(holder, tenuo_stack_leaf(s), "fetch", 5, NULL, T0, pop, NULL);
+    r = r != 0 ? r : tenuo_request_new("fetch", 5, &q, NULL);
+    if (r == 0) {
+        tenuo_request_set_pop(q, pop);
+        r = tenuo_authorize(verifier, bytes, len, q, T0, &d, NULL);
+    }
+    if (r == 0 && tenuo_decision_outcome(d) == TENUO_ALLOW)
+        allowed++;
+    if (r == 0 && tenuo_decision_code(d) != TENUO_E_APPROVAL_REQUIRED)
+        r = tenuo_decision_code(d) == 0 ? TENUO_E_APPROVAL_REQUIRED : tenuo_decision_code(d);
+    r = r != 0 ? r : tenuo_approval_request_copy(tenuo_decision_approval_request(d), &wanted, NULL);
+    if (r == 0) {
+        tenuo_approval_request_get(wanted, &v);
+        r = tenuo_approval_request_check(&v, verifier, tenuo_stack_leaf(s), T0, NULL);
+    }
+    r = r != 0 ? r : approve(v.request_hash, q);
+    r = r != 0 ? r : tenuo_authorize(verifier, bytes, len, q, T0, &again, NULL);
+    if (r == 0)
+        r = tenuo_decision_code(again);
+    tenuo_approval_request_free(wanted);
+    tenuo_decision_free(d);
+    tenuo_decision_free(again);
+    tenuo_stack_free(s);
+    tenuo_request_free(q);
+    return r;
+}
+
 /* Fails the n-th allocation for every n until none was left to fail. */
 static void fail_each(const char *name, int (*run)(void))
 {
@@ -149,6 +238,11 @@ int main(void)
     is_int(decide(), 0, "deciding");
     fail_each("minting", mint);
     fail_each("deciding", decide);
+    is_int(mint_gated(), 0, "minting gates");
+    is_int(decide_gated(), 0, "deciding with an approval");
+    fail_each("minting gates", mint_gated);
+    fail_each("deciding with an approval", decide_gated);
+    is_int(allowed, 0, "no call went through without its approval");
     tenuo_verifier_unref(verifier);
     tenuo_signer_free(root);
     tenuo_signer_free(holder);

@@ -190,6 +190,8 @@ static int link_sides(struct side p, struct side c)
 #define EX_AB TOOL("a16161a1666578656d70748204a16676616c7565738261616162")
 #define EX_BA TOOL("a16161a1666578656d70748204a16676616c7565738261626161")
 #define EX_A TOOL("a16161a1666578656d70748204a16676616c756573816161")
+#define ONE_NAN TOOL("a161618204a16676616c75657381f97e00")
+#define EX_NAN TOOL("a16161a1666578656d70748204a16676616c75657381f97e00")
 #define TWO TOOL("a2616163616c6c616263616c6c")
 #define STAR "a1612aa16461726773f6"
 #define STAR_AND_T "a2612aa16461726773f66174a16461726773f6"
@@ -214,6 +216,8 @@ static void test_link_gates(void)
         { RANGE_10, RANGE_20, 1405, "a narrower range gates fewer calls" },
         { RANGE_20, RANGE_10, 1405, "a wider one is refused as well" },
         { ONE_AB, ONE_BA, 0, "a list in another order" },
+        { ONE_NAN, ONE_NAN, 1405, "a list with NaN, which equals nothing" },
+        { EX_NAN, EX_NAN, 1405, "an exemption with one" },
         { ONE_AB, EX_AB, 1405, "a constraint, then an exemption" },
         { EX_AB, ONE_AB, 1405, "an exemption, then a constraint" },
         { EX_AB, EX_BA, 0, "an exemption in another order" },

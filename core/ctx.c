@@ -12,6 +12,7 @@
 #include "chain_run.h"
 #include "crypto.h"
 #include "err.h"
+#include "replay.h"
 #include <tenuo/receipt.h>
 
 static char *copy_text(const char *s)
@@ -215,6 +216,8 @@ static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag
         r = build_verifier(c, err);
     if (r == TENUO_OK)
         r = open_revocation(c, old, err);
+    if (r == TENUO_OK && old != NULL)
+        tn_replay_take_over(c, old);
     for (size_t i = 0; i < TN_ARRAY_LEN(others) && r == TENUO_OK; i++)
         r = open_others(c, others[i], err);
     if (r == TENUO_OK && c->conf->set.observe)

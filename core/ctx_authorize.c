@@ -9,6 +9,7 @@
 #include "audit.h"
 #include "crypto.h"
 #include "err.h"
+#include "replay.h"
 
 /* Binary goes the way with the link cache; any text form is decoded on its own. */
 static bool is_binary(const uint8_t *bytes, size_t len)
@@ -45,69 +46,6 @@ static int decide(struct tenuo_verifier *v, struct tn_str sent, const struct ten
     r = tenuo_authorize_stack(v, stack, q, as_of, ret, err);
     *ret_stack = stack;
     return r;
-}
-
-/*
- * The dedup key of warrant.md 8.3 and the request id as scope, so that an honest identical call is told from a replay.
- * The leaf's id text is its prefix and the 32 hex digits that the key is made over.
- */
-static bool replay_key(const struct tenuo_decision *d, const struct tenuo_request *q, uint8_t ret[32])
-{
-    struct tn_str id = tn_lit(d->chain_ids[d->chain_len - 1]);
-    struct tn_buf call = { 0 };
-    uint8_t hash[32];
-    char dedup[65] = "";
-    crypto_hash_sha256_state st;
-    id = (struct tn_str){ id.p + id.n - 32, 32 };
-    tn_put_array(&call, 3);
-    tn_put_text(&call, id);
-    tn_put_text(&call, q->tool);
-    tn_put_arg_pairs(&call, q->args);
-    tn_sha256(hash, tn_buf_view(&call));
-    tn_hex(dedup, hash, sizeof hash);
-    crypto_hash_sha256_init(&st);
-    crypto_hash_sha256_update(&st, (const uint8_t *)dedup, 64);
-    crypto_hash_sha256_update(&st, (const uint8_t *)q->id, strlen(q->id));
-    crypto_hash_sha256_final(&st, ret);
-    bool good = !call.failed;
-    tn_buf_free(&call);
-    return good;
-}
-
-/* Until when the proof could be accepted again: by the time of the decision or by the clock that the stores keep,
- * whichever is later. */
-static int64_t replay_until(const struct tenuo_ctx *c, const struct tenuo_request *q, int64_t as_of)
-{
-    int64_t span = (int64_t)TN_POP_WINDOW * c->conf->set.pop_windows + q->pop_bound;
-    struct timespec now = { 0 };
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (as_of < (int64_t)now.tv_sec)
-        as_of = (int64_t)now.tv_sec;
-    return as_of > INT64_MAX - span ? INT64_MAX : as_of + span;
-}
-
-/* Any line that has seen the proof, or cannot tell, denies; without a line nothing is asked. */
-static void check_replay(struct tenuo_ctx *c, struct tenuo_decision *d, const struct tenuo_request *q, int64_t as_of)
-{
-    uint8_t key[32];
-    int64_t until = replay_until(c, q, as_of);
-    if (c->replay_silent)
-        tn_decision_deny(d, TENUO_E_UNAVAILABLE, TENUO_STEP_REPLAY,
-                         "every replay line of the configuration was left out");
-    if (c->lines[TN_F_REPLAY].n == 0)
-        return;
-    if (!replay_key(d, q, key)) {
-        tn_decision_deny(d, TENUO_E_NOMEM, TENUO_STEP_REPLAY, NULL);
-        return;
-    }
-    for (size_t i = 0; i < c->lines[TN_F_REPLAY].n; i++) {
-        struct tenuo_error why = { 0 };
-        int r = tn_replay_check(c->lines[TN_F_REPLAY].v[i].instance, key, until, &why);
-        if (r == TENUO_E_REPLAYED) /* goes before the line that could not tell */
-            tn_decision_deny(d, r, TENUO_STEP_REPLAY, NULL);
-        else if (r != TENUO_OK && d->outcome == TENUO_ALLOW)
-            tn_decision_deny(d, r, TENUO_STEP_REPLAY, why.msg);
-    }
 }
 
 /* Mode observe lets denials through that say so; what could not be decided is never let through. */
@@ -160,7 +98,7 @@ int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t l
     }
     name_decision(d);
     if (d->outcome == TENUO_ALLOW)
-        check_replay(ctx, d, request, as_of);
+        tn_replay_ask(ctx, d, request, as_of);
     observe(ctx, d);
     what.d = d;
     if (d->chain_len != 0)

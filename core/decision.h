@@ -22,6 +22,7 @@ struct tenuo_decision {
     uint64_t srl_version;
     uint32_t leaf_depth;
     uint64_t expires_at;
+    int64_t pop_window; /* start of the window that the proof of possession was signed for; 0 without one */
     struct tn_gate_answer gate; /* owned */
     size_t audited; /* sinks that hold a record of this answer */
     size_t chain_len;

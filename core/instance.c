@@ -65,12 +65,29 @@ uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint
     return arg != NULL && arg->value != NULL && tn_duration_ms(arg->value, &ms) ? ms : missing;
 }
 
+static struct tn_opened *new_opened(const struct tn_instance *i)
+{
+    struct tn_opened *o = calloc(1, sizeof *o);
+    if (o == NULL || !tn_lock_init(&o->lock)) {
+        free(o);
+        return NULL;
+    }
+    atomic_init(&o->refs, 1);
+    atomic_init(&o->generation, tn_forkgen());
+    if (i->log != NULL)
+        o->log = *i->log;
+    o->deadline_ms = i->deadline_ms;
+    memcpy(o->origin, i->origin, sizeof o->origin);
+    o->close = life_of(i).close;
+    tn_host_init(&o->host, o);
+    return o;
+}
+
 int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, struct tenuo_arg *args, size_t nargs,
                     uint32_t deadline_ms, const struct tn_log *log, struct tn_instance **ret, struct tenuo_error *err)
 {
     struct tn_instance *i = calloc(1, sizeof *i);
-    if (i == NULL || !tn_lock_init(&i->lock)) {
-        free(i);
+    if (i == NULL) {
         free(args);
         return tn_fail_code(err, TENUO_E_NOMEM);
     }
@@ -88,9 +105,12 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
                  plugin->desc.name);
     else
         snprintf(i->origin, sizeof i->origin, "%s: %.40s", short_file(rule->place.file), plugin->desc.name);
-    tn_host_init(&i->host, i);
-    atomic_init(&i->generation, tn_forkgen());
     atomic_init(&i->failures, 0);
+    i->opened = new_opened(i);
+    if (i->opened == NULL) {
+        tn_instance_free(i);
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    }
     *ret = i;
     return TENUO_OK;
 }
@@ -148,7 +168,7 @@ static int open_now(struct tn_instance *i, struct tenuo_error *err)
     if (life.open == NULL)
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: has no open", i->origin);
     tn_call_begin(&call, i);
-    code = life.open(&i->host, i->args, i->nargs, &self);
+    code = life.open(&i->opened->host, i->args, i->nargs, &self);
     r = judge(&call, "open", legal, code, tn_clock_ms() > call.ends, err);
     tn_call_end(&call);
     trace(i, "open", "", code, began);
@@ -157,26 +177,26 @@ static int open_now(struct tn_instance *i, struct tenuo_error *err)
             life.close(self);
         return r;
     }
-    i->self = self;
-    i->open = true;
-    atomic_store_explicit(&i->generation, tn_forkgen(), memory_order_release);
+    i->opened->self = self;
+    i->opened->open = true;
+    atomic_store_explicit(&i->opened->generation, tn_forkgen(), memory_order_release);
     return TENUO_OK;
 }
 
 /* What a parent opened is the parent's: a child forgets it and opens its own. */
 static bool is_ready(const struct tn_instance *i)
 {
-    return i->open && (has_flag(i, TENUO_PLUGIN_FORK_SAFE) ||
-                       atomic_load_explicit(&i->generation, memory_order_acquire) == tn_forkgen());
+    return i->opened->open && (has_flag(i, TENUO_PLUGIN_FORK_SAFE) ||
+                               atomic_load_explicit(&i->opened->generation, memory_order_acquire) == tn_forkgen());
 }
 
 int tn_instance_open(struct tn_instance *i, struct tenuo_error *err)
 {
     int r = TENUO_OK;
-    tn_lock_acquire(&i->lock);
+    tn_lock_acquire(&i->opened->lock);
     if (!is_ready(i))
         r = open_now(i, err);
-    tn_lock_release(&i->lock);
+    tn_lock_release(&i->opened->lock);
     return r;
 }
 
@@ -184,15 +204,15 @@ int tn_instance_open(struct tn_instance *i, struct tenuo_error *err)
 static int enter(struct tn_instance *i, const char *what, struct tenuo_error *err)
 {
     int r = TENUO_OK;
-    if (!tn_lock_acquire_until(&i->lock, tn_clock_ms() + i->deadline_ms))
+    if (!tn_lock_acquire_until(&i->opened->lock, tn_clock_ms() + i->deadline_ms))
         return tn_fail(err, TENUO_E_UNAVAILABLE, "%s: %s waited longer than %u ms for other calls on this line",
                        i->origin, what, (unsigned)i->deadline_ms);
     if (!is_ready(i)) {
-        i->open = false;
+        i->opened->open = false;
         r = open_now(i, err);
     }
     if (r != TENUO_OK)
-        tn_lock_release(&i->lock);
+        tn_lock_release(&i->opened->lock);
     return r;
 }
 
@@ -206,15 +226,15 @@ int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id
     void *self;
     if (r != TENUO_OK)
         return r;
-    self = i->self;
+    self = i->opened->self;
     if (shared)
-        tn_lock_release(&i->lock);
+        tn_lock_release(&i->opened->lock);
     tn_call_begin(&call, i);
     code = fn(i->ops, self, arg);
     r = judge(&call, what, legal, code, tn_clock_ms() > call.ends, err);
     tn_call_end(&call);
     if (!shared)
-        tn_lock_release(&i->lock);
+        tn_lock_release(&i->opened->lock);
     trace(i, what, key_id, r, began);
     return r;
 }
@@ -226,18 +246,47 @@ void tn_instance_detach(struct tn_instance *i)
     i->nargs = 0;
     i->rule = NULL;
     i->log = NULL;
+    i->opened->log = (struct tn_log){ 0 };
+}
+
+static void drop_opened(struct tn_instance *i)
+{
+    struct tn_opened *o = i->opened;
+    if (o == NULL || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (is_ready(i) && o->close != NULL)
+        o->close(o->self);
+    tn_lock_destroy(&o->lock);
+    free(o);
+}
+
+static bool same_args(const struct tn_instance *a, const struct tn_instance *b)
+{
+    if (a->nargs != b->nargs)
+        return false;
+    for (size_t k = 0; k < a->nargs; k++) {
+        const char *x = a->args[k].value, *y = b->args[k].value;
+        if (x == NULL || y == NULL ? x != y : strcmp(x, y) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool tn_instance_take_over(struct tn_instance *i, const struct tn_instance *old)
+{
+    if (i->facility != old->facility || i->plugin != old->plugin || !same_args(i, old))
+        return false;
+    drop_opened(i);
+    i->opened = old->opened;
+    atomic_fetch_add_explicit(&i->opened->refs, 1, memory_order_relaxed);
+    return true;
 }
 
 void tn_instance_free(struct tn_instance *i)
 {
     if (i == NULL)
         return;
-    if (is_ready(i)) {
-        struct life life = life_of(i);
-        if (life.close != NULL)
-            life.close(i->self);
-    }
-    tn_lock_destroy(&i->lock);
+    drop_opened(i);
     free(i->args);
     free(i);
 }

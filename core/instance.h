@@ -14,8 +14,25 @@
 #include "log.h"
 #include "plugin_load.h"
 
+/*
+ * What a plugin's open made, with everything that was lent to it. It belongs to one line, and passes to the line of a
+ * reloaded configuration that is the same but for its place and its limits: what the plugin remembers is not lost.
+ */
+struct tn_opened {
+    atomic_uint refs;
+    struct tenuo_host host; /* priv is this */
+    struct tn_log log;
+    uint32_t deadline_ms; /* of the line that it was made for: for a plugin's own thread alone */
+    char origin[160];     /* likewise */
+    void (*close)(void *self);
+    struct tn_lock lock;
+    void *self;
+    bool open;
+    atomic_uint generation; /* fork generation that self belongs to */
+};
+
 struct tn_instance {
-    struct tenuo_host host; /* lent to the plugin; priv is this instance */
+    struct tn_opened *opened;
     const struct tn_plugin *plugin;
     enum tn_facility facility;
     const struct tn_rule *rule; /* borrowed: lives as long as the context; NULL once detached */
@@ -26,10 +43,6 @@ struct tn_instance {
     uint32_t deadline_ms; /* 0: none may be taken */
     bool trace;
     char origin[160]; /* "FILE:LINE: MODULE", in front of every message */
-    struct tn_lock lock;
-    void *self;
-    bool open;
-    atomic_uint generation; /* fork generation that self belongs to */
     atomic_ullong failures; /* audit: records that an optional line did not take */
 };
 
@@ -43,7 +56,9 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
 int tn_instance_open(struct tn_instance *i, struct tenuo_error *err);
 /* Forgets rule, arguments and log, so that it may outlive the context. Only for plugins that are never opened again. */
 void tn_instance_detach(struct tn_instance *i);
-/* Closes what this process opened. NULL is fine. */
+/* A line that is not open yet takes what `old` holds, when both are the same plugin with the same arguments. */
+bool tn_instance_take_over(struct tn_instance *i, const struct tn_instance *old);
+/* The last line that holds it closes what this process opened. NULL is fine. */
 void tn_instance_free(struct tn_instance *i);
 /* A duration argument of core on the line ("cache_ttl"), in milliseconds; `missing` when it is not there. */
 uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint64_t missing);
@@ -68,7 +83,8 @@ int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err);
 int tn_revocation_fetch(struct tn_instance *i, bool unchanged_ok, const uint8_t **ret_list, size_t *ret_len,
                         int64_t *ret_fetched_at, struct tenuo_error *err);
 void tn_revocation_release(struct tn_instance *i, const uint8_t *list, size_t len);
-int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t expires_at, struct tenuo_error *err);
+int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t signed_at, int64_t expires_at,
+                    struct tenuo_error *err);
 
 /* instance_host.c: the call that runs on this thread, so that host functions know whom they serve. Calls may nest. */
 struct tn_call {
@@ -81,7 +97,7 @@ void tn_call_begin(struct tn_call *call, struct tn_instance *i);
 /* Within a pure decision: no deadline, no clock. */
 void tn_call_begin_pure(struct tn_call *call, struct tn_instance *i);
 void tn_call_end(struct tn_call *call);
-void tn_host_init(struct tenuo_host *host, struct tn_instance *i);
+void tn_host_init(struct tenuo_host *host, struct tn_opened *o);
 
 /* instance.c: one call under all the rules. `fn` gets ops and self; `legal` are the codes it may answer besides the
  * general ones, ended by 0. */

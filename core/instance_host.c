@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions that plugins get from us. A host table belongs to one instance, but several threads may be in calls on
- * it: what belongs to a call is found through the thread. Must never hand a plugin anything but its own line's affairs.
+ * The functions that plugins get from us. A host table belongs to one opened plugin, but several threads may be in
+ * calls on it: what belongs to a call is found through the thread. Must never hand a plugin anything but its own line's
+ * affairs.
  */
 #include "instance.h"
 
@@ -39,17 +40,18 @@ void tn_call_end(struct tn_call *call)
 /* NULL when a plugin's own thread asks: there is no call then. */
 static struct tn_call *call_of(const struct tenuo_host *host)
 {
-    return current != NULL && &current->instance->host == host ? current : NULL;
+    return current != NULL && &current->instance->opened->host == host ? current : NULL;
 }
 
 TENUO_PRINTF(3, 4) static void host_log(const struct tenuo_host *host, int level, const char *fmt, ...)
 {
-    const struct tn_instance *i = host->priv;
-    char prefix[sizeof i->origin + 2];
+    const struct tn_opened *o = host->priv;
+    const struct tn_call *call = call_of(host);
+    char prefix[sizeof o->origin + 2];
     va_list ap;
-    snprintf(prefix, sizeof prefix, "%s: ", i->origin);
+    snprintf(prefix, sizeof prefix, "%s: ", call != NULL ? call->instance->origin : o->origin);
     va_start(ap, fmt);
-    tn_vlog(i->log, level, prefix, fmt, ap);
+    tn_vlog(&o->log, level, prefix, fmt, ap);
     va_end(ap);
 }
 
@@ -84,17 +86,17 @@ static int64_t host_now(void)
 
 static uint32_t host_deadline(const struct tenuo_host *host)
 {
-    const struct tn_instance *i = host->priv;
+    const struct tn_opened *o = host->priv;
     const struct tn_call *call = call_of(host);
     uint64_t now = tn_clock_ms();
     if (call == NULL)
-        return i->deadline_ms;
+        return o->deadline_ms;
     if (call->ends <= now)
         return 0;
     return call->ends - now < UINT32_MAX ? (uint32_t)(call->ends - now) : UINT32_MAX;
 }
 
-void tn_host_init(struct tenuo_host *host, struct tn_instance *i)
+void tn_host_init(struct tenuo_host *host, struct tn_opened *o)
 {
     *host = (struct tenuo_host){
         .size = sizeof *host,
@@ -106,6 +108,6 @@ void tn_host_init(struct tenuo_host *host, struct tn_instance *i)
         .random = host_random,
         .now = host_now,
         .deadline = host_deadline,
-        .priv = i,
+        .priv = o,
     };
 }

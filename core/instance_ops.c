@@ -217,18 +217,19 @@ int tn_revocation_fetch(struct tn_instance *i, bool unchanged_ok, const uint8_t 
 
 struct replay_call {
     const uint8_t *key;
-    int64_t expires_at;
+    int64_t signed_at, expires_at;
 };
 
 static int call_check_and_set(const void *ops, void *self, void *arg)
 {
     const struct tenuo_replay_ops *replay = ops;
     const struct replay_call *c = arg;
-    return replay->check_and_set(self, c->key, c->expires_at);
+    return replay->check_and_set(self, c->key, c->signed_at, c->expires_at);
 }
 
-int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t expires_at, struct tenuo_error *err)
+int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t signed_at, int64_t expires_at,
+                    struct tenuo_error *err)
 {
-    struct replay_call c = { key, expires_at };
+    struct replay_call c = { key, signed_at, expires_at };
     return tn_instance_call(i, "check_and_set", "", replay_codes, call_check_and_set, &c, err);
 }

@@ -43,13 +43,13 @@ static struct tn_program *compile(struct tn_instance *i, uint8_t type, struct tn
     size_t bytes = 0;
     int r;
     tn_call_begin_pure(&call, i);
-    r = ops->compile(i->self, type, payload.p, payload.n, &program, &bytes);
+    r = ops->compile(i->opened->self, type, payload.p, payload.n, &program, &bytes);
     tn_call_end(&call);
     if (r != TENUO_OK)
         return tn_program_new_failed(type, payload, r, call.sentence);
-    p = tn_program_new(ops, i->self, type, payload, program, bytes);
+    p = tn_program_new(ops, i->opened->self, type, payload, program, bytes);
     if (p == NULL)
-        ops->release(i->self, program);
+        ops->release(i->opened->self, program);
     return p;
 }
 
@@ -84,7 +84,7 @@ static int match(struct tn_instance *i, const struct tn_program *p, struct tn_st
     if (p->code != TENUO_OK)
         return judge(i, "compile", p->code, p->sentence, err);
     tn_call_begin_pure(&call, i);
-    r = ops->match(i->self, p->program, value.p, value.n, as_of, ret_match);
+    r = ops->match(i->opened->self, p->program, value.p, value.n, as_of, ret_match);
     tn_call_end(&call);
     return judge(i, "match", r, call.sentence, err);
 }
@@ -114,7 +114,7 @@ int tn_matchers_attenuates(const struct tenuo_matchers *matchers, uint8_t parent
     struct tn_call call;
     int r, ok = 0;
     tn_call_begin_pure(&call, i);
-    r = ops->attenuates(i->self, parent_type, parent.p, parent.n, child_type, child.p, child.n, &ok);
+    r = ops->attenuates(i->opened->self, parent_type, parent.p, parent.n, child_type, child.p, child.n, &ok);
     tn_call_end(&call);
     if (r == TENUO_OK && ok == 1)
         return TENUO_OK;

@@ -86,7 +86,7 @@ int tenuo_pop_sign(const struct tenuo_signer *signer, const struct tenuo_warrant
 }
 
 int tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args,
-                 const uint8_t pop[64], int64_t as_of, uint32_t windows)
+                 const uint8_t pop[64], int64_t as_of, uint32_t windows, int64_t *ret_window)
 {
     struct tn_buf b = { 0 };
     int64_t now = window_of(as_of);
@@ -103,6 +103,8 @@ int tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct
         b.n = fixed;
         tn_put_int(&b, window);
         good = !b.failed && tn_verify_whole(w->holder, pop, tn_buf_view(&b));
+        if (good)
+            *ret_window = window;
     }
     failed = b.failed;
     tn_buf_free(&b);
@@ -115,8 +117,9 @@ int tenuo_pop_verify(const struct tenuo_warrant *warrant, const char *tool, size
 {
     struct tn_str name = { (const uint8_t *)tool, tool_len };
     int r = TENUO_E_SIGNATURE_INVALID;
+    int64_t window;
     if (tn_utf8_valid(name))
-        r = tn_pop_check(warrant, name, args, signature, as_of, windows);
+        r = tn_pop_check(warrant, name, args, signature, as_of, windows, &window);
     if (r == TENUO_OK)
         return r;
     if (r == TENUO_E_NOMEM)

@@ -29,8 +29,9 @@ struct tenuo_request {
 
 /* pop.c: array of [key, value] pairs, the arguments' form in PoP and dedup key. */
 void tn_put_arg_pairs(struct tn_buf *b, const struct tenuo_args *args);
-/* Is the PoP good at `as_of`? 0, 1100 or 9000. Windows above 10 count as 10. */
+/* Is the PoP good at `as_of`? 0 with the start of the window that it was signed for, 1100 or 9000. Windows above 10
+ * count as 10. */
 int tn_pop_check(const struct tenuo_warrant *w, struct tn_str tool, const struct tenuo_args *args,
-                  const uint8_t pop[64], int64_t as_of, uint32_t windows);
+                 const uint8_t pop[64], int64_t as_of, uint32_t windows, int64_t *ret_window);
 
 #endif

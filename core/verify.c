@@ -18,7 +18,7 @@ struct judge {
     struct tenuo_verifier *v;
     const struct tenuo_stack *stack;
     const struct tenuo_request *q; /* NULL: chain only */
-    int64_t as_of;
+    int64_t as_of, pop_window;
     bool holder_pending; /* the leaf's key was not checked when it was decoded */
     bool pop_verified;
     enum tenuo_step step;
@@ -74,7 +74,8 @@ static int check_pop(struct judge *j, const struct tenuo_warrant *leaf)
     r = pop_time(j, &when);
     if (r != TENUO_OK)
         return r;
-    r = tn_pop_check(leaf, j->q->tool, j->q->args, j->q->pop, when, j->v->policy.pop_windows);
+    r = tn_pop_check(leaf, j->q->tool, j->q->args, j->q->pop, when, j->v->policy.pop_windows,
+                     &j->pop_window);
     if (r == TENUO_E_NOMEM)
         return tn_fail_code(&j->err, r);
     if (r != TENUO_OK)
@@ -224,6 +225,7 @@ static void describe(struct tenuo_decision *d, const struct judge *j)
     d->has_keys = true;
     d->pop_verified = j->pop_verified;
     d->leaf_depth = (uint32_t)leaf->depth;
+    d->pop_window = j->pop_window;
     d->expires_at = leaf->expires_at;
     for (size_t i = 0; i < s->n; i++)
         if (s->w[i].expires_at < d->expires_at)

@@ -244,9 +244,11 @@ struct tenuo_replay_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
-    /* Remembers the key until `expires_at` (Unix seconds): TENUO_OK the first time, TENUO_E_REPLAYED after,
-     * TENUO_E_UNAVAILABLE when full. */
-    int (*check_and_set)(void *self, const uint8_t key[32], int64_t expires_at);
+    /* Remembers the key until `expires_at` has passed: TENUO_OK the first time, TENUO_E_REPLAYED after,
+     * TENUO_E_UNAVAILABLE when full or unable to tell; never forgets early. `signed_at` is the start of the 30 s window
+     * that the proof was signed for. Both in Unix seconds; the signer's clock may have been wrong. An instance
+     * passes to the equal line of a reloaded configuration, and forgets nothing then. */
+    int (*check_and_set)(void *self, const uint8_t key[32], int64_t signed_at, int64_t expires_at);
 };
 
 /*

@@ -93,11 +93,11 @@ TENUO_API void tenuo_request_set_pop(struct tenuo_request *request, const uint8_
 /*
  * The PoP is judged at `when` instead of the time of the decision, for a call that was signed when it was scheduled.
  * `bound_secs` is how far apart the two may be (0: not at all) and must come from the guarding program, never from what
- * came with the call.
+ * came with the call. Give all calls that one proof may come with one bound: replay stores remember it so long.
  */
 TENUO_API void tenuo_request_set_pop_as_of(struct tenuo_request *request, int64_t when, uint32_t bound_secs);
-/* Correlation, audit only; also part of the replay scope. At most 32 attributes; names [a-z0-9_]{1,64}, values up to
- * 256 bytes. */
+/* Correlation, audit only; the id is also part of the replay scope: a call that honestly repeats another needs an id of
+ * its own. At most 32 attributes; names [a-z0-9_]{1,64}, values up to 256 bytes. */
 TENUO_API TENUO_MUST_USE int tenuo_request_set_id(struct tenuo_request *request, const char *text,
                                                   struct tenuo_error *reterr);
 TENUO_API TENUO_MUST_USE int tenuo_request_add_attribute(struct tenuo_request *request, const char *name,

@@ -20,10 +20,10 @@ static int replay_open(const struct tenuo_host *host, const struct tenuo_arg *ar
     return TENUO_OK;
 }
 
-static int check_and_set(void *self, const uint8_t key[32], int64_t expires_at)
+static int check_and_set(void *self, const uint8_t key[32], int64_t signed_at, int64_t expires_at)
 {
     struct store *s = self;
-    (void)expires_at;
+    (void)signed_at, (void)expires_at;
     for (size_t i = 0; i < s->n; i++)
         if (memcmp(s->keys[i], key, 32) == 0)
             return TENUO_E_REPLAYED;

@@ -322,7 +322,86 @@ static void check_replay(void)
     tenuo_ctx_unref(ctx);
     ctx = opened("set mode observe\n" TRUST JSONL "replay optional replay size=0\nreplay optional replay\n");
     is_int(ask(ctx, "/data/x", "", NOW).outcome, TENUO_DENY, "a store that cannot tell denies, also in mode observe");
-    is_int(ask(ctx, "/data/x", "", NOW).code, TENUO_E_REPLAYED, "all stores are asked; \"seen\" goes first");
+    a = ask(ctx, "/data/x", "", NOW);
+    is_int(a.code, TENUO_E_REPLAYED, "all stores are asked; \"seen\" goes first");
+    is_int(a.outcome, TENUO_DENY, "and denies, also in mode observe");
+    tenuo_ctx_unref(ctx);
+}
+
+static int ask_reloaded(struct tenuo_ctx **ctx, const char *conf, const char *path)
+{
+    struct tenuo_ctx *fresh = NULL;
+    char text[4096] = "";
+    size_t n = 0;
+    for (const char *p = conf; *p != '\0'; p++)
+        n += strncmp(p, "$ROOT", 5) == 0 ? (p += 4, (size_t)sprintf(text + n, "%s", stage_root)) : (text[n] = *p, 1u);
+    text[n] = '\0';
+    stage_text("tenuo.conf", text);
+    logged[0] = '\0';
+    must(tenuo_ctx_reload(*ctx, &fresh, NULL), "reload");
+    tenuo_ctx_unref(*ctx);
+    *ctx = fresh;
+    return ask(*ctx, path, "", NOW).code;
+}
+
+#define TWO_STORES "replay required memory entries=2000\nreplay required memory entries=2000\n"
+
+/* What a store remembers outlives the context that opened it. */
+static void check_replay_reload(void)
+{
+    struct tenuo_ctx *ctx = opened(TRUST JSONL "replay required memory entries=2000\n");
+    is_int(ask(ctx, "/data/x", "", NOW).outcome, TENUO_ALLOW, "before the reload");
+    is_int(ask_reloaded(&ctx, TRUST JSONL "replay required memory entries=2000\n", "/data/x"), TENUO_E_REPLAYED,
+           "a reload forgets nothing");
+    is_str(logged, "", "and has nothing to say");
+    is_int(ask_reloaded(&ctx, "# moved\nset deadline 2s\nset pop_windows 10\n" TRUST
+                        "replay optional memory entries=2000 timeout=1s trace=no\n" JSONL, "/data/x"),
+           TENUO_E_REPLAYED, "nor when the line moves, or gets another control word or limits");
+    is_int(ask_reloaded(&ctx, TRUST JSONL TWO_STORES, "/data/y"), TENUO_OK, "a second equal line is another store");
+    is_int(ask_reloaded(&ctx, TRUST JSONL TWO_STORES, "/data/z"), TENUO_OK, "also when both are carried over");
+    is_int(ask(ctx, "/data/x", "", NOW).code, TENUO_E_REPLAYED, "and the first remembers");
+    is_int(ask_reloaded(&ctx, TRUST JSONL "replay required memory entries=3000\n", "/data/x"), TENUO_OK,
+           "other arguments: another store");
+    ok(strstr(logged, "changes or removes this replay line") != NULL, "with a warning: %s", logged);
+    struct tenuo_ctx *fresh = NULL;
+    stage_text("tenuo.conf", "nonsense\n");
+    ok(tenuo_ctx_reload(ctx, &fresh, NULL) != TENUO_OK, "a reload that fails");
+    is_int(ask(ctx, "/data/x", "", NOW).code, TENUO_E_REPLAYED, "changes nothing");
+    struct tenuo_ctx *other = opened(TRUST JSONL "replay required memory entries=3000\n");
+    is_int(ask(other, "/data/x", "", NOW).code, TENUO_OK, "another open of the same service is another store");
+    tenuo_ctx_unref(other);
+    struct tenuo_request *used = request("/data/x", "", NOW), *unused = request("/data/f", "", NOW);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(ask_with(ctx, wire, wire_len, used).code == TENUO_E_REPLAYED &&
+                      ask_with(ctx, wire, wire_len, unused).code == TENUO_OK
+                  ? 0
+                  : 1);
+    tenuo_request_free(used);
+    tenuo_request_free(unused);
+    int status = 1;
+    waitpid(child, &status, 0);
+    is_int(status, 0, "a child knows what its parent used");
+    is_int(ask(ctx, "/data/f", "", NOW).code, TENUO_E_REPLAYED, "and the parent what the child used");
+    tenuo_ctx_unref(ctx);
+}
+
+/* The same proof at the first and at the last moment at which it is accepted. */
+static void check_replay_span(void)
+{
+    struct tenuo_ctx *ctx = opened(TRUST JSONL "replay required memory entries=1000\n");
+    struct tenuo_request *q = request("/data/x", "", NOW);
+    struct tenuo_decision *d = NULL;
+    static const struct { int64_t at; int code; } rows[] = {
+        { NOW - 61, TENUO_E_SIGNATURE_INVALID }, { NOW - 60, 0 }, { NOW + 89, TENUO_E_REPLAYED },
+        { NOW + 90, TENUO_E_SIGNATURE_INVALID },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        must(tenuo_ctx_authorize_at(ctx, wire, wire_len, q, rows[i].at, &d, NULL), "decide");
+        is_int(tenuo_decision_code(d), rows[i].code, "at %+lld s", (long long)(rows[i].at - NOW));
+        tenuo_decision_free(d);
+    }
+    tenuo_request_free(q);
     tenuo_ctx_unref(ctx);
 }
 
@@ -495,7 +574,8 @@ static void check_reload(void)
 
 static void stage_plugins(const char *mocks)
 {
-    static const char *const real[] = { "jsonl", "file" }, *const mock[] = { "good", "late", "matcher", "replay" };
+    static const char *const real[] = { "jsonl", "file", "memory" };
+    static const char *const mock[] = { "good", "late", "matcher", "replay" };
     char from[4096], to[64];
     stage_mkdir("plugins", 0755);
     for (size_t i = 0; i < sizeof real / sizeof real[0]; i++) {
@@ -527,6 +607,8 @@ int main(int argc, char **argv)
     check_audit_failure();
     check_observe();
     check_replay();
+    check_replay_reload();
+    check_replay_span();
     check_args();
     check_keys();
     check_refusals();

@@ -365,8 +365,8 @@ static void check_host(void)
     ok(world.deadline_seen > 0 && world.deadline_seen <= 50, "deadline of the line: %u", world.deadline_seen);
     is_str(logged, "/etc/t.conf:7: world: stored d-1?\n", "log line with its place, control characters gone");
     is_int(tn_audit_flush(i, NULL), TENUO_OK, "flush is optional");
-    ok(i->host.deadline(&i->host) == 50, "outside of a call: the whole time");
-    i->host.error(&i->host, "nobody listens");
+    ok(i->opened->host.deadline(&i->opened->host) == 50, "outside of a call: the whole time");
+    i->opened->host.error(&i->opened->host, "nobody listens");
     tn_instance_free(i);
 }
 

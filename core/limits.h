@@ -51,6 +51,12 @@
 #define TN_MATCHER_OPEN_MS 5000    /* for opening one without a configuration */
 #define TN_MAX_KEY_FILE 4096       /* bytes of a key file */
 
+/* The cel matcher (spec constraints.md 8.1). */
+#define TN_CEL_MAX_EXPRESSION 65536 /* bytes */
+#define TN_CEL_MAX_DEPTH 96         /* expressions within expressions, as the reference */
+#define TN_CEL_STEPS 100000         /* of one match */
+#define TN_CEL_MEMORY 4194304       /* bytes that one match may make: its value, lists, texts */
+
 /* Configuration. */
 #define TN_MAX_CONF_BYTES 65536
 #define TN_MAX_CONF_DEPTH 8

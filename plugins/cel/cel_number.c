@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define SIGNIFICANT 1100 /* no double needs more to be told from its neighbours: 767 and what lies behind them */
-#define EXPONENT_MAX 100000
+#define EXPONENT_MAX 100000000 /* more than any text has digits */
 
 bool tn_cel_parse_u64(struct tn_str digits, unsigned base, uint64_t *ret)
 {
@@ -68,34 +68,34 @@ static long exponent_of(struct tn_str s)
     return minus ? -v : v;
 }
 
+/* Whole digits and a power of ten, for strtod. What lies behind the digits that count only says "a little more". */
 bool tn_cel_parse_double(struct tn_str text, double *ret)
 {
     char buf[SIGNIFICANT + 48];
-    size_t n = 0, at = 0;
+    size_t at = text.n > 0 && (text.p[0] == '-' || text.p[0] == '+'), n = 0, first;
     long shift = 0;
-    bool point = false, rest = false;
-    if (text.n > 0 && (text.p[0] == '-' || text.p[0] == '+'))
-        buf[n++] = (char)text.p[at++];
+    bool point = false, more = false;
+    if (at > 0)
+        buf[n++] = (char)text.p[0];
+    buf[n++] = '0';
+    first = n;
     for (; at < text.n && tn_lower(text.p[at]) != 'e'; at++) {
         uint8_t c = text.p[at];
         if (c == '.') {
             point = true;
-            continue;
-        }
-        shift -= point && shift > -EXPONENT_MAX * 10;
-        if (n > 0 && n < SIGNIFICANT && (c != '0' || (buf[n - 1] >= '0' && buf[n - 1] <= '9')))
-            buf[n++] = (char)c;
-        else if (n == 0)
-            buf[n++] = (char)c;
-        else if (n >= SIGNIFICANT) {
-            shift += shift < EXPONENT_MAX * 10;
-            rest |= c != '0';
+        } else if (n < SIGNIFICANT) {
+            if (c != '0' || n > first)
+                buf[n++] = (char)c;
+            shift -= point;
+        } else {
+            more |= c != '0';
+            shift += !point;
         }
     }
-    if (n == 0 || buf[n - 1] == '-' || buf[n - 1] == '+')
-        buf[n++] = '0';
-    if (rest)
-        buf[n - 1] = buf[n - 1] == '0' ? '1' : buf[n - 1]; /* a digit behind the last kept one is not lost */
+    if (more) {
+        buf[n++] = '1';
+        shift--;
+    }
     if (at < text.n)
         shift += exponent_of((struct tn_str){ text.p + at + 1, text.n - at - 1 });
     snprintf(buf + n, sizeof buf - n, "e%ld", shift);

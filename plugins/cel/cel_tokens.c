@@ -17,13 +17,27 @@ static bool same(struct tn_str a_text, const struct cel_token *a, struct tn_str 
     return true;
 }
 
+/* The reference counts every bracket of the second part, also those within texts: what it refuses is refused here. */
+static bool counts_to(struct tn_str text, size_t from, size_t last)
+{
+    size_t open = 0;
+    for (size_t i = from; i < last; i++) {
+        if (text.p[i] == '(')
+            open++;
+        else if (text.p[i] == ')' && --open == 0)
+            return false;
+    }
+    return open == 1;
+}
+
 /* ( parent ) && ( more ), where the last bracket of all closes the second one. */
 static bool narrows(struct tn_str p_text, const struct cel_tokens *p, struct tn_str c_text, const struct cel_tokens *c)
 {
     size_t second = p->n + 3;
     return c->n > second + 1 && c->v[0].kind == T_OPEN && c->v[0].mate == p->n + 1 &&
            same(p_text, p->v, c_text, c->v + 1, p->n) && c->v[p->n + 2].kind == T_AND &&
-           c->v[second].kind == T_OPEN && c->v[second].mate == c->n - 1;
+           c->v[second].kind == T_OPEN && c->v[second].mate == c->n - 1 &&
+           counts_to(c_text, c->v[second].start, c->v[c->n - 1].start);
 }
 
 static bool refuse(struct cel_fault *fault, const char *why)

@@ -70,7 +70,10 @@ static inline struct cel_value cel_bool(bool b) { return (struct cel_value){ .ki
 static inline struct cel_value cel_int(int64_t i) { return (struct cel_value){ .kind = CEL_INT, .i = i }; }
 static inline struct cel_value cel_uint(uint64_t u) { return (struct cel_value){ .kind = CEL_UINT, .u = u }; }
 static inline struct cel_value cel_double(double d) { return (struct cel_value){ .kind = CEL_DOUBLE, .d = d }; }
-static inline struct cel_value cel_error(const char *why) { return (struct cel_value){ .kind = CEL_ERROR, .why = why }; }
+static inline struct cel_value cel_error(const char *why)
+{
+    return (struct cel_value){ .kind = CEL_ERROR, .why = why };
+}
 static inline struct cel_value cel_text(const uint8_t *p, size_t n)
 {
     return (struct cel_value){ .kind = CEL_STRING, .n = (uint32_t)n, .p = p };
@@ -228,8 +231,10 @@ struct cel_value tn_cel_tenuo_object(struct cel_call *c);
 struct cel_value tn_cel_matches(struct cel_call *c);
 
 /* cel_number.c: decimal text, without the C library's locale. */
-bool tn_cel_parse_double(struct tn_str digits, double *ret); /* [+-]digits[.digits][e[+-]digits], checked by the caller */
+/* How much of s is a number, [+-]digits[.digits][e[+-]digits], and whether an e without digits follows. */
 size_t tn_cel_float_prefix(struct tn_str s, bool *ret_broken_exponent);
+/* Of a text that is all such a number. */
+bool tn_cel_parse_double(struct tn_str text, double *ret);
 bool tn_cel_parse_u64(struct tn_str digits, unsigned base, uint64_t *ret);
 #define CEL_DOUBLE_TEXT 1100
 size_t tn_cel_format_double(double d, char ret[CEL_DOUBLE_TEXT]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stack machine. An error is a value, so that && and || can absorb it; running out of the budget is not: it ends the
- * run. Macros over maps, whose order the reference leaves to chance, answer only what no order could change.
+ * The stack machine. An error is a value, so that && and || can absorb it; running out of the budget is not: it ends
+ * the run. Macros over maps, whose order the reference leaves to chance, answer only what no order could change.
  */
 #include "cel.h"
 

@@ -19,7 +19,11 @@ bool tn_cel_parse_u64(struct tn_str digits, unsigned base, uint64_t *ret)
         return false;
     for (size_t i = 0; i < digits.n; i++) {
         uint8_t c = tn_lower(digits.p[i]);
-        unsigned d = tn_is_digit(c) ? c - (unsigned)'0' : base == 16 && c >= 'a' && c <= 'f' ? c - (unsigned)'a' + 10 : base;
+        unsigned d = base;
+        if (tn_is_digit(c))
+            d = c - (unsigned)'0';
+        else if (c >= 'a' && c <= 'f')
+            d = c - (unsigned)'a' + 10;
         if (d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
             return false;
     }

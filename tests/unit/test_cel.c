@@ -26,7 +26,8 @@ static void put(struct bytes *b, const void *p, size_t n)
 
 static void put_head(struct bytes *b, unsigned major, size_t n)
 {
-    uint8_t head[5] = { (uint8_t)(major << 5 | 26), (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
+    uint8_t head[5] = { (uint8_t)(major << 5 | 26), (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+                        (uint8_t)n };
     size_t len = n < 24 ? 1 : n < 256 ? 2 : n < 65536 ? 3 : 5;
     if (len < 5)
         head[0] = (uint8_t)(major << 5 | (len == 1 ? n : len == 2 ? 24u : 25u));
@@ -107,9 +108,7 @@ static bool allowed(char got, const json_t *want)
         return true;
     if (!json_is_array(want))
         return got == letter(want);
-    json_array_foreach(want, i, one)
-        if (letter(one) == got)
-            return true;
+    json_array_foreach(want, i, one) if (letter(one) == got) return true;
     return false;
 }
 
@@ -150,8 +149,8 @@ static void compare(char got, const json_t *line, const char *expression)
 static int measured(const json_t *line)
 {
     const json_t *e = json_object_get(line, "expression");
-    compare(answer(json_string_value(e), json_string_length(e), json_string_value(json_object_get(line, "value"))), line,
-            json_string_value(e));
+    compare(answer(json_string_value(e), json_string_length(e), json_string_value(json_object_get(line, "value"))),
+            line, json_string_value(e));
     return 1;
 }
 
@@ -164,7 +163,8 @@ static const char *cel_payload(const json_t *line, const char *member)
 
 static int vector(const json_t *line)
 {
-    const char *kind = json_string_value(json_object_get(line, "kind")), *id = json_string_value(json_object_get(line, "id"));
+    const char *kind = json_string_value(json_object_get(line, "kind")),
+               *id = json_string_value(json_object_get(line, "id"));
     const char *constraint = cel_payload(line, "constraint"), *parent = cel_payload(line, "parent");
     const char *child = cel_payload(line, "child"), *stage = json_string_value(json_object_get(line, "stage"));
     static struct bytes other;
@@ -234,12 +234,15 @@ static void test_bounds(void)
     ok(repeated("", " ", 65533, "true", "") == 'E' && strstr(mock_said, "long") != NULL, "a byte more is too long");
     snprintf(text, sizeof text, "%s.all(a, %s.all(b, %s.all(c, %s.all(d, a < 10))))", ten, ten, ten, ten);
     is(text, "01", 'T');
-    snprintf(text, sizeof text, "%s.all(a, %s.all(b, %s.all(c, %s.all(d, %s.all(e, a < 10)))))", ten, ten, ten, ten, ten);
+    snprintf(text, sizeof text, "%s.all(a, %s.all(b, %s.all(c, %s.all(d, %s.all(e, a < 10)))))", ten, ten, ten, ten,
+             ten);
     is(text, "01", 'E');
     ok(strstr(mock_said, "steps") != NULL, "a loop in a loop in a loop runs out of steps: %s", mock_said);
-    snprintf(text, sizeof text, "true || %s.all(a, %s.all(b, %s.all(c, %s.all(d, %s.all(e, a < 10)))))", ten, ten, ten, ten, ten);
+    snprintf(text, sizeof text, "true || %s.all(a, %s.all(b, %s.all(c, %s.all(d, %s.all(e, a < 10)))))", ten, ten, ten,
+             ten, ten);
     is(text, "01", 'T');
-    snprintf(text, sizeof text, "%s.all(a, %s.all(b, %s.all(c, %s.all(d, %s.all(e, a < 10))))) || true", ten, ten, ten, ten, ten);
+    snprintf(text, sizeof text, "%s.all(a, %s.all(b, %s.all(c, %s.all(d, %s.all(e, a < 10))))) || true", ten, ten, ten,
+             ten, ten);
     is(text, "01", 'E'); /* no operator absorbs an exhausted budget */
     strcpy(text, "['aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']");
     for (int i = 0; i < 18; i++)
@@ -264,7 +267,7 @@ static void test_value_bounds(void)
         value.n = depth + 1;
         ok(answer_at(&payload, &value, NOW) == (depth == 64 ? 'T' : 'E'), "a value of %u lists in lists", depth);
     }
-    is("value == value", "a26161016161f6", 'E');                 /* a key twice */
+    is("value == value", "a26161016161f6", 'E');                   /* a key twice */
     is("tenuo_object() == tenuo_object()", "a26162016161f6", 'E'); /* keys not in order */
     is("true", "a10102", 'E');
     is("true", "41aa", 'E');
@@ -337,7 +340,8 @@ static void test_sentences(void)
     is("value + 1 == 2", "6673656372657421", 'E');
     ok(strstr(mock_said, "secret") == NULL && strncmp(mock_said, "cel: ", 5) == 0, "no value: %s", mock_said);
     is("value == 'secret", "01", 'E');
-    ok(strstr(mock_said, "secret") == NULL && strstr(mock_said, "byte 9") != NULL, "no text, but its place: %s", mock_said);
+    ok(strstr(mock_said, "secret") == NULL && strstr(mock_said, "byte 9") != NULL, "no text, but its place: %s",
+       mock_said);
     is("duration(value) == 1", "6673656372657421", 'E');
     ok(strstr(mock_said, "secret") == NULL, "no text: %s", mock_said);
 }
@@ -349,7 +353,8 @@ static void narrower(const char *parent, const char *child, int want)
     payload_of(&p, parent, strlen(parent));
     payload_of(&c, child, strlen(child));
     mock_said[0] = '\0';
-    ok(ops->attenuates(self, 15, p.p, p.n, 15, c.p, c.n, &got) == TENUO_OK && got == want && (want || mock_said[0] != '\0'),
+    ok(ops->attenuates(self, 15, p.p, p.n, 15, c.p, c.n, &got) == TENUO_OK && got == want &&
+           (want || mock_said[0] != '\0'),
        "%s -> %s: %s", parent, child, want ? "yes" : mock_said);
 }
 
@@ -427,7 +432,8 @@ int main(int argc, char **argv)
     ops = plugin->matcher;
     ok(ops != NULL && ops->types[0] == 15 && ops->types[1] == 0, "claims type 15");
     ok((plugin->flags & (TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE)) ==
-           (TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE), "safe in threads and after a fork");
+           (TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE),
+       "safe in threads and after a fork");
     ok(ops->open(&mock_host, NULL, 0, &self) == TENUO_OK, "opens");
     test_files(argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "");
     test_bounds();

@@ -102,10 +102,22 @@ static void test_doubles(void)
         double d;
         const char *text;
     } cases[] = {
-        { 0, "0" }, { -0.0, "-0" }, { 5, "5" }, { -1.5, "-1.5" }, { 0.1, "0.1" }, { 0.3, "0.3" }, { 1e21, "1000000000000000000000" },
-        { 1e-7, "0.0000001" }, { 123456789.125, "123456789.125" }, { 9007199254740993.0, "9007199254740992" },
-        { 2.2250738585072014e-308 * 0, "0" }, { 1.0 / 3, "0.3333333333333333" }, { 2.0 / 3, "0.6666666666666666" }, { 100, "100" },
-        { 9.5367431640625e-07, "0.00000095367431640625" }, { 2251799813685248.5, "2251799813685248.5" },
+        { 0, "0" },
+        { -0.0, "-0" },
+        { 5, "5" },
+        { -1.5, "-1.5" },
+        { 0.1, "0.1" },
+        { 0.3, "0.3" },
+        { 1e21, "1000000000000000000000" },
+        { 1e-7, "0.0000001" },
+        { 123456789.125, "123456789.125" },
+        { 9007199254740993.0, "9007199254740992" },
+        { 2.2250738585072014e-308 * 0, "0" },
+        { 1.0 / 3, "0.3333333333333333" },
+        { 2.0 / 3, "0.6666666666666666" },
+        { 100, "100" },
+        { 9.5367431640625e-07, "0.00000095367431640625" },
+        { 2251799813685248.5, "2251799813685248.5" },
     };
     char text[CEL_DOUBLE_TEXT];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -185,7 +197,9 @@ static void test_times(void)
     time_text("0000-01-01 00:00:00-00:30", "0000-01-01T00:00:00-00:30");
     time_text("9999-12-31T23:59:59.9999999999+23:59", "9999-12-31T23:59:59.999999999+23:59");
     time_text("1900-03-01T00:00:00.5Z", "1900-03-01T00:00:00.500+00:00");
-    time_text("2000-12-31T00:00:00.00001\xe2\x88\x92" "01:00", "2000-12-31T00:00:00.000010-01:00");
+    time_text("2000-12-31T00:00:00.00001\xe2\x88\x92"
+              "01:00",
+              "2000-12-31T00:00:00.000010-01:00");
     time_text("1900-02-29T00:00:00Z", "refused");
     time_text("2020-01-01T23:59:60Z", "refused");
     time_text("2020-01-01T24:00:00Z", "refused");
@@ -207,7 +221,8 @@ static void test_calendar(void)
         struct cel_civil c = tn_cel_civil(day * 86400 + 86399);
         bool next_day = c.year == before.year && c.month == before.month && c.day == before.day + 1;
         bool next_month = c.year == before.year && c.month == before.month + 1 && c.day == 1 && before.day >= 28;
-        bool next_year = c.year == before.year + 1 && c.month == 1 && c.day == 1 && before.month == 12 && before.day == 31;
+        bool next_year =
+            c.year == before.year + 1 && c.month == 1 && c.day == 1 && before.month == 12 && before.day == 31;
         bad += !(next_day || next_month || next_year) || c.weekday != (before.weekday + 1) % 7 || c.second != 59;
         before = c;
     }
@@ -250,7 +265,8 @@ static void test_durations(void)
 static char run_once(long fail)
 {
     static const char text[] = "tenuo_object().map(k, tenuo_object()[k] + 'x').exists(s, s == 'bx') && "
-                               "{'a': [1, 2], 'b': [3]}.size() == 2 && string(1.5) + string(timestamp('2020-01-01T00:00:00Z')) != '' && optional.of(1).hasValue()";
+                               "{'a': [1, 2], 'b': [3]}.size() == 2 && string(1.5) + "
+                               "string(timestamp('2020-01-01T00:00:00Z')) != '' && optional.of(1).hasValue()";
     struct cel_run run = { .bytes = TN_CEL_MEMORY, .steps = TN_CEL_STEPS };
     struct cel_fault fault = { 0 };
     struct cel_program *program;
@@ -260,7 +276,13 @@ static char run_once(long fail)
     if (program == NULL)
         return fault.nomem ? 'N' : '?';
     tn_arena_init(&run.arena, 64);
-    if (tn_cel_from_cbor((struct tn_str){ (const uint8_t *)"\xa2\x61" "a\x61" "b\x61" "b\x61" "c", 9 }, &run, &run.value)) {
+    if (tn_cel_from_cbor((struct tn_str){ (const uint8_t *)"\xa2\x61"
+                                                           "a\x61"
+                                                           "b\x61"
+                                                           "b\x61"
+                                                           "c",
+                                          9 },
+                         &run, &run.value)) {
         struct cel_value v = tn_cel_run(program, &run);
         answer = cel_is(&v, CEL_BOOL) && v.b ? 'T' : '?';
     }

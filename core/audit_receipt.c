@@ -3,6 +3,7 @@
  * A decision as a receipt (governance.md 11): the sink says which receipt came before, the key of `receipt_key` signs
  * what follows. The secret stays with the core or its store; a sink sees finished receipts alone.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "audit.h"
@@ -22,8 +23,11 @@ static int make(const struct tenuo_receipt_job *job, const uint8_t *prev, const 
 {
     struct receipt_making *m = job->priv;
     int r;
-    if (m->asked)
+    if (m->asked) { /* one receipt, one digest before it */
+        m->why.code = TENUO_E_PLUGIN_PROTOCOL;
+        snprintf(m->why.msg, sizeof m->why.msg, "asked for its receipt twice");
         return TENUO_E_INVALID_ARGUMENT;
+    }
     m->asked = true;
     m->fields.prev_receipt_hash = prev;
     r = tenuo_receipt_sign(&m->fields, m->signer, &m->bytes, &m->len, &m->why);

@@ -276,6 +276,16 @@ static void check_refusals(void)
     ok(open_with(text, said, sizeof said) == NULL && strstr(said, "anybody") != NULL, "a shared directory: %s", said);
 }
 
+static void check_liars(void)
+{
+    struct tenuo_ctx *ctx = open_with("set receipt_key mock\naudit required no_receipt\n", NULL, 0);
+    is_int(ask(ctx, "/data/x", "").code, TENUO_E_AUDIT_REFUSED, "a sink that never asked for what it says it kept");
+    tenuo_ctx_unref(ctx);
+    ctx = open_with("set receipt_key mock\naudit required deaf_receipt\n", NULL, 0);
+    is_int(ask(ctx, "/data/x", "").code, TENUO_E_AUDIT_REFUSED, "one that asked twice");
+    tenuo_ctx_unref(ctx);
+}
+
 static void *ask_many(void *arg)
 {
     long bad = 0;
@@ -312,14 +322,18 @@ static void check_threads(void)
 
 static void stage_plugins(const char *mocks)
 {
-    char from[4096];
+    static const char *const mock[] = { "good", "no_receipt", "deaf_receipt" };
+    char from[4096], to[64];
     stage_mkdir("plugins", 0755);
     snprintf(from, sizeof from, "%s/../../plugins/tenuo_jsonl.so", mocks);
     stage_copy(from, "plugins/tenuo_jsonl.so", 0755);
     snprintf(from, sizeof from, "%s/../../plugins/tenuo_receipt.so", mocks);
     stage_copy(from, "plugins/tenuo_receipt.so", 0755);
-    snprintf(from, sizeof from, "%s/mock_good.so", mocks);
-    stage_copy(from, "plugins/tenuo_good.so", 0755);
+    for (size_t i = 0; i < sizeof mock / sizeof mock[0]; i++) {
+        snprintf(from, sizeof from, "%s/mock_%s.so", mocks, mock[i]);
+        snprintf(to, sizeof to, "plugins/tenuo_%s.so", mock[i]);
+        stage_copy(from, to, 0755);
+    }
 }
 
 int main(int argc, char **argv)
@@ -338,6 +352,7 @@ int main(int argc, char **argv)
     check_policies();
     check_taken_back();
     check_refusals();
+    check_liars();
     check_threads();
     tenuo_stack_free(stack);
     tenuo_signer_free(root_key);

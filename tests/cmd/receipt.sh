@@ -84,7 +84,9 @@ t receipt verify --signer nobody r/j --json
 printf 'set max_chain 65\n' >>tenuo.conf
 sed 's/receipt path=\([^ ]*\)/receipt path=\1 max_age=1s/' tenuo.conf >rotating.conf
 conf=$DIR/rotating.conf
-sed 's/"written":[0-9]*/"written":1/' r/j >aged && cat aged >r/j
+for journal in r/j r/j.denied; do
+    sed 's/"written":[0-9]*/"written":1/' $journal >aged && cat aged >$journal
+done
 call /data/reports/a r-5
 ls r
 t receipt chain r/j.0* r/j --anchor "$head"

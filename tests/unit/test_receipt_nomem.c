@@ -175,7 +175,8 @@ static void open_context(const char *mocks)
     stage_text("roots.pub", key);
     snprintf(from, sizeof from,
              "set plugin_dir %s/plugins\nset receipt_key mock\nset link_cache off\n"
-             "trust required file path=%s/roots.pub\nresolver required good path=/x\naudit required receipt path=%s/j fsync=no\n",
+             "trust required file path=%s/roots.pub\n"
+             "resolver required good path=/x\naudit required receipt path=%s/j fsync=no\n",
              stage_root, stage_root, stage_root);
     struct tenuo_open_options o = { .size = sizeof o, .conf = stage_text("tenuo.conf", from) };
     if (tenuo_open("", &o, &ctx, &err) != TENUO_OK)

@@ -172,13 +172,20 @@ static void log_change(const struct tn_revoke_line *line, const struct tn_revoke
                dropped > d.shown ? " ..." : "");
 }
 
-/* With the ids that were revoked before, if the setting says so. */
+static int is_dropped(void *arg, int added, const char *id, size_t len)
+{
+    (void)arg, (void)id, (void)len;
+    return !added;
+}
+
+/* With the ids that were revoked before, if the setting says so. A list that has them all is no second copy. */
 static int unite(const struct tn_revoke_line *line, const struct tn_revoke_env *env, struct tenuo_srl *list,
                  struct tenuo_srl **ret_used, struct tenuo_error *err)
 {
     struct tenuo_srl *used = NULL;
     int r = TENUO_OK;
-    if (line->used == NULL || !env->set->revocation_union) {
+    if (line->used == NULL || !env->set->revocation_union ||
+        tenuo_srl_diff(line->used, list, is_dropped, NULL, NULL, NULL) == 0) {
         *ret_used = tenuo_srl_ref(list);
         return TENUO_OK;
     }

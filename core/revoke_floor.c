@@ -56,9 +56,10 @@ static bool read_number(struct tn_str *rest, uint64_t *ret)
             return false;
         v = v * 10 + digit;
     }
+    bool plain = i == 1 || (i > 1 && rest->p[0] != '0'); /* one text for one number */
     *ret = v;
     *rest = (struct tn_str){ rest->p + i, rest->n - i };
-    return i != 0;
+    return plain;
 }
 
 static bool read_space(struct tn_str *rest)

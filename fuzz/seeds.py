@@ -57,10 +57,25 @@ def keep(out, target, data):
         (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
 
 
+def written():
+    """Seeds that no vector has."""
+    header = b"# tenuo: version floor of revocation lists; see tenuo.conf(5)\n"
+    line = b"%064x 7 %064x\n"
+    for count in (0, 1, 3):
+        yield "floor", header + b"".join(line % (n, n) for n in range(count))
+    yield "floor", header + line % (1, 1) * 2
+    yield "http_body", b'{"srl": "omdwYXlsb2Fk", "version": 42}'
+    yield "http_body", b' {"version": 1, "srl": "****"}'
+    yield "http_body", b'{"srl": [[[1, 2], {}], {"srl": ""}]}'
+    yield "http_body", bytes.fromhex("a2677061796c6f6164a0")
+
+
 def main():
     out = pathlib.Path(sys.argv[2])
     for payload in RECEIPTS:
         keep(out, "receipt", bytes.fromhex(payload))
+    for target, data in written():
+        keep(out, target, data)
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jsonl")):
         for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
             for target, data in seeds(json.loads(line)):

@@ -16,7 +16,7 @@ static uint8_t wire[4096], warrant_id[TENUO_WARRANT_ID_BYTES];
 static size_t wire_len;
 static struct tenuo_request *call;
 static int64_t born;
-static char plugin_dir[4096], logged[65536];
+static char plugin_dir[128], logged[65536];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static inline void must(int r, const char *what)
@@ -59,7 +59,16 @@ static inline void sleep_ms(unsigned ms)
     nanosleep(&ts, NULL);
 }
 
-static inline void env_begin(const char *plugins)
+/* Beside the configuration, since nobody else may write there: a checkout may be open to others. */
+static inline void env_plugin(const char *dir, const char *file, const char *as)
+{
+    char from[4200], to[128];
+    snprintf(from, sizeof from, "%s/%s", dir, file);
+    snprintf(to, sizeof to, "plugins/%s", as);
+    stage_copy(from, to, 0755);
+}
+
+static inline void env_begin(void)
 {
     uint8_t seed[32] = { 1 }, pop[64];
     struct tenuo_mint *mint = NULL;
@@ -67,8 +76,7 @@ static inline void env_begin(const char *plugins)
     struct tenuo_stack *stack = NULL;
     struct tenuo_args *args = NULL;
     stage_begin();
-    if (realpath(plugins, plugin_dir) == NULL)
-        plugin_dir[0] = '\0';
+    snprintf(plugin_dir, sizeof plugin_dir, "%s", stage_mkdir("plugins", 0700));
     born = (int64_t)time(NULL);
     must(tenuo_signer_from_seed(seed, &root_key, NULL), "root key");
     seed[0] = 2;

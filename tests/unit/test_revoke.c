@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revocation lines of a context: what a list does to decisions, control words, issuers, unions, reloads, forks and
- * threads. The argument is the folder of plugins. */
+ * threads, plugins that break their contract. The argument is the folder of mocks. */
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -206,9 +206,36 @@ static void check_threads(void)
     tenuo_ctx_unref(shared);
 }
 
+/* A plugin that is wrong in one way; with a good list before, which stays. */
+static void check_plugins(void)
+{
+    static const struct {
+        const char *fault, *sentence;
+    } faults[] = {
+        { "future", "fetched in the future" },
+        { "old", "fetched more than 60 s ago" },
+        { "long", "longer than" },
+        { "late", "answered after its deadline of 100 ms" },
+        { "null", "handed over no list" },
+        { "code", "answered 42, which it may not" },
+    };
+    char conf[512];
+    fresh_lists();
+    put_list("a", 1, false);
+    answer_is("revocation required revocation path=$ROOT/a floor=$ROOT/floor.a\n", 0, "a good plugin");
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        snprintf(conf, sizeof conf,
+                 "revocation required revocation path=$ROOT/a floor=$ROOT/floor.a max_age=60s timeout=100ms fault=%s\n",
+                 faults[i].fault);
+        answer_is(conf, TENUO_E_UNAVAILABLE, faults[i].fault);
+        logs(faults[i].sentence);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    env_begin(argc > 1 ? argv[1] : "");
+    env_begin();
+    env_plugin(argc > 1 ? argv[1] : ".", "mock_revocation.so", "tenuo_revocation.so");
     check_list();
     check_pure();
     check_controls();
@@ -216,5 +243,6 @@ int main(int argc, char **argv)
     check_reload();
     check_fork();
     check_threads();
+    check_plugins();
     return env_end();
 }

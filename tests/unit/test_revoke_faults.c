@@ -229,7 +229,7 @@ static void check_full_disk(void)
 
 int main(void)
 {
-    env_begin("/");
+    env_begin();
     check_lists();
     check_torn();
     check_age();

@@ -134,7 +134,8 @@ int main(int argc, char **argv)
 {
     if (argc != 3)
         return fprintf(stderr, "usage: %s PLUGINS SERVER\n", argv[0]), 2;
-    env_begin(argv[1]);
+    env_begin();
+    env_plugin(argv[1], "tenuo_http.so", "tenuo_http.so");
     script = argv[2];
     snprintf(list, sizeof list, "%s", stage_path("list"));
     snprintf(log_path, sizeof log_path, "%s", stage_path("log"));

@@ -94,3 +94,12 @@ const uint8_t *tenuo_warrant_extension_value(const struct tenuo_warrant *w, size
     *ret_len = w->extensions[i].value.n;
     return w->extensions[i].value.p;
 }
+
+const uint8_t *tenuo_warrant_extension(const struct tenuo_warrant *w, const char *key, size_t key_len, size_t *ret_len)
+{
+    const struct tn_str name = { (const uint8_t *)key, key_len };
+    for (size_t i = 0; i < w->nextensions; i++)
+        if (tn_str_eq(w->extensions[i].key, name))
+            return tenuo_warrant_extension_value(w, i, ret_len);
+    return NULL;
+}

@@ -271,6 +271,10 @@ static void identity_json(json_t *object, const struct tenuo_decision *decision)
     for (size_t i = 0; i < tenuo_decision_chain_length(decision); i++)
         cli_append(chain, json_string(tenuo_decision_chain_id(decision, i)));
     cli_set(object, "chain", chain);
+    cli_set(object, "chain_length", json_integer((json_int_t)tenuo_decision_chain_length(decision)));
+    if (tenuo_decision_chain_length(decision))
+        cli_set(object, "warrant_id", json_string(tenuo_decision_chain_id(
+                                          decision, tenuo_decision_chain_length(decision) - 1)));
     if (tenuo_decision_root_key(decision))
         cli_set(object, "root", cli_key_json(tenuo_decision_root_key(decision)));
     if (tenuo_decision_holder(decision)) {
@@ -296,6 +300,19 @@ static json_t *explanation(const struct decide *d, const struct tenuo_decision *
     return cli_explain(d->verifier, d->bytes, d->request, d->at, decision, last);
 }
 
+/* What the leaf of a good chain allows, in the shape of `inspect`. */
+static void capabilities_json(const struct decide *d, json_t *object)
+{
+    struct tenuo_stack *stack = NULL;
+    if (tenuo_stack_parse_any(d->bytes->data, d->bytes->len, &stack, NULL) != TENUO_OK)
+        return;
+    json_t *chain = cli_describe_stack(stack);
+    json_t *leaf = json_array_get(chain, json_array_size(chain) - 1);
+    cli_set(object, "tools", json_incref(json_object_get(leaf, "tools")));
+    json_decref(chain);
+    tenuo_stack_free(stack);
+}
+
 static json_t *answer_json(struct decide *d, const struct tenuo_decision *decision)
 {
     enum tenuo_outcome outcome = tenuo_decision_outcome(decision);
@@ -315,6 +332,8 @@ static json_t *answer_json(struct decide *d, const struct tenuo_decision *decisi
     if (d->tool)
         cli_set(object, "tool", cli_text(d->tool, strlen(d->tool)));
     identity_json(object, decision);
+    if (!d->call && outcome == TENUO_ALLOW)
+        capabilities_json(d, object);
     cli_set(object, "audited", json_boolean(tenuo_decision_audited(decision) != 0));
     if (*tenuo_decision_id(decision))
         cli_set(object, "decision_id", json_string(tenuo_decision_id(decision)));

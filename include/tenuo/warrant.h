@@ -119,10 +119,17 @@ TENUO_API const struct tenuo_constraint_set *tenuo_warrant_bounds(const struct t
 
 TENUO_API size_t tenuo_warrant_approver_count(const struct tenuo_warrant *w);
 TENUO_API const uint8_t *tenuo_warrant_approver(const struct tenuo_warrant *w, size_t index);
-/* Extensions other than session and agent id, in wire order. */
+/*
+ * Extensions other than session and agent id, in wire order. They are this warrant's own: nothing is inherited, nothing
+ * is compared along a chain but tenuo.approval_gates, and a holder writes what it likes into the child that it signs.
+ * What grants anything must be read from the root, or found equal in every warrant of the chain.
+ */
 TENUO_API size_t tenuo_warrant_extension_count(const struct tenuo_warrant *w);
 TENUO_API const char *tenuo_warrant_extension_key(const struct tenuo_warrant *w, size_t index, size_t *ret_len);
 TENUO_API const uint8_t *tenuo_warrant_extension_value(const struct tenuo_warrant *w, size_t index, size_t *ret_len);
+/* The value of one extension of this warrant; NULL when it has none of that key. */
+TENUO_API const uint8_t *tenuo_warrant_extension(const struct tenuo_warrant *w, const char *key, size_t key_len,
+                                                 size_t *ret_len);
 
 /* Warrant id text, spec warrant.md 3.5. Always writes TENUO_WARRANT_ID_TEXT_BYTES including the NUL. */
 TENUO_API void tenuo_warrant_id_text(const uint8_t id[TENUO_WARRANT_ID_BYTES],

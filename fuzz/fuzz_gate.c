@@ -101,7 +101,8 @@ static int ask(const struct tn_gate_map *map, const struct tenuo_args *args, boo
 static void add_value(struct tenuo_args *args, const char *name, struct source *source)
 {
     struct tenuo_value *value = NULL;
-    struct gen g;
+    static struct gen g;
+    g.len = 0;
     gen_value(&g, source);
     if (source_byte(source) % 8 != 0 && tenuo_value_parse(g.bytes, g.len, &value, NULL) == 0)
         REQUIRE(tenuo_args_put(args, name, 1, value, NULL) == 0);

@@ -34,6 +34,7 @@ struct item {
     uint8_t root[32], seed[32], holder[32], pop[64];
     struct blob bytes; /* stack, warrant, parent or constraint */
     struct blob args;  /* arguments, constraint set or value */
+    struct blob approvals; /* CBOR array of envelopes; empty: none */
     const char *tool;
     double ours_us, peer_us; /* minimum; peer_us < 0 when there is no peer */
 

@@ -79,9 +79,29 @@ static void add_tools(struct tenuo_mint *mint, unsigned tools)
     tenuo_constraint_set_free(set);
 }
 
+/* An approval gate on the calls of a chain: paths outside `exempt` need `min` of `approvers`, keys 500 and up. */
+struct gating {
+    const char *exempt;
+    unsigned approvers, min;
+};
+
+static void add_gate(struct tenuo_mint *mint, const struct gating *g)
+{
+    struct tenuo_constraint *exempt = NULL;
+    must(tenuo_constraint_subpath(g->exempt, strlen(g->exempt), 1, 1, &exempt, NULL), "subpath");
+    must(tenuo_mint_add_arg_gate(mint, "read_file", 9, "path", 4, TENUO_GATE_EXEMPT, exempt, NULL), "gate");
+    for (unsigned i = 0; i < g->approvers; i++) {
+        struct tenuo_signer *approver = key(500 + i);
+        must(tenuo_mint_add_approver(mint, tenuo_signer_public_key(approver), NULL), "approver");
+        tenuo_signer_free(approver);
+    }
+    tenuo_mint_set_min_approvals(mint, g->min);
+    tenuo_constraint_free(exempt);
+}
+
 /* A chain of `links` warrants with `tools` tools each; link i is held by key i + 1. `agent` bytes of agent id pad the
- * root. */
-static struct tenuo_stack *chain(unsigned links, unsigned tools, unsigned agent, int64_t now)
+ * root; `gate` (NULL: none) is the root's, and inherited. */
+static struct tenuo_stack *chain(unsigned links, unsigned tools, unsigned agent, const struct gating *gate, int64_t now)
 {
     static const char filler[] =
         "agent-0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz-0123456789"
@@ -96,6 +116,8 @@ static struct tenuo_stack *chain(unsigned links, unsigned tools, unsigned agent,
         };
         must(i == 0 ? tenuo_mint_root(&mint, NULL) : tenuo_mint_attenuate(stack, &mint, NULL), "builder");
         add_tools(mint, tools);
+        if (gate != NULL && i == 0)
+            add_gate(mint, gate);
         tenuo_mint_set_id(mint, id);
         must(tenuo_mint_set_holder(mint, tenuo_signer_public_key(holder), NULL), "holder");
         tenuo_mint_set_expires_at(mint, (uint64_t)now + TTL);
@@ -154,7 +176,7 @@ static void add_call(struct item *items, size_t *count, const char *name, unsign
                      bool wrong)
 {
     struct item *item = new_item(items, count, BENCH_AUTHORIZE, name, links > 16 || tools > 16 ? 20 : 100);
-    struct tenuo_stack *stack = chain(links, tools, 0, BENCH_NOW);
+    struct tenuo_stack *stack = chain(links, tools, 0, NULL, BENCH_NOW);
     item->warm = warm;
     item->allow = !wrong;
     item->bytes = encoded(stack, TENUO_FORM_STACK);
@@ -164,13 +186,71 @@ static void add_call(struct item *items, size_t *count, const char *name, unsign
     tenuo_stack_free(stack);
 }
 
+/* The first `n` approvers approve the call of `item`. */
+static struct blob approvals_of(const struct item *item, const struct tenuo_stack *stack, unsigned n)
+{
+    char id[TENUO_WARRANT_ID_TEXT_BYTES];
+    struct tenuo_args *args = NULL;
+    struct blob all = { malloc(1 + n * (size_t)512), 1 };
+    uint8_t hash[TENUO_REQUEST_HASH_BYTES];
+    const struct tenuo_warrant *leaf = tenuo_stack_leaf(stack);
+    must(all.p == NULL ? TENUO_E_NOMEM : 0, "memory");
+    all.p[0] = (uint8_t)(0x80 + n);
+    tenuo_warrant_id_text(tenuo_warrant_id(leaf), id);
+    must(tenuo_args_parse(item->args.p, item->args.len, &args, NULL), "arguments");
+    must(tenuo_request_hash(id, item->tool, strlen(item->tool), args, tenuo_warrant_holder(leaf), hash, NULL), "hash");
+    for (unsigned i = 0; i < n; i++) {
+        struct tenuo_signer *approver = key(500 + i);
+        struct tenuo_approve *approve = NULL;
+        struct tenuo_approval *made = NULL;
+        size_t len = 0;
+        must(tenuo_approve_new(hash, &approve, NULL), "approval");
+        must(tenuo_approve_sign(approve, approver, BENCH_NOW, &made, NULL), "approval");
+        const uint8_t *bytes = tenuo_approval_bytes(made, &len);
+        must(len > 512 ? TENUO_E_TOO_LARGE : 0, "approval");
+        memcpy(all.p + all.len, bytes, len);
+        all.len += len;
+        tenuo_approval_free(made);
+        tenuo_approve_free(approve);
+        tenuo_signer_free(approver);
+    }
+    tenuo_args_free(args);
+    return all;
+}
+
+/* A gated chain of two with a warm link cache, so that the gate and the approvals are most of the work. */
+static void add_gated(struct item *items, size_t *count, const char *name, const struct gating *gate, unsigned given,
+                      bool allow)
+{
+    struct item *item = new_item(items, count, BENCH_AUTHORIZE, name, 100);
+    struct tenuo_stack *stack = chain(2, 1, 0, gate, BENCH_NOW);
+    item->warm = true;
+    item->allow = allow;
+    item->bytes = encoded(stack, TENUO_FORM_STACK);
+    item->args = read_args();
+    sign_call(item, stack, 2);
+    if (given != 0)
+        item->approvals = approvals_of(item, stack, given);
+    memcpy(item->root, tenuo_warrant_issuer(tenuo_stack_warrant(stack, 0)), sizeof item->root);
+    tenuo_stack_free(stack);
+}
+
+static void add_approvals(struct item *items, size_t *count)
+{
+    const struct gating exempt = { "/data", 3, 2 }, fires = { "/public", 3, 2 }, single = { "/public", 1, 1 };
+    add_gated(items, count, "warm_2_gate_exempt", &exempt, 0, true);
+    add_gated(items, count, "warm_2_gate_fires", &fires, 0, false);
+    add_gated(items, count, "warm_2_approved_1of1", &single, 1, true);
+    add_gated(items, count, "warm_2_approved_2of3", &fires, 2, true);
+}
+
 /* A warrant of exactly 499 bytes with a signature whose scalar is out of range: refused right after the payload was
  * read. */
 static void add_parse(struct item *items, size_t *count)
 {
     struct item *item = new_item(items, count, BENCH_PARSE, "parse_499", 2000);
     for (unsigned agent = 1; agent < 170 && item->bytes.len != 499; agent++) {
-        struct tenuo_stack *stack = chain(1, 2, agent, BENCH_NOW);
+        struct tenuo_stack *stack = chain(1, 2, agent, NULL, BENCH_NOW);
         free(item->bytes.p);
         item->bytes = encoded(stack, TENUO_FORM_CBOR);
         tenuo_stack_free(stack);
@@ -193,7 +273,7 @@ static void add_builders(struct item *items, size_t *count)
     struct tenuo_signer *holder = key(1), *next = key(2);
     int64_t now =
         (int64_t)time(NULL); /* the reference reads the clock when it makes a child, so the parent must be current */
-    struct tenuo_stack *parent = chain(1, 1, 0, now);
+    struct tenuo_stack *parent = chain(1, 1, 0, NULL, now);
     struct item *item = new_item(items, count, BENCH_MINT, "mint", 100);
     key_seed(0, item->seed);
     memcpy(item->holder, tenuo_signer_public_key(holder), 32);
@@ -260,13 +340,14 @@ size_t make_items(struct item items[BENCH_MAX_ITEMS])
     } calls[] = {
         { "cold_chain_1", 1, 1, false, false },  { "cold_chain_2", 2, 1, false, false },
         { "cold_chain_4", 4, 1, false, false },  { "cold_chain_8", 8, 1, false, false },
-        { "warm_chain_1", 1, 1, true, false },   { "warm_chain_4", 4, 1, true, false },
-        { "warm_chain_64", 64, 1, true, false }, { "tools_256", 1, 256, false, false },
-        { "deny_wrong_pop", 1, 1, false, true },
+        { "warm_chain_1", 1, 1, true, false },   { "warm_chain_2", 2, 1, true, false },
+        { "warm_chain_4", 4, 1, true, false },   { "warm_chain_64", 64, 1, true, false },
+        { "tools_256", 1, 256, false, false },   { "deny_wrong_pop", 1, 1, false, true },
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
         add_call(items, &count, calls[i].name, calls[i].links, calls[i].tools, calls[i].warm, calls[i].wrong);
+    add_approvals(items, &count);
     add_builders(items, &count);
     add_parse(items, &count);
     add_matches(items, &count);
@@ -282,7 +363,7 @@ static void write_hex(FILE *f, const uint8_t *p, size_t len)
         (void)fputc('-', f);
 }
 
-/* KIND NAME TOOL NOW ALLOW ROOT SEED HOLDER POP BYTES ARGS, separated by tabs. */
+/* KIND NAME TOOL NOW ALLOW ROOT SEED HOLDER POP BYTES ARGS APPROVALS, separated by tabs. */
 void write_items(FILE *f, const struct item *items, size_t count)
 {
     static const char *const kinds[] = { "authorize", "match", "parse", "mint", "attenuate", "sign" };
@@ -295,6 +376,7 @@ void write_items(FILE *f, const struct item *items, size_t count)
         write_hex(f, it->pop, sizeof it->pop);
         write_hex(f, it->bytes.p, it->bytes.len);
         write_hex(f, it->args.p, it->args.len);
+        write_hex(f, it->approvals.p, it->approvals.len);
         (void)fputc('\n', f);
     }
 }
@@ -313,5 +395,6 @@ void free_items(struct item *items, size_t count)
         tenuo_value_free(it->value);
         free(it->bytes.p);
         free(it->args.p);
+        free(it->approvals.p);
     }
 }

@@ -19,6 +19,8 @@ static void prepare_call(struct item *it)
     must(tenuo_request_new(it->tool, strlen(it->tool), &it->request, NULL), "request");
     must(tenuo_request_set_args(it->request, it->call_args, NULL), "request");
     tenuo_request_set_pop(it->request, it->pop);
+    if (it->approvals.len != 0)
+        must(tenuo_request_add_approvals(it->request, it->approvals.p, it->approvals.len, NULL), "approvals");
 }
 
 void prepare_item(struct item *it)

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::Duration;
+use tenuo::approval::SignedApproval;
 use tenuo::constraints::{Constraint, ConstraintSet, ConstraintValue};
 use tenuo::payload::WarrantPayload;
 use tenuo::planes::Authorizer;
@@ -15,7 +16,16 @@ use tenuo::{wire, PublicKey, Signature, SigningKey, Warrant};
 type Args = HashMap<String, ConstraintValue>;
 
 enum Work {
-    Authorize { authorizer: Authorizer, stack: Vec<u8>, tool: String, args: Args, pop: Signature, now: i64, allow: bool },
+    Authorize {
+        authorizer: Authorizer,
+        stack: Vec<u8>,
+        tool: String,
+        args: Args,
+        pop: Signature,
+        approvals: Vec<SignedApproval>,
+        now: i64,
+        allow: bool,
+    },
     Match { constraint: Constraint, value: ConstraintValue },
     Parse { payload: Vec<u8> },
     Mint { key: SigningKey, holder: [u8; 32], tool: String, set: ConstraintSet },
@@ -51,7 +61,7 @@ mod cbor {
             })*
         };
     }
-    from_cbor!(Constraint, ConstraintValue, ConstraintSet, Args, WarrantPayload);
+    from_cbor!(Constraint, ConstraintValue, ConstraintSet, Args, WarrantPayload, Vec<SignedApproval>);
 }
 
 /// The payload inside an envelope 83 01 bstr(payload) 82 01 58 40 signature.
@@ -79,6 +89,7 @@ fn parse_item(line: &str) -> Work {
             tool,
             args: read(&args),
             pop: Signature::from_bytes(&array(f[8])).expect("signature"),
+            approvals: if f[11] == "-" { Vec::new() } else { read(&unhex(f[11])) },
             now,
             allow,
         },
@@ -115,9 +126,9 @@ fn holder_key(bytes: &[u8; 32]) -> PublicKey {
 
 fn run(work: &Work) {
     match work {
-        Work::Authorize { authorizer, stack, tool, args, pop, now, allow } => {
+        Work::Authorize { authorizer, stack, tool, args, pop, approvals, now, allow } => {
             let chain = wire::decode_stack(black_box(stack)).expect("stack");
-            let result = authorizer.check_chain_with_pop_args_as_of(&chain.0, tool, args, args, Some(pop), &[], *now);
+            let result = authorizer.check_chain_with_pop_args_as_of(&chain.0, tool, args, args, Some(pop), approvals, *now);
             assert_eq!(result.is_ok(), *allow);
         }
         Work::Match { constraint, value } => assert!(black_box(constraint).matches(black_box(value)).expect("match")),

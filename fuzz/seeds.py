@@ -17,8 +17,17 @@ RECEIPTS = (
 )
 
 
+CEL = b"\x82\x0f\xa1\x6aexpression"
+
+
 def part(data):
     return len(data).to_bytes(2, "big") + data
+
+
+def expression(constraint):
+    """The text of an expression of less than 256 bytes."""
+    body = constraint[len(CEL):]
+    return body[1:] if body[:1] < b"\x78" else body[2:]
 
 
 def seeds(case):
@@ -31,6 +40,9 @@ def seeds(case):
         yield "stack", raw.get("input") or raw.get("stack", b"")
     if kind == "match" and {"constraint", "value"} <= raw.keys():
         yield "constraint", part(raw["constraint"]) + raw["value"]
+    for parent, child in (("constraint", "constraint"), ("parent", "child")):
+        if all(raw.get(k, b"").startswith(CEL) for k in (parent, child)):
+            yield "cel", b"\3" + part(expression(raw[parent])) + expression(raw[child])
     if kind == "attenuate" and {"parent", "child"} <= raw.keys():
         yield "subset", b"\0" + part(raw["parent"]) + part(raw["child"]) + raw.get("witness", b"\x61a")
     if kind == "approval_envelope":

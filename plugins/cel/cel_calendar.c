@@ -19,7 +19,7 @@ struct cel_value tn_cel_time_of(struct cel_call *c)
     struct cel_value v;
     if (!cel_is(&c->args[0], CEL_STRING))
         return cel_error("timestamp() takes a text");
-    tn_cel_charge(c->run, c->args[0].n / 64);
+    tn_cel_charge(c->run, c->args[0].n / 16);
     return tn_cel_parse_time(cel_str(&c->args[0]), &v) ? v : cel_error("a text is no timestamp");
 }
 

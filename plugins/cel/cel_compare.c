@@ -137,7 +137,7 @@ struct cel_value tn_cel_equal(struct cel_run *run, const struct cel_value *a, co
     e.depth = 0;
     e.loose = loose;
     e.uncertain = false;
-    if (!same_shape(&e, a, b))
+    if (!tn_cel_charge(run, cost(a)) || !same_shape(&e, a, b))
         return run->fatal != NULL ? cel_error(run->fatal) : cel_bool(false);
     while (e.depth > 0) {
         struct pair *p = &e.open[e.depth - 1];

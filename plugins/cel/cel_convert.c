@@ -30,7 +30,7 @@ struct cel_value tn_cel_string(struct cel_call *c)
     size_t n;
     switch (v->kind) {
     case CEL_STRING: return *v;
-    case CEL_BYTES: return text_of_bytes(v);
+    case CEL_BYTES: tn_cel_charge(c->run, v->n / 64); return text_of_bytes(v);
     case CEL_INT: return keep_text(c->run, buf, (size_t)snprintf(buf, sizeof buf, "%" PRId64, v->i));
     case CEL_UINT: return keep_text(c->run, buf, (size_t)snprintf(buf, sizeof buf, "%" PRIu64, v->u));
     case CEL_DOUBLE:
@@ -91,7 +91,7 @@ struct cel_value tn_cel_double_of(struct cel_call *c)
     case CEL_INT: return cel_double((double)v->i);
     case CEL_UINT: return cel_double((double)v->u);
     case CEL_STRING:
-        tn_cel_charge(c->run, v->n / 64);
+        tn_cel_charge(c->run, v->n / 16);
         return parse_real(cel_str(v), &d) ? cel_double(d) : cel_error("a text is no number");
     default: return cel_error("double() takes a number or a text");
     }
@@ -125,7 +125,7 @@ struct cel_value tn_cel_int_of(struct cel_call *c)
     case CEL_INT: return *v;
     case CEL_UINT: return v->u > INT64_MAX ? cel_error("a number is out of range") : cel_int((int64_t)v->u);
     case CEL_DOUBLE: return int_of_double(v->d);
-    case CEL_STRING: return int_of_text(cel_str(v));
+    case CEL_STRING: tn_cel_charge(c->run, v->n / 16); return int_of_text(cel_str(v));
     default: return cel_error("int() takes a number or a text");
     }
 }
@@ -154,7 +154,7 @@ struct cel_value tn_cel_uint_of(struct cel_call *c)
     case CEL_UINT: return *v;
     case CEL_INT: return v->i < 0 ? cel_error("a number is out of range") : cel_uint((uint64_t)v->i);
     case CEL_DOUBLE: return uint_of_double(v->d);
-    case CEL_STRING: return uint_of_text(cel_str(v));
+    case CEL_STRING: tn_cel_charge(c->run, v->n / 16); return uint_of_text(cel_str(v));
     default: return cel_error("uint() takes a number or a text");
     }
 }

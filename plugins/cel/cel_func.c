@@ -42,6 +42,7 @@ static struct cel_value contains(struct cel_call *c)
     case CEL_MAP:
         if (cel_is(b, CEL_OPTIONAL) || !tn_cel_key(b, &key))
             return cel_error("a map key is of a kind that no key can have");
+        tn_cel_charge(c->run, key.kind == CEL_STRING ? key.n / 64 : 0);
         return cel_bool(tn_cel_lookup(a, &key) != NULL);
     case CEL_STRING: case CEL_BYTES:
         tn_cel_charge(c->run, a->n / 64);
@@ -52,6 +53,7 @@ static struct cel_value contains(struct cel_call *c)
 
 static bool two_texts(const struct cel_call *c)
 {
+    tn_cel_charge(c->run, c->args[1].n / 64);
     return cel_is(&c->args[0], CEL_STRING) && cel_is(&c->args[1], CEL_STRING);
 }
 

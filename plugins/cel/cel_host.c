@@ -18,6 +18,7 @@ struct cel_value tn_cel_time_now(struct cel_call *c)
 
 static bool instant(const struct cel_call *c, struct cel_value *ret)
 {
+    tn_cel_charge(c->run, cel_is(&c->args[0], CEL_STRING) ? c->args[0].n / 16 : 0);
     return cel_is(&c->args[0], CEL_STRING) && tn_cel_parse_time(cel_str(&c->args[0]), ret);
 }
 

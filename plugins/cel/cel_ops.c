@@ -115,6 +115,7 @@ static struct cel_value in(struct cel_run *run, const struct cel_value *a, const
     if (cel_is(b, CEL_MAP)) {
         if (!tn_cel_key(a, &key))
             return cel_error("a map key is of a kind that no key can have");
+        tn_cel_charge(run, cel_is(&key, CEL_STRING) ? key.n / 64 : 0);
         return cel_bool(tn_cel_lookup(b, &key) != NULL);
     }
     if (!cel_is(b, CEL_LIST))
@@ -185,13 +186,13 @@ struct cel_value tn_cel_index(struct cel_run *run, const struct cel_value *v, co
 {
     struct cel_value plain;
     const struct cel_value *found;
-    (void)run;
     if (cel_is(v, CEL_LIST))
         return element(v, key);
     if (!cel_is(v, CEL_MAP))
         return cel_error("only lists and maps have elements");
     if (!tn_cel_key(key, &plain))
         return cel_error("a map key is of a kind that no key can have");
+    tn_cel_charge(run, cel_is(&plain, CEL_STRING) ? plain.n / 64 : 0);
     found = tn_cel_lookup(v, &plain);
     return found == NULL ? cel_error("a map has no such key") : *found;
 }

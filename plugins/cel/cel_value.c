@@ -126,7 +126,7 @@ struct cel_value tn_cel_map(struct cel_run *run, struct cel_value *entries, size
 {
     struct entry *sorted;
     size_t kept = 0;
-    if (n > UINT32_MAX / 2 || (sorted = tn_cel_alloc(run, n * sizeof *sorted)) == NULL || !tn_cel_charge(run, n))
+    if (n > UINT32_MAX / 2 || (sorted = tn_cel_alloc(run, n * sizeof *sorted)) == NULL || !tn_cel_charge(run, n * 2))
         return tn_cel_fatal(run, "the expression takes too much memory");
     for (size_t i = 0; i < n; i++) {
         struct cel_value ignored;

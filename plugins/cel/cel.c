@@ -9,9 +9,11 @@
 #include <tenuo/plugin.h>
 
 #include "../../core/cbor_read.h"
+#include "../regex/engine.h"
 
 struct cel {
     const struct tenuo_host *host;
+    struct tn_regex_engine *regex; /* NULL: built without */
 };
 
 static int cel_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
@@ -22,12 +24,25 @@ static int cel_open(const struct tenuo_host *host, const struct tenuo_arg *args,
     if (cel == NULL)
         return TENUO_E_NOMEM;
     cel->host = host;
+    cel->regex = NULL;
+#ifdef TN_WITH_RE2
+    cel->regex = tn_regex_engine_new();
+    if (cel->regex == NULL) {
+        free(cel);
+        host->error(host, "RE2 does not start: memory ran out, or another version is installed");
+        return TENUO_E_SYSTEM;
+    }
+#endif
     *ret_self = cel;
     return TENUO_OK;
 }
 
 static void cel_close(void *self)
 {
+#ifdef TN_WITH_RE2
+    struct cel *cel = self;
+    tn_regex_engine_free(cel->regex);
+#endif
     free(self);
 }
 
@@ -95,7 +110,7 @@ static void cel_release(void *self, void *program)
 static int cel_match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, int *ret_match)
 {
     const struct cel *cel = self;
-    struct cel_run run = { .bytes = TN_CEL_MEMORY, .steps = TN_CEL_STEPS, .as_of = as_of };
+    struct cel_run run = { .bytes = TN_CEL_MEMORY, .steps = TN_CEL_STEPS, .as_of = as_of, .regex = cel->regex };
     struct cel_value v;
     int r = TENUO_OK;
     tn_arena_init(&run.arena, 4096);

@@ -141,6 +141,7 @@ struct cel_run {
     size_t bytes;      /* still to be had */
     uint64_t steps;    /* likewise */
     int64_t as_of;     /* Unix seconds */
+    const struct tn_regex_engine *regex; /* for matches(); NULL: none in this build */
     struct cel_value value;
     const char *fatal; /* set: the whole answer is an error, whatever && and || would make of it */
     bool nomem;

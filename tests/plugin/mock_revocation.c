@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A source of revocation lists that is wrong in the way that `fault` names; without one it hands over a file. `second`:
- * late the second time, and from then on unchanged if that may be. */
+/* A source of revocation lists that is wrong in the way that `fault` names; without one it hands over a file. */
 #include <stdio.h>
 #include <time.h>
 
@@ -9,7 +8,6 @@
 struct source {
     const struct tenuo_host *host;
     char path[256], fault[32];
-    int calls;
 };
 
 static int source_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
@@ -32,11 +30,11 @@ static int is(const struct source *s, const char *fault)
 
 static int fetch(void *self, int unchanged_ok, const uint8_t **ret_list, size_t *ret_len, int64_t *ret_fetched_at)
 {
-    struct source *s = self;
+    const struct source *s = self;
     const struct timespec late = { .tv_nsec = 300000000 };
     FILE *f = fopen(s->path, "rb");
     uint8_t *bytes = malloc(65536);
-    int again = is(s, "second") && ++s->calls > 2 && unchanged_ok;
+    (void)unchanged_ok;
     if (f == NULL || bytes == NULL)
         return TENUO_E_UNAVAILABLE;
     *ret_len = fread(bytes, 1, 65536, f);
@@ -49,9 +47,9 @@ static int fetch(void *self, int unchanged_ok, const uint8_t **ret_list, size_t 
         *ret_fetched_at -= 3600;
     if (is(s, "long"))
         *ret_len = (size_t)TENUO_REVOCATION_LIST_MAX + 1;
-    if (is(s, "late") || (is(s, "second") && s->calls == 2))
+    if (is(s, "late"))
         nanosleep(&late, NULL);
-    if (is(s, "null") || again) {
+    if (is(s, "null")) {
         free(bytes);
         *ret_list = NULL;
     }

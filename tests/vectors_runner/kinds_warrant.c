@@ -74,8 +74,7 @@ static json_t *verify_case(struct vector *v, bool array)
     if (rc == 0)
         rc = verifier_of_case(v->json, &verifier);
     answer = rc == 0 ? verify_both(verifier, stack, &input, now) : answer_refused(rc);
-    if (json_integer_value(json_object_get(answer, "code")) == TENUO_E_UNKNOWN_CONSTRAINT)
-        v->skip = "Regex or Cel constraint, no matcher";
+    v->skip = no_matcher(json_integer_value(json_object_get(answer, "code")));
 out:
     tenuo_verifier_unref(verifier);
     tenuo_stack_free(stack);

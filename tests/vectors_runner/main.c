@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo-vectors FILE...: runs differential test vectors (tests/vectors/README.md) against the library.
+ * tenuo-vectors [--plugins DIR] FILE...: runs differential test vectors (tests/vectors/README.md) against the library.
  *
  * Prints one line for each failing case, one line for each kind and reason that was skipped, and the count last. Exit
  * status 0 when nothing failed, 1 otherwise, 2 for wrong usage. Never skips without saying so.
@@ -17,6 +17,17 @@ struct skip {
     char kind[64], why[64];
     unsigned long count;
 };
+
+struct tenuo_matchers *matchers;
+
+const char *no_matcher(json_int_t code)
+{
+    if (code != TENUO_E_UNKNOWN_CONSTRAINT)
+        return NULL;
+    if (!tenuo_matchers_has(matchers, TENUO_C_REGEX))
+        return "Regex or Cel constraint, no matcher";
+    return tenuo_matchers_has(matchers, TENUO_C_CEL) ? NULL : "Cel constraint, no matcher";
+}
 
 static struct {
     unsigned long passed, failed, skipped;
@@ -42,7 +53,7 @@ static void count_skip(const char *kind, const char *why)
 static const struct kind *find_kind(const char *name)
 {
     const struct kind *const tables[] = { kinds_constraint, kinds_warrant, kinds_call, kinds_approval,
-                                           kinds_mint,       kinds_srl,     kinds_text };
+                                           kinds_mint,       kinds_text };
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct kind *k = tables[t]; k->name != NULL; k++)
             if (strcmp(k->name, name) == 0)
@@ -140,14 +151,21 @@ static void run_file(const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        (void)fputs("usage: tenuo-vectors FILE...\n", stderr);
+    struct tenuo_error err;
+    int first = argc > 2 && strcmp(argv[1], "--plugins") == 0 ? 3 : 1;
+    if (argc <= first) {
+        (void)fputs("usage: tenuo-vectors [--plugins DIR] FILE...\n", stderr);
         return 2;
     }
-    for (int i = 1; i < argc; i++)
+    if (first == 3 && tenuo_matchers_open(argv[2], NULL, 0, &matchers, &err) != 0) {
+        (void)fprintf(stderr, "tenuo-vectors: %s\n", err.msg);
+        return 2;
+    }
+    for (int i = first; i < argc; i++)
         run_file(argv[i]);
     for (size_t i = 0; i < totals.nskips; i++)
         (void)printf("skipped %s: %lu (%s)\n", totals.skips[i].kind, totals.skips[i].count, totals.skips[i].why);
     (void)printf("%lu passed, %lu failed, %lu skipped\n", totals.passed, totals.failed, totals.skipped);
+    tenuo_matchers_unref(matchers);
     return totals.failed == 0 ? 0 : 1;
 }

@@ -40,27 +40,67 @@ static void pick(struct text *t, struct source *s, const char *const *table, siz
 #define PICK(t, s, table) pick(t, s, table, TN_ARRAY_LEN(table))
 
 static const char *const atoms[] = {
-    "value", "a", "x", "1", "0", "-1", "2u", "1.5", "0x10", "9223372036854775807", "'a'", "''", "'('", "')'",
-    "' && ('", "'//'",
-    "\"b\\\"\"", "r'\\'", "'''q'''", "b'\\x41'", "true", "false", "null", "[]", "[1, 2, 3]", "{'a': 1}", "{}",
+    "value",
+    "a",
+    "x",
+    "1",
+    "0",
+    "-1",
+    "2u",
+    "1.5",
+    "0x10",
+    "9223372036854775807",
+    "'a'",
+    "''",
+    "'('",
+    "')'",
+    "' && ('",
+    "'//'",
+    "\"b\\\"\"",
+    "r'\\'",
+    "'''q'''",
+    "b'\\x41'",
+    "true",
+    "false",
+    "null",
+    "[]",
+    "[1, 2, 3]",
+    "{'a': 1}",
+    "{}",
     "tenuo_object()",
-    "duration('1h')", "timestamp('2020-01-01T00:00:00Z')", "optional.none()", "time_now(null)", "'10.0.0.1'",
-    "value.a", "value[0]",
+    "duration('1h')",
+    "timestamp('2020-01-01T00:00:00Z')",
+    "optional.none()",
+    "time_now(null)",
+    "'10.0.0.1'",
+    "value.a",
+    "value[0]",
 };
-static const char *const operators[] = { " && ", " || ", " == ", " != ", " < ", " <= ", " > ", " >= ", " in ", " + ",
-    " - ", " * ",
-                                         " / ", " % ", "&&", "||", "\n==\t" };
-static const char *const methods[] = { "size", "contains", "startsWith", "endsWith", "string", "int", "uint",
-    "double", "max", "min",
-                                       "value", "hasValue", "or", "orValue", "getHours", "getFullYear",
-    "getMilliseconds", "nothing" };
-static const char *const calls[] = { "size", "string", "int", "double", "uint", "bytes", "max", "min", "duration",
-    "timestamp", "has",
-                                     "optional.of", "optional.ofNonZeroValue", "net_in_cidr", "net_is_private",
-    "time_since",
-                                     "time_is_expired", "nothing" };
-static const char *const macros[] = { ".all(x, ", ".exists(x, ", ".exists_one(x, ", ".map(x, ", ".filter(a, ",
-    ".map(value, true, " };
+static const char *const operators[] = { " && ", " || ", " == ", " != ", " < ", " <= ", " > ", " >= ",  " in ",
+                                         " + ",  " - ",  " * ",  " / ",  " % ", "&&",   "||",  "\n==\t" };
+static const char *const methods[] = { "size", "contains", "startsWith", "endsWith",    "string",          "int",
+                                       "uint", "double",   "max",        "min",         "value",           "hasValue",
+                                       "or",   "orValue",  "getHours",   "getFullYear", "getMilliseconds", "nothing" };
+static const char *const calls[] = { "size",
+                                     "string",
+                                     "int",
+                                     "double",
+                                     "uint",
+                                     "bytes",
+                                     "max",
+                                     "min",
+                                     "duration",
+                                     "timestamp",
+                                     "has",
+                                     "optional.of",
+                                     "optional.ofNonZeroValue",
+                                     "net_in_cidr",
+                                     "net_is_private",
+                                     "time_since",
+                                     "time_is_expired",
+                                     "nothing" };
+static const char *const macros[] = { ".all(x, ", ".exists(x, ", ".exists_one(x, ",
+                                      ".map(x, ", ".filter(a, ", ".map(value, true, " };
 
 static void expression(struct text *t, struct source *s, unsigned depth);
 
@@ -78,7 +118,10 @@ static void arguments(struct text *t, struct source *s, unsigned depth, unsigned
 static void compound(struct text *t, struct source *s, unsigned depth, unsigned kind)
 {
     switch (kind) {
-    case 0: case 1: case 2: case 3:
+    case 0:
+    case 1:
+    case 2:
+    case 3:
         expression(t, s, depth);
         PICK(t, s, operators);
         expression(t, s, depth);
@@ -110,7 +153,9 @@ static void compound(struct text *t, struct source *s, unsigned depth, unsigned 
         expression(t, s, depth);
         put(t, ")");
         return;
-    default: arguments(t, s, depth, 1); return;
+    default:
+        arguments(t, s, depth, 1);
+        return;
     }
 }
 
@@ -160,10 +205,26 @@ static enum cel_kind run(const struct cel_program *program, struct tn_str value,
 }
 
 static const struct tn_str values[] = {
-#define VALUE(bytes) { (const uint8_t *)bytes, sizeof bytes - 1 }
-    VALUE("\x01"), VALUE("\x00"), VALUE("\x61" "a"), VALUE("\x60"), VALUE("\xf5"), VALUE("\xf6"), VALUE("\xf9\x3e\x00"),
-    VALUE("\x83\x01\x02\x03"), VALUE("\x80"), VALUE("\xa1\x61" "a\x01"),
-    VALUE("\xa2\x61" "a\xf5\x65" "value\x81\x01"), VALUE("\xa0"),
+#define VALUE(bytes) \
+    { \
+        (const uint8_t *)bytes, sizeof bytes - 1 \
+    }
+    VALUE("\x01"),
+    VALUE("\x00"),
+    VALUE("\x61"
+          "a"),
+    VALUE("\x60"),
+    VALUE("\xf5"),
+    VALUE("\xf6"),
+    VALUE("\xf9\x3e\x00"),
+    VALUE("\x83\x01\x02\x03"),
+    VALUE("\x80"),
+    VALUE("\xa1\x61"
+          "a\x01"),
+    VALUE("\xa2\x61"
+          "a\xf5\x65"
+          "value\x81\x01"),
+    VALUE("\xa0"),
 };
 
 /* Both may be no expressions. */

@@ -78,12 +78,55 @@ static void url_hazards(const char *text, size_t len, struct cli_hazards *hazard
         cli_hazard(hazards, "the scheme's own port in a URL pattern counts as no port: every port is allowed");
 }
 
+/* Length of the quoted text at `text`, quotes and all; 0 when none begins here. Tripled quotes are three texts. */
+static size_t quoted_length(const char *text, size_t len)
+{
+    size_t i = 1;
+    if (len == 0 || (*text != '\'' && *text != '"'))
+        return 0;
+    while (i < len && text[i] != *text)
+        i += text[i] == '\\' ? 2 : 1;
+    return i < len ? i + 1 : len;
+}
+
+static bool is_anchored(const char *text, size_t len)
+{
+    return len > 3 && text[1] == '^' && text[len - 2] == '$';
+}
+
+/* constraints.md H-1, H-9: a search that looks like a match, and what keeps an expression from being narrowed. */
+static void cel_hazards(const char *text, size_t len, struct cli_hazards *hazards)
+{
+    bool comment = false, search = false, matches = false;
+    for (size_t i = 0; i < len; i++) {
+        size_t quoted = quoted_length(text + i, len - i);
+        if (quoted > 0) {
+            search |= matches && !is_anchored(text + i, quoted);
+            matches = false;
+            i += quoted - 1;
+        } else if (len - i >= 8 && memcmp(text + i, "matches(", 8) == 0) {
+            matches = true;
+            i += 7;
+        } else if (len - i >= 2 && memcmp(text + i, "//", 2) == 0) {
+            comment = true;
+            break;
+        }
+    }
+    if (search)
+        cli_hazard(hazards, "matches() with a pattern without ^ at its start and $ at its end also matches inside "
+                            "longer texts");
+    if (comment)
+        cli_hazard(hazards, "an expression with a comment cannot be delegated");
+}
+
 static void text_hazards(enum tenuo_constraint_type type, const char *text, size_t len, struct cli_hazards *hazards)
 {
     if (type == TENUO_C_PATTERN && ((len == 1 && *text == '*') || (len == 2 && memcmp(text, "**", 2) == 0)))
         cli_hazard(hazards, "this pattern allows every text");
     if (type == TENUO_C_REGEX && (len < 2 || *text != '^' || text[len - 1] != '$'))
         cli_hazard(hazards, "a regex without ^ at its start and $ at its end also matches inside longer texts");
+    if (type == TENUO_C_CEL)
+        cel_hazards(text, len, hazards);
     if (type == TENUO_C_URL_PATTERN)
         url_hazards(text, len, hazards);
 }

@@ -30,6 +30,9 @@ hazard --tool a -c x=pattern:'*'
 hazard --tool a -c x=pattern:'**'
 hazard --tool a -c x=regex:prod
 hazard --tool a -c x='regex:^prod$'
+hazard --tool a -c x='cel:value.matches("prod")'
+hazard --tool a -c x="cel:value.matches('^prod\$') && value != 'matches(//'"
+hazard --tool a -c x='cel:value == "\\"//" // all'
 hazard --tool a -c x=notoneof:b
 hazard --tool a -c 'x:={"not":"b"}'
 hazard --tool a -c 'x:={"all":[{"notoneof":["b"]},{"pattern":"b*"}]}'

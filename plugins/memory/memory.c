@@ -173,7 +173,7 @@ static int set_locked(const struct memory *m, const uint8_t key[32], int64_t now
 static void say_full(const struct memory *m, int64_t now)
 {
     long long last = atomic_load(&m->table->logged);
-    m->host->error(m->host, "memory: the table of %u entries is full: give entries= a higher number, about 200 times "
+    m->host->error(m->host, "the table of %u entries is full: give entries= a higher number, about 200 times "
                             "the calls a second",
                    m->entries);
     if ((last == 0 || now < last || now - last >= LOG_EVERY) &&
@@ -186,7 +186,7 @@ static bool is_older(const struct memory *m, int64_t signed_at)
 {
     if (!m->strict_start || signed_at > m->begun)
         return false;
-    m->host->error(m->host, "memory: the proof was signed before this table began or within 30 s after, and may have "
+    m->host->error(m->host, "the proof was signed before this table began or within 30 s after, and may have "
                             "been used: sign the call again");
     return true;
 }
@@ -196,7 +196,7 @@ static int memory_check_and_set(void *self, const uint8_t key[32], int64_t signe
     struct memory *m = self;
     int64_t now = m->host->now();
     if (expires_at <= 0 || expires_at < now) {
-        m->host->error(m->host, "memory: asked to remember a proof until a time that has passed");
+        m->host->error(m->host, "asked to remember a proof until a time that has passed");
         return TENUO_E_INVALID_ARGUMENT;
     }
     if (is_older(m, signed_at))
@@ -205,9 +205,9 @@ static int memory_check_and_set(void *self, const uint8_t key[32], int64_t signe
     if (r == TENUO_E_UNAVAILABLE)
         say_full(m, now);
     if (r == TENUO_E_SYSTEM)
-        m->host->error(m->host, "memory: another process that shares the table holds it and does not go on");
+        m->host->error(m->host, "another process that shares the table holds it and does not go on");
     if (r == TENUO_E_WOULD_BLOCK)
-        m->host->error(m->host, "memory: the clock was set back, and what is remembered ends later: wait, or start "
+        m->host->error(m->host, "the clock was set back, and what is remembered ends later: wait, or start "
                                 "the program again");
     return r == TENUO_E_WOULD_BLOCK || r == TENUO_E_SYSTEM ? TENUO_E_UNAVAILABLE : r;
 }
@@ -245,7 +245,7 @@ static int make_table(struct memory *m)
     m->bytes = sizeof *m->table + m->buckets * SHARDS * WAYS * sizeof(struct slot);
     void *p = mmap(NULL, m->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
-        m->host->error(m->host, "memory: the system has no %zu bytes for %u entries: give entries= a lower number",
+        m->host->error(m->host, "the system has no %zu bytes for %u entries: give entries= a lower number",
                        m->bytes, m->entries);
         return TENUO_E_NOMEM;
     }
@@ -258,7 +258,7 @@ static int memory_open(const struct tenuo_host *host, const struct tenuo_arg *ar
     if (nargs < 2)
         return TENUO_E_INVALID_ARGUMENT;
     if (args[0].value != NULL && (args[0].number < MIN_ENTRIES || args[0].number > MAX_ENTRIES)) {
-        host->error(host, "memory: entries: want a number from %u to %u", MIN_ENTRIES, MAX_ENTRIES);
+        host->error(host, "entries: want a number from %u to %u", MIN_ENTRIES, MAX_ENTRIES);
         return TENUO_E_CONF;
     }
     struct memory *m = calloc(1, sizeof *m);

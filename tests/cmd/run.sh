@@ -31,6 +31,11 @@ for case; do
         report ok "$name" 'SKIP PLUGIN_BUILD_DIR is not set'
         continue
     fi
+    if grep -q '^# needs redis' "$here/$name.sh" &&
+        { ! command -v redis-server >/dev/null || [ ! -f "$PLUGIN_BUILD_DIR/tenuo_redis.so" ]; }; then
+        report ok "$name" 'SKIP redis-server is not installed, or the plugin redis not built'
+        continue
+    fi
     dir=$top/$name
     mkdir -m 0700 "$dir"
     (cd "$dir" && DIR=$dir && . "$here/lib.sh" && . "$here/$name.sh") </dev/null >"$top/$name.raw" 2>&1

@@ -108,7 +108,7 @@ static void clear(struct record *r)
     tn_buf_free(&r->args);
 }
 
-static bool is_required(const struct tn_line *line)
+bool tn_audit_is_required(const struct tn_line *line)
 {
     return line->control == TN_REQUIRED || line->control == TN_REQUISITE;
 }
@@ -128,11 +128,18 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
         tn_log(&c->log, TENUO_LOG_WARNING, "%s: works again after %llu lost records", i->origin, lost);
 }
 
-static int deliver(struct tenuo_ctx *c, struct tn_instance *i, const struct record *r, struct tenuo_error *err)
+static int deliver(struct tenuo_ctx *c, const struct tn_line *line, const struct record *r, struct tenuo_error *err)
 {
-    if (tn_audit_keeps_receipts(i))
-        return tn_audit_give_receipt(c, i, r->what, r->taken_back, err);
-    return tn_audit_decision(i, &r->event, err);
+    if (tn_audit_keeps_receipts(line->instance))
+        return tn_audit_give_receipt(c, line, r->what, r->taken_back, err);
+    return tn_audit_decision(line->instance, &r->event, err);
+}
+
+/* Nothing hangs on it: the line is optional, or it would have been a receipt of a call that is denied anyway. */
+static bool is_best_effort(const struct tn_line *line, const struct record *r)
+{
+    return !tn_audit_is_required(line) ||
+           (tn_audit_keeps_receipts(line->instance) && r->what->d->outcome == TENUO_DENY);
 }
 
 /*
@@ -150,7 +157,7 @@ static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
     r->event.reason = tenuo_err_text(TENUO_E_AUDIT_REFUSED);
     r->event.time_ns = clock_ns();
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
-        if (deliver(c, c->lines[TN_F_AUDIT].v[i].instance, r, &ignored) != TENUO_OK && took[i])
+        if (deliver(c, &c->lines[TN_F_AUDIT].v[i], r, &ignored) != TENUO_OK && took[i])
             tn_log(&c->log, TENUO_LOG_ERR, "%s; its last record says allow, the call was denied", ignored.msg);
 }
 
@@ -160,9 +167,9 @@ static bool send(struct tenuo_ctx *c, struct record *r, bool *took, struct tenuo
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++) {
         struct tn_line *line = &c->lines[TN_F_AUDIT].v[i];
         struct tenuo_error why = { 0 };
-        int code = deliver(c, line->instance, r, &why);
+        int code = deliver(c, line, r, &why);
         took[i] = code == TENUO_OK;
-        if (!is_required(line)) {
+        if (is_best_effort(line, r)) {
             note_optional(c, line->instance, code, &why);
         } else if (code != TENUO_OK) {
             tn_log(&c->log, TENUO_LOG_ERR, "%s", why.msg);

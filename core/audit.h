@@ -25,8 +25,9 @@ bool tn_audit_write(struct tenuo_ctx *c, const struct tn_audited *what, size_t *
 
 /* audit_receipt.c: a receipt for one sink. `taken_back`: the denial (9400) of a call whose first receipt let it
  * through. */
-int tn_audit_give_receipt(struct tenuo_ctx *c, struct tn_instance *i, const struct tn_audited *what, bool taken_back,
-                          struct tenuo_error *err);
+int tn_audit_give_receipt(struct tenuo_ctx *c, const struct tn_line *line, const struct tn_audited *what,
+                          bool taken_back, struct tenuo_error *err);
+bool tn_audit_is_required(const struct tn_line *line);
 
 /* args_json.c: the arguments as one JSON object; with mask, values are replaced by the names of their types. False when
  * memory is out. */

@@ -97,12 +97,14 @@ static int prepare(struct receipt_making *m, struct tenuo_ctx *c, const struct t
     return TENUO_OK;
 }
 
-int tn_audit_give_receipt(struct tenuo_ctx *c, struct tn_instance *i, const struct tn_audited *what, bool taken_back,
-                          struct tenuo_error *err)
+int tn_audit_give_receipt(struct tenuo_ctx *c, const struct tn_line *line, const struct tn_audited *what,
+                          bool taken_back, struct tenuo_error *err)
 {
+    struct tn_instance *i = line->instance;
     struct receipt_making m = { 0 };
     struct tenuo_receipt_job job = { .size = sizeof job,
                                      .allow = what->d->outcome == TENUO_ALLOW, /* also when it is taken back */
+                                     .must = what->d->outcome != TENUO_DENY && tn_audit_is_required(line),
                                      .make = make,
                                      .priv = &m };
     int r = prepare(&m, c, what, taken_back, err);

@@ -199,6 +199,9 @@ static int check_maps(const struct tenuo_warrant *p, const struct tn_gate_map *p
                       const struct tn_gate_map *cm, struct tn_match_env *env, struct tenuo_error *err)
 {
     bool bound = false;
+    /* Issuable tools are looked through one by one. */
+    if (c->type == TENUO_ISSUER && !tn_budget_pairs(&env->budget, pm->n, 2 * c->nissuable))
+        return broken(err, "comparing the gates with the issuable tools takes too many steps");
     for (size_t i = 0; i < pm->n; i++) {
         int r = TENUO_OK;
         if (!tn_gate_in_scope(pm->gates[i].tool, c))

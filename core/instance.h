@@ -78,9 +78,12 @@ bool tn_audit_keeps_receipts(const struct tn_instance *i);
 int tn_audit_receipt(struct tn_instance *i, const char *decision_id, const struct tenuo_receipt_job *job,
                      struct tenuo_error *err);
 int tn_audit_flush(struct tn_instance *i, struct tenuo_error *err);
-/* *ret_list NULL: unchanged since the instance's last answer, which takes unchanged_ok. Else give it back with
- * tn_revocation_release. */
-int tn_revocation_fetch(struct tn_instance *i, bool unchanged_ok, const uint8_t **ret_list, size_t *ret_len,
+/*
+ * *unchanged_ok: the caller has what the instance handed over last; then *ret_list may be NULL, for "still the same".
+ * Else give the list back with tn_revocation_release. *unchanged_ok becomes false, also on failure, when the instance
+ * handed over anything: what came too late was handed over too, and the next "unchanged" would mean that.
+ */
+int tn_revocation_fetch(struct tn_instance *i, bool *unchanged_ok, const uint8_t **ret_list, size_t *ret_len,
                         int64_t *ret_fetched_at, struct tenuo_error *err);
 void tn_revocation_release(struct tn_instance *i, const uint8_t *list, size_t len);
 int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t signed_at, int64_t expires_at,

@@ -198,13 +198,15 @@ static int judge_fetch(const struct tn_instance *i, const struct fetch_call *c, 
 }
 
 /* An answer that came too late has a list to be given back all the same. */
-int tn_revocation_fetch(struct tn_instance *i, bool unchanged_ok, const uint8_t **ret_list, size_t *ret_len,
+int tn_revocation_fetch(struct tn_instance *i, bool *unchanged_ok, const uint8_t **ret_list, size_t *ret_len,
                         int64_t *ret_fetched_at, struct tenuo_error *err)
 {
-    struct fetch_call c = { .unchanged_ok = unchanged_ok };
+    struct fetch_call c = { .unchanged_ok = *unchanged_ok };
     int r = tn_instance_call(i, "fetch", "", revocation_codes, call_fetch, &c, err);
     if (r == TENUO_OK)
         r = judge_fetch(i, &c, err);
+    if (c.list != NULL)
+        *unchanged_ok = false;
     if (r != TENUO_OK) {
         tn_revocation_release(i, c.list, c.len);
         return r;

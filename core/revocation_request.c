@@ -101,8 +101,11 @@ static bool read_fields(struct tn_reader *r, struct fields *f)
         return false;
     if (f->reason.n > TN_MAX_REVOCATION_REASON)
         return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "the reason has more than %d bytes", TN_MAX_REVOCATION_REASON);
-    return tn_wire_key(r, "requestor") && tn_wire_algorithm(r, "requestor", 32, &f->requestor) &&
-           tn_wire_key(r, "requested_at") && tn_wire_time(r, "requested_at", &f->when) && tn_wire_key(r, "signature") &&
+    if (!tn_wire_key(r, "requestor") || !tn_wire_algorithm(r, "requestor", 32, &f->requestor))
+        return false;
+    if (tenuo_public_key_check(f->requestor) != TENUO_OK)
+        return tn_reader_fail(r, TENUO_E_MALFORMED_CBOR, "requestor is no usable Ed25519 key");
+    return tn_wire_key(r, "requested_at") && tn_wire_time(r, "requested_at", &f->when) && tn_wire_key(r, "signature") &&
            tn_wire_algorithm(r, "signature", 64, &f->signature) && tn_read_end(r, "the request");
 }
 

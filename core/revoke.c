@@ -95,7 +95,8 @@ static void look(struct tn_revoke *r, struct view *v)
     tn_chain_init(&v->chain, TN_CHAIN_RESOLVER);
     for (size_t i = 0; i < r->nlines; i++) {
         struct tn_revoke_line *line = &r->lines[i];
-        if (tn_clock_ms() >= line->next_ms)
+        bool ran_out = line->list != NULL && line->failures == 0 && !tn_revoke_line_fresh(line, wall_clock());
+        if (tn_clock_ms() >= line->next_ms || ran_out)
             tn_revoke_line_refresh(line, &r->env);
         bool fresh = tn_revoke_line_fresh(line, wall_clock());
         add_line(v, line, fresh);

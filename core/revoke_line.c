@@ -16,8 +16,11 @@
 #include "err.h"
 #include "limits.h"
 #include "revoke_floor.h"
+#include "srl.h"
 #include "str.h"
 #include "trust.h"
+
+#define LATE_REFRESH "refresh is not shorter than max_age: between two looks the list would be too old"
 
 static int64_t wall_clock(void)
 {
@@ -63,6 +66,8 @@ int tn_revoke_line_init(struct tn_revoke_line *line, struct tn_instance *instanc
     line->floor = text_arg(rule, "floor", TN_FLOOR_DEFAULT);
     snprintf(line->name, sizeof line->name, "%.30s:%u %.16s", slash != NULL ? slash + 1 : rule->place.file,
              rule->place.line, instance->plugin->desc.name);
+    if (line->refresh_ms >= line->max_age * 1000)
+        return tn_fail(err, TENUO_E_CONF, "%s: " LATE_REFRESH, instance->origin);
     if (issuer == NULL || read_issuer(issuer, line->issuer, &why) == TENUO_OK)
         return TENUO_OK;
     return tn_fail(err, TENUO_E_CONF, "%s: %.200s", instance->origin, why.msg);
@@ -100,10 +105,10 @@ static bool issuers_now(const struct tn_revoke_line *line, const struct tn_polic
     return true;
 }
 
-/* The rules of 10.3 at this time. `floor` and `ret_next` may both be NULL: then the content is not looked at again. */
+/* The rules of 10.3 at this time but for the floor, which *ret_next is to pass; NULL: the content is not looked at. */
 static int judge_list(const struct tn_revoke_line *line, const struct tn_revoke_env *env, const struct tenuo_srl *list,
-                      const struct tenuo_srl_floor *floor, int64_t fetched_at, struct tenuo_srl_floor *ret_next,
-                      int64_t *ret_fresh_until, struct tenuo_error *err)
+                      int64_t fetched_at, struct tenuo_srl_floor *ret_next, int64_t *ret_fresh_until,
+                      struct tenuo_error *err)
 {
     struct tenuo_srl_rules rules = { .size = sizeof rules,
                                      .clock_tolerance = env->set->clock_tolerance,
@@ -114,7 +119,7 @@ static int judge_list(const struct tn_revoke_line *line, const struct tn_revoke_
     if (!issuers_now(line, env->policy, now, &keys, &rules.issuer_count))
         return tn_fail_code(err, TENUO_E_NOMEM);
     rules.issuers = keys;
-    int r = tenuo_srl_accept(list, &rules, floor, fetched_at, now, ret_next, ret_fresh_until, err);
+    int r = tenuo_srl_accept(list, &rules, NULL, fetched_at, now, ret_next, ret_fresh_until, err);
     free(keys);
     return r;
 }
@@ -130,7 +135,7 @@ static int confirm(struct tn_revoke_line *line, const struct tn_revoke_env *env,
         r = tn_fail(err, TENUO_E_SRL_ROLLBACK, "the list is still version %llu where version %llu was seen",
                     (unsigned long long)tenuo_srl_version(line->list), (unsigned long long)floor);
     if (r == TENUO_OK)
-        r = judge_list(line, env, line->list, NULL, fetched_at, NULL, &fresh_until, err);
+        r = judge_list(line, env, line->list, fetched_at, NULL, &fresh_until, err);
     if (r != TENUO_OK)
         return r;
     line->fetched_at = fetched_at;
@@ -209,19 +214,21 @@ static int check_against_ours(const struct tn_revoke_line *line, const struct te
     return tenuo_srl_compare(line->list, list, err);
 }
 
-/* The floor is raised before the list is used: what was in force once can never be followed by something older. */
-static int pass_floor(const struct tn_revoke_line *line, const struct tn_revoke_env *env, const struct tenuo_srl *list,
-                      int64_t fetched_at, int64_t *ret_fresh_until, struct tenuo_error *err)
+/*
+ * The floor is raised before the list is used: what was in force once can never be followed by something older. The
+ * lock is held for a moment only: the hash of the content, which takes long, is made before.
+ */
+static int pass_floor(const struct tn_revoke_line *line, const struct tenuo_srl_floor *next, struct tenuo_error *err)
 {
-    struct tenuo_srl_floor next;
     struct tn_floor floor;
     int r = tn_floor_open(line->floor, &floor, err);
     if (r != TENUO_OK)
         return r;
-    const struct tenuo_srl_floor *now = tn_floor_find(&floor, tenuo_srl_issuer(list));
-    r = judge_list(line, env, list, now, fetched_at, &next, ret_fresh_until, err);
-    if (r == TENUO_OK && (now == NULL || memcmp(now, &next, sizeof next) != 0))
-        r = tn_floor_store(&floor, &next, err);
+    const struct tenuo_srl_floor *now = tn_floor_find(&floor, next->issuer);
+    if (now != NULL)
+        r = tn_srl_check_floor(next, now, err);
+    if (r == TENUO_OK && (now == NULL || memcmp(now, next, sizeof *next) != 0))
+        r = tn_floor_store(&floor, next, err);
     tn_floor_close(&floor);
     return r;
 }
@@ -230,12 +237,15 @@ static int accept(struct tn_revoke_line *line, const struct tn_revoke_env *env, 
                   int64_t fetched_at, struct tenuo_error *err)
 {
     struct tenuo_srl *used = NULL, *old_list = line->list, *old_used = line->used;
+    struct tenuo_srl_floor next;
     int64_t fresh_until = 0;
     int r = check_against_ours(line, list, err);
     if (r == TENUO_OK) /* everything that can fail goes before the floor is raised */
         r = unite(line, env, list, &used, err);
     if (r == TENUO_OK)
-        r = pass_floor(line, env, list, fetched_at, &fresh_until, err);
+        r = judge_list(line, env, list, fetched_at, &next, &fresh_until, err);
+    if (r == TENUO_OK)
+        r = pass_floor(line, &next, err);
     if (r != TENUO_OK) {
         tenuo_srl_unref(used);
         return r;
@@ -260,13 +270,12 @@ static int fetch(struct tn_revoke_line *line, const struct tn_revoke_env *env, s
     const uint8_t *bytes = NULL;
     size_t len = 0;
     int64_t fetched_at = 0;
-    int r = tn_revocation_fetch(line->instance, line->handed, &bytes, &len, &fetched_at, err);
+    int r = tn_revocation_fetch(line->instance, &line->handed, &bytes, &len, &fetched_at, err);
     if (r != TENUO_OK)
         return r;
     if (bytes == NULL) {
         r = confirm(line, env, fetched_at, &why);
     } else {
-        line->handed = false; /* until this one is accepted */
         r = tenuo_srl_parse(bytes, len, line->has_issuer ? line->issuer : NULL, &list, &why);
         tn_revocation_release(line->instance, bytes, len);
         if (r == TENUO_OK)
@@ -339,8 +348,7 @@ void tn_revoke_line_inherit(struct tn_revoke_line *line, const struct tn_revoke_
                             const struct tn_revoke_env *env)
 {
     int64_t fresh_until = 0;
-    if (old->list == NULL ||
-        judge_list(line, env, old->list, NULL, old->fetched_at, NULL, &fresh_until, NULL) != TENUO_OK)
+    if (old->list == NULL || judge_list(line, env, old->list, old->fetched_at, NULL, &fresh_until, NULL) != TENUO_OK)
         return;
     line->list = tenuo_srl_ref(old->list);
     line->used = tenuo_srl_ref(env->set->revocation_union ? old->used : old->list);
@@ -357,8 +365,7 @@ void tn_revoke_check_rule(const struct tn_rule *rule, struct tn_diag *d)
     (void)tn_duration_ms(text_arg(rule, "refresh", ""), &refresh);
     (void)tn_duration_ms(text_arg(rule, "max_age", ""), &max_age);
     if (refresh >= max_age)
-        tn_diag_error(d, &rule->place,
-                      "refresh is not shorter than max_age: between two looks the list would be too old");
+        tn_diag_error(d, &rule->place, LATE_REFRESH);
     if (issuer != NULL && read_issuer(issuer, key, &why) != TENUO_OK)
         tn_diag_error(d, &tn_rule_arg(rule, "issuer")->value_place, "%s", why.msg);
     if (tn_floor_check(floor, &why) != TENUO_OK)

@@ -44,6 +44,9 @@ void tn_srl_id_text(const uint8_t id[16], char ret_text[TENUO_WARRANT_ID_TEXT_BY
 struct tenuo_srl *tn_srl_new(size_t nids, size_t nodd);
 /* Sorts both arrays and counts, once they are filled. */
 void tn_srl_settle(struct tenuo_srl *srl);
+/* srl_rules.c: may what is accepted now follow what is remembered? 0, 1802, 1803. */
+int tn_srl_check_floor(const struct tenuo_srl_floor *next, const struct tenuo_srl_floor *floor,
+                       struct tenuo_error *err);
 int tn_srl_id_cmp(const void *a, const void *b);
 int tn_srl_odd_cmp(const void *a, const void *b);
 

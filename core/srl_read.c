@@ -76,6 +76,8 @@ static bool read_payload(struct reading *d)
         !tn_wire_time(&d->r, "issued_at", &d->srl->issued_at) || !tn_wire_key(&d->r, "issuer") ||
         !tn_wire_algorithm(&d->r, "issuer", 32, &issuer))
         return false;
+    if (tenuo_public_key_check(issuer) != TENUO_OK)
+        return tn_reader_fail(&d->r, TENUO_E_MALFORMED_CBOR, "issuer is no usable Ed25519 key");
     memcpy(d->srl->issuer, issuer, 32);
     d->payload = (struct tn_str){ start, (size_t)(d->r.p - start) };
     return true;

@@ -156,15 +156,14 @@ static int check_age(const char *what, int64_t when, uint64_t bound, uint32_t to
     return TENUO_OK;
 }
 
-static int check_floor(const struct tenuo_srl *srl, const struct tenuo_srl_floor *floor, const uint8_t hash[32],
-                       struct tenuo_error *err)
+int tn_srl_check_floor(const struct tenuo_srl_floor *next, const struct tenuo_srl_floor *floor, struct tenuo_error *err)
 {
-    if (memcmp(floor->issuer, srl->issuer, 32) != 0)
+    if (memcmp(floor->issuer, next->issuer, 32) != 0)
         return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "the version floor is of another issuer");
-    if (srl->version < floor->version)
-        return rollback(srl->version, floor->version, err);
-    if (srl->version == floor->version && memcmp(floor->content_hash, hash, 32) != 0)
-        return changed(srl->version, err);
+    if (next->version < floor->version)
+        return rollback(next->version, floor->version, err);
+    if (next->version == floor->version && memcmp(floor->content_hash, next->content_hash, 32) != 0)
+        return changed(next->version, err);
     return TENUO_OK;
 }
 
@@ -190,7 +189,7 @@ int tenuo_srl_accept(const struct tenuo_srl *srl, const struct tenuo_srl_rules *
     if (floor != NULL || ret_floor != NULL) /* a million ids take a fifth of a second */
         tenuo_srl_content_hash(srl, next.content_hash);
     if (floor != NULL)
-        r = check_floor(srl, floor, next.content_hash, reterr);
+        r = tn_srl_check_floor(&next, floor, reterr);
     if (r != TENUO_OK)
         return r;
     if (ret_floor != NULL)

@@ -194,6 +194,9 @@ struct tenuo_receipt_job {
     /* 1: an allow, or the denial that takes one back. 0: any other denial; a flood of these must not push out the
      * former, so the two are kept apart. Each has a run of its own. */
     int allow;
+    /* 1: the call is let through only when the receipt is kept, so it may wait until the deadline. 0: the call is
+     * denied whatever comes; better none than a queue. */
+    int must;
     /* Signs. `prev`: SHA-256 of the last receipt of the run, NULL when there is none. Call it once; on failure return
      * its code. *ret_bytes is lent until `receipt` returns. */
     int (*make)(const struct tenuo_receipt_job *job, const uint8_t *prev, const uint8_t **ret_bytes, size_t *ret_len);

@@ -119,12 +119,13 @@ static bool loop_variable(struct parser *p, struct tn_str *ret)
 /* At the '(' of a macro, the range on the value stack. */
 static bool macro(struct parser *p, enum cel_macro kind)
 {
-    struct frame f = { .kind = F_MACRO, .macro = kind, .level = p->level, .count = 1 };
+    struct frame f = { .kind = F_MACRO, .macro = (uint8_t)kind, .level = p->level, .count = 1 };
     f.patch = cel_here(p);
-    if (!tn_cel_emit(p, (struct cel_instr){ .op = OP_ITER, .n = kind, .a = f.level }, -1))
+    if (!tn_cel_emit(p, (struct cel_instr){ .op = OP_ITER, .n = (uint16_t)kind, .a = f.level }, -1))
         return false;
     f.start = cel_here(p);
-    if (!tn_cel_emit(p, (struct cel_instr){ .op = OP_NEXT, .n = kind, .a = f.level }, 0) || !tn_cel_enter(p, f))
+    if (!tn_cel_emit(p, (struct cel_instr){ .op = OP_NEXT, .n = (uint16_t)kind, .a = f.level }, 0) ||
+        !tn_cel_enter(p, f))
         return false;
     p->at++;
     if (!loop_variable(p, &cel_top(p)->var))

@@ -61,6 +61,7 @@ static int take_lock(struct journal *j)
 {
     char name[NAME_MAX + 1];
     struct timespec nap = { .tv_nsec = 50000 };
+    int64_t waited_ns = 0;
     int n = snprintf(name, sizeof name, "%s.lock", j->name);
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (n < 0 || (size_t)n >= sizeof name) {
@@ -73,7 +74,8 @@ static int take_lock(struct journal *j)
     while (fcntl(j->lock, F_OFD_SETLK, &whole) != 0) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return refuse(j, "cannot be locked");
-        if (j->host->deadline(j->host) == 0) {
+        waited_ns += nap.tv_nsec;
+        if (j->host->deadline(j->host) == 0 || waited_ns / 1000000 >= (int64_t)j->patience_ms) {
             j->host->error(j->host, "receipt: %s is held by another process for too long", j->rules->path);
             return TENUO_E_UNAVAILABLE;
         }
@@ -152,9 +154,10 @@ static int begin_new(struct journal *j)
     return r;
 }
 
-int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules)
+int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules,
+                 uint32_t patience_ms)
 {
-    *j = (struct journal){ .host = host, .rules = rules, .dir = -1, .lock = -1, .fd = -1 };
+    *j = (struct journal){ .host = host, .rules = rules, .dir = -1, .lock = -1, .fd = -1, .patience_ms = patience_ms };
     int r = open_dir(j);
     if (r == TENUO_OK)
         r = take_lock(j);

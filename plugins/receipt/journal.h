@@ -31,12 +31,15 @@ struct journal {
     const struct journal_rules *rules;
     const char *name; /* last component of the path */
     int dir, lock, fd;
+    uint32_t patience_ms;
     off_t size;
 };
 
-/* Takes the journal for itself against threads and processes, until the call's deadline; opens it, mends its end, and
+/* Takes the journal for itself against threads and processes, until the call's deadline or until
+ * patience ends; opens it, mends its end, and
  * begins a new file when it is time. Ends with journal_close, also on failure. */
-int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules);
+int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules,
+                 uint32_t patience_ms);
 /* SHA-256 of the last receipt, of this file or of the full one before it. *ret_has false: there is none. */
 int journal_last(struct journal *j, uint8_t ret_digest[32], bool *ret_has);
 /* All of it is there, or nothing is and the code says so. */

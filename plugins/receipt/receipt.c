@@ -4,8 +4,10 @@
  * flood of denials can push out an allow. The host signs; no key ever comes here.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "journal.h"
 
@@ -13,20 +15,46 @@
 #define DEFAULT_KEPT_DENIALS 8
 #define DENIALS ".denied"
 
+#define PATIENCE_MS 50 /* of a denial that nobody waits for */
+
+/* Allows and denials have a queue each, so that denials hold up no allow either. */
+struct lane {
+    struct journal_rules rules;
+    pthread_mutex_t queue;
+};
+
 struct receipts {
     const struct tenuo_host *host;
-    struct journal_rules allows, denials;
+    struct lane allows, denials;
     bool with_denials;
 };
 
-static int keep(const struct tenuo_host *host, const struct journal_rules *rules, const struct tenuo_receipt_job *job)
+/* Threads queue here, in order, before they ask for the file's lock. */
+static int enter(const struct tenuo_host *host, struct lane *lane, uint32_t patience_ms)
+{
+    struct timespec until = { 0 };
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)(patience_ms / 1000);
+    until.tv_nsec += (long)(patience_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    if (pthread_mutex_timedlock(&lane->queue, &until) == 0)
+        return TENUO_OK;
+    host->error(host, "receipt: too many receipts are waiting for %s", lane->rules.path);
+    return TENUO_E_UNAVAILABLE;
+}
+
+static int keep_now(const struct tenuo_host *host, const struct journal_rules *rules, uint32_t patience_ms,
+                    const struct tenuo_receipt_job *job)
 {
     struct journal j;
     const uint8_t *bytes = NULL;
     uint8_t prev[32];
     size_t len = 0;
     bool has_prev = false;
-    int r = journal_open(&j, host, rules);
+    int r = journal_open(&j, host, rules, patience_ms);
     if (r == TENUO_OK)
         r = journal_last(&j, prev, &has_prev);
     if (r == TENUO_OK)
@@ -41,9 +69,23 @@ static int keep(const struct tenuo_host *host, const struct journal_rules *rules
     return r == TENUO_E_CONF ? TENUO_E_AUDIT_REFUSED : r; /* legal when opening alone */
 }
 
+static int keep(const struct tenuo_host *host, struct lane *lane, const struct tenuo_receipt_job *job)
+{
+    uint32_t patience_ms = host->deadline(host);
+    int r;
+    if (!job->must && !job->allow && patience_ms > PATIENCE_MS)
+        patience_ms = PATIENCE_MS;
+    r = enter(host, lane, patience_ms);
+    if (r != TENUO_OK)
+        return r;
+    r = keep_now(host, &lane->rules, patience_ms, job);
+    pthread_mutex_unlock(&lane->queue);
+    return r;
+}
+
 static int receipts_receipt(void *self, const struct tenuo_receipt_job *job)
 {
-    const struct receipts *s = self;
+    struct receipts *s = self;
     const uint8_t *bytes = NULL;
     size_t len = 0;
     if (job->allow)
@@ -58,8 +100,10 @@ static void receipts_close(void *self)
     struct receipts *s = self;
     if (s == NULL)
         return;
-    free(s->allows.path);
-    free(s->denials.path);
+    free(s->allows.rules.path);
+    free(s->denials.rules.path);
+    pthread_mutex_destroy(&s->allows.queue);
+    pthread_mutex_destroy(&s->denials.queue);
     free(s);
 }
 
@@ -87,25 +131,26 @@ static bool fill(struct receipts *s, const struct tenuo_arg *given)
     size_t n = strlen(given[ARG_PATH].value) + sizeof DENIALS;
     struct journal_rules rules = { .max_size = number(&given[ARG_MAX_SIZE], DEFAULT_MIB) << 20,
                                    .max_age = number(&given[ARG_MAX_AGE], 0) / 1000 };
-    s->allows = s->denials = rules;
-    s->allows.sync = number(&given[ARG_FSYNC], 1) != 0;
-    s->allows.keep = (uint32_t)number(&given[ARG_KEEP], 0);
-    s->denials.keep = (uint32_t)number(&given[ARG_KEEP_DENIALS], DEFAULT_KEPT_DENIALS);
+    struct journal_rules *allows = &s->allows.rules, *denied = &s->denials.rules;
+    *allows = *denied = rules;
+    allows->sync = number(&given[ARG_FSYNC], 1) != 0;
+    allows->keep = (uint32_t)number(&given[ARG_KEEP], 0);
+    denied->keep = (uint32_t)number(&given[ARG_KEEP_DENIALS], DEFAULT_KEPT_DENIALS);
     s->with_denials = denials == NULL || strcmp(denials, "no") != 0;
-    s->allows.path = strdup(given[ARG_PATH].value);
-    s->denials.path = denials != NULL ? strdup(denials) : calloc(n, 1);
-    if (s->allows.path == NULL || s->denials.path == NULL)
+    allows->path = strdup(given[ARG_PATH].value);
+    denied->path = denials != NULL ? strdup(denials) : calloc(n, 1);
+    if (allows->path == NULL || denied->path == NULL)
         return false;
     if (denials == NULL) {
-        memcpy(s->denials.path, s->allows.path, n - sizeof DENIALS);
-        memcpy(s->denials.path + n - sizeof DENIALS, DENIALS, sizeof DENIALS);
+        memcpy(denied->path, allows->path, n - sizeof DENIALS);
+        memcpy(denied->path + n - sizeof DENIALS, DENIALS, sizeof DENIALS);
     }
     return true;
 }
 
 static int check_paths(const struct receipts *s)
 {
-    const char *a = s->allows.path, *d = s->denials.path;
+    const char *a = s->allows.rules.path, *d = s->denials.rules.path;
     if (a[strlen(a) - 1] == '/' || (s->with_denials && (d[0] != '/' || d[strlen(d) - 1] == '/'))) {
         s->host->error(s->host, "receipt: path and denials want absolute names of files");
         return TENUO_E_CONF;
@@ -121,7 +166,7 @@ static int check_paths(const struct receipts *s)
 static int try_out(const struct tenuo_host *host, const struct journal_rules *rules)
 {
     struct journal j;
-    int r = journal_open(&j, host, rules);
+    int r = journal_open(&j, host, rules, host->deadline(host));
     journal_close(&j);
     return r == TENUO_E_AUDIT_REFUSED ? TENUO_E_SYSTEM : r;
 }
@@ -136,11 +181,13 @@ static int receipts_open(const struct tenuo_host *host, const struct tenuo_arg *
     if (s == NULL)
         return TENUO_E_NOMEM;
     s->host = host;
+    (void)pthread_mutex_init(&s->allows.queue, NULL); /* cannot fail without attributes */
+    (void)pthread_mutex_init(&s->denials.queue, NULL);
     r = fill(s, given) ? check_paths(s) : TENUO_E_NOMEM;
     if (r == TENUO_OK)
-        r = try_out(host, &s->allows);
+        r = try_out(host, &s->allows.rules);
     if (r == TENUO_OK && s->with_denials)
-        r = try_out(host, &s->denials);
+        r = try_out(host, &s->denials.rules);
     if (r != TENUO_OK) {
         receipts_close(s);
         return r;
@@ -156,14 +203,13 @@ static const struct tenuo_audit_ops ops = {
     .receipt = receipts_receipt,
 };
 
-/* Fork-safe: nothing is open between two receipts. Not thread-safe, so that threads queue at the host's lock instead
- * of asking for the file's again and again. */
+/* Threads of both kinds may come at once. Not fork-safe: a queue may be held by a thread that the child has not. */
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
     .magic = TENUO_PLUGIN_MAGIC,
     .abi_major = TENUO_PLUGIN_ABI_MAJOR,
     .abi_minor = TENUO_PLUGIN_ABI_MINOR,
     .size = sizeof tenuo_plugin_v1,
-    .flags = TENUO_PLUGIN_FORK_SAFE | TENUO_PLUGIN_NO_NETWORK,
+    .flags = TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_NO_NETWORK,
     .name = "receipt",
     .version = "1.0",
     .summary = "signed receipts in chained journals",

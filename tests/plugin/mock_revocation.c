@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A source of revocation lists that is wrong in the way that `fault` names; without one it hands over a file. */
+/* A source of revocation lists that is wrong in the way that `fault` names; without one it hands over a file. `second`:
+ * late the second time, and from then on unchanged if that may be. */
 #include <stdio.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 struct source {
     const struct tenuo_host *host;
     char path[256], fault[32];
+    int calls;
 };
 
 static int source_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
@@ -30,11 +32,11 @@ static int is(const struct source *s, const char *fault)
 
 static int fetch(void *self, int unchanged_ok, const uint8_t **ret_list, size_t *ret_len, int64_t *ret_fetched_at)
 {
-    const struct source *s = self;
+    struct source *s = self;
     const struct timespec late = { .tv_nsec = 300000000 };
     FILE *f = fopen(s->path, "rb");
     uint8_t *bytes = malloc(65536);
-    (void)unchanged_ok;
+    int again = is(s, "second") && ++s->calls > 2 && unchanged_ok;
     if (f == NULL || bytes == NULL)
         return TENUO_E_UNAVAILABLE;
     *ret_len = fread(bytes, 1, 65536, f);
@@ -47,9 +49,9 @@ static int fetch(void *self, int unchanged_ok, const uint8_t **ret_list, size_t 
         *ret_fetched_at -= 3600;
     if (is(s, "long"))
         *ret_len = (size_t)TENUO_REVOCATION_LIST_MAX + 1;
-    if (is(s, "late"))
+    if (is(s, "late") || (is(s, "second") && s->calls == 2))
         nanosleep(&late, NULL);
-    if (is(s, "null")) {
+    if (is(s, "null") || again) {
         free(bytes);
         *ret_list = NULL;
     }

@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <sys/resource.h>
 #include <tenuo/tenuo.h>
+#include <time.h>
 
 #include "stage.h"
 #include "tap.h"
@@ -103,7 +104,10 @@ static struct answer ask_at(struct tenuo_ctx *ctx, const void *bytes, size_t len
     must(tenuo_pop_sign(holder_key, tenuo_stack_leaf(stack), "read_file", 9, args, signed_at, pop, NULL), "pop");
     tenuo_request_set_pop(q, pop);
     must(tenuo_request_set_id(q, id, NULL), "id");
-    a.code = tenuo_ctx_authorize_at(ctx, bytes, len, q, NOW, &d, NULL);
+    struct tenuo_error err = { 0 };
+    a.code = tenuo_ctx_authorize_at(ctx, bytes, len, q, NOW, &d, &err);
+    if (a.code != TENUO_OK)
+        printf("# %s\n", err.msg);
     if (a.code == TENUO_OK) {
         a.outcome = (int)tenuo_decision_outcome(d);
         a.code = tenuo_decision_code(d);
@@ -286,6 +290,40 @@ static void check_liars(void)
     tenuo_ctx_unref(ctx);
 }
 
+static void check_list(void)
+{
+    static const uint8_t other[TENUO_WARRANT_ID_BYTES] = { 1 };
+    struct tenuo_srl_builder *b = NULL;
+    uint8_t *list = NULL, hash[32];
+    char more[256];
+    size_t len = 0;
+    if (time(NULL) > NOW) {
+        skip_test("a revocation list", "the fetch would lie after the decision");
+        return;
+    }
+    must(tenuo_srl_builder_new(42, &b, NULL), "list");
+    must(tenuo_srl_builder_add(b, other, NULL), "add");
+    /* The real clock fetches it. */
+    must(tenuo_srl_builder_sign(b, root_key, 1700000000, &list, &len, NULL), "sign list");
+    stage_write("list.srl", list, len, 0644);
+    snprintf(more, sizeof more, "revocation required file path=%s/list.srl floor=%s/r/floor max_age=3650d", stage_root,
+             stage_root);
+    fresh();
+    struct tenuo_ctx *ctx = open_with(line("required", "mock", more), NULL, 0);
+    struct answer a = ask(ctx, "/data/x", "");
+    is_int(a.outcome, TENUO_ALLOW, "allowed under a revocation list (%d)", a.code);
+    struct tenuo_receipt *r = kept("r/j", 0);
+    const struct tenuo_receipt_fields *f = r == NULL ? NULL : tenuo_receipt_get_fields(r);
+    crypto_hash_sha256(hash, list, len);
+    ok(f != NULL && f->has_srl_version && f->srl_version == 42 && f->srl_hash != NULL &&
+           memcmp(f->srl_hash, hash, sizeof hash) == 0, "which the receipt names");
+    is_int(r == NULL ? -1 : tenuo_receipt_check_list(r, 42, list, len, NULL), 0, "so that it can be checked");
+    tenuo_receipt_free(r);
+    tenuo_bytes_free(list, len);
+    tenuo_srl_builder_free(b);
+    tenuo_ctx_unref(ctx);
+}
+
 static void *ask_many(void *arg)
 {
     long bad = 0;
@@ -353,6 +391,7 @@ int main(int argc, char **argv)
     check_taken_back();
     check_refusals();
     check_liars();
+    check_list();
     check_threads();
     tenuo_stack_free(stack);
     tenuo_signer_free(root_key);

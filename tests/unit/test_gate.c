@@ -158,6 +158,8 @@ struct side {
 static const uint8_t keys[4][32] = { { 1 }, { 2 }, { 3 }, { 4 } };
 static const uint8_t *const key_list[] = { keys[0], keys[1], keys[2], keys[3] };
 
+static uint32_t pairs = TN_SUBSET_BUDGET; /* that a link may compare */
+
 static int link_sides(struct side p, struct side c)
 {
     uint8_t a[256], b[256];
@@ -169,6 +171,7 @@ static int link_sides(struct side p, struct side c)
     struct tenuo_warrant cw = { .gates = { b, unhex(c.gates, b) }, .approvers = ck, .napprovers = c.napprovers,
                                 .ndistinct = c.napprovers, .min_approvals = c.min, .ntools = 1, .tools = &ct };
     struct tn_match_env env = TN_MATCH_ENV(NULL, 0);
+    env.budget.pairs = pairs;
     memcpy(pk, key_list, sizeof pk);
     memcpy(ck, key_list, sizeof ck);
     if (c.issuer) {
@@ -249,6 +252,12 @@ static void test_scope(void)
     is_int(link_sides(p, (struct side){ "", "t", 1, -1, true }), 1405, "in the same way");
     is_int(link_sides((struct side){ STAR, "*", 1, -1, false }, (struct side){ "", "u", 0, -1, false }), 1405,
            "a gate for every tool is always in scope");
+    pairs = 1;
+    is_int(link_sides(p, (struct side){ "", "u", 0, -1, true }), 1405, "looking for issuable tools has a price");
+    pairs = 4;
+    is_int(link_sides((struct side){ WHOLE, "t", 2, 1, false }, (struct side){ WHOLE, "t", 3, 2, false }), 1405,
+           "and so has comparing approvers");
+    pairs = TN_SUBSET_BUDGET;
 }
 
 static void test_link_approvers(void)

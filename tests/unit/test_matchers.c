@@ -19,7 +19,7 @@ static struct {
     int compile_code, match_code, match_answer, attenuates_code, attenuates_answer;
     const char *sentence;
     size_t bytes;
-    int64_t as_of;
+    _Atomic int64_t as_of;
     atomic_int compiled, released, closed;
 } world;
 

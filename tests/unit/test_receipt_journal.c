@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -73,7 +74,7 @@ static void *opened(const struct want *w)
 /* What the host would do. */
 struct making {
     size_t chain_len;
-    int allow, fail;
+    int allow, fail, slow_ms;
     uint8_t *bytes;
     size_t len;
 };
@@ -93,6 +94,7 @@ static int make(const struct tenuo_receipt_job *job, const uint8_t *prev, const 
                                       .warrant_chain_len = m->chain_len };
     if (m->fail != 0)
         return m->fail;
+    usleep((useconds_t)m->slow_ms * 1000);
     int r = tenuo_receipt_sign(&f, signer, &m->bytes, &m->len, NULL);
     *ret_bytes = m->bytes;
     *ret_len = m->len;
@@ -421,6 +423,46 @@ static void check_held(void)
     ops->close(self);
 }
 
+static long now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A denial that takes 600 ms to sign. */
+static void *deny_slowly(void *self)
+{
+    struct making m = { .slow_ms = 600 };
+    struct tenuo_receipt_job job = { .size = sizeof job, .make = make, .priv = &m };
+    long r = ops->receipt(self, &job);
+    free(m.bytes);
+    return (void *)r;
+}
+
+static void check_flood(void)
+{
+    struct want w = { .path = stage_path("flood") };
+    struct making m = { .slow_ms = 0 };
+    struct tenuo_receipt_job must = { .size = sizeof must, .must = 1, .make = make, .priv = &m };
+    pthread_t thread;
+    void *self = opened(&w), *result = NULL;
+    ok(pthread_create(&thread, NULL, deny_slowly, self) == 0, "a denial that is slow to sign");
+    usleep(100000);
+    long began = now_ms();
+    is_int(put(self), 0, "holds up no allow");
+    ok(now_ms() - began < 300, "within 300 ms: %ld", now_ms() - began);
+    began = now_ms();
+    is_int(put_with(self, 0, 0, 0), TENUO_E_UNAVAILABLE, "other denials do not wait for it long");
+    ok(now_ms() - began < 300, "within 300 ms: %ld", now_ms() - began);
+    is_int(ops->receipt(self, &must), 0, "one that an answer hangs on does");
+    free(m.bytes);
+    pthread_join(thread, &result);
+    is_int((long)result, 0, "the slow one is kept");
+    is_int(count_run(stage_path("flood.denied")), 2, "the run is whole");
+    ops->close(self);
+}
+
 int main(int argc, char **argv)
 {
     if (sodium_init() < 0)
@@ -441,6 +483,7 @@ int main(int argc, char **argv)
     check_full_disk();
     check_killed();
     check_held();
+    check_flood();
     stage_end();
     tenuo_signer_free(signer);
     return done_testing();

@@ -232,6 +232,20 @@ static void check_plugins(void)
     }
 }
 
+/* A list that came too late was handed over all the same: "unchanged" after it would be about that one. */
+static void check_late_list(void)
+{
+    fresh_lists();
+    put_list("a", 1, false);
+    struct tenuo_ctx *ctx = opened("revocation required revocation path=$ROOT/a floor=$ROOT/floor.a max_age=60s "
+                                   "refresh=100ms timeout=150ms fault=second\n");
+    is_int(ask(ctx), 0, "the first list");
+    put_list("a", 2, true);
+    becomes(ctx, TENUO_E_REVOKED, 4000, "the second comes late, and again");
+    logs("answered after its deadline");
+    tenuo_ctx_unref(ctx);
+}
+
 int main(int argc, char **argv)
 {
     env_begin();
@@ -244,5 +258,6 @@ int main(int argc, char **argv)
     check_fork();
     check_threads();
     check_plugins();
+    check_late_list();
     return env_end();
 }

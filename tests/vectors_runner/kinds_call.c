@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kinds about one call: `authorize` (the whole decision), `pop`, `pop_verify`, `request_hash`.
- *
- * The kinds of revocation lists stand here too, with the reason why they are skipped. Never reads a clock.
+ * Never reads a clock.
  */
 #include "runner.h"
 #include "verifier.h"
@@ -97,7 +96,7 @@ static json_t *decide(struct tenuo_verifier *verifier, const struct tenuo_stack 
     return answer;
 }
 
-/* Why a case cannot be judged before lists or matchers are built; NULL when it can. */
+/* Why a case cannot be judged before matchers are built; NULL when it can. */
 static const char *not_built(const struct vector *v, const json_t *answer)
 {
     const json_t *json = v->json;
@@ -106,8 +105,6 @@ static const char *not_built(const struct vector *v, const json_t *answer)
     (void)get_number(json, "pop_window", &window);
     if (window != WINDOW_SECS && json_object_get(json, "ours") == NULL)
         return "PoP window other than 30 s cannot be configured";
-    if (has(json, "srl"))
-        return "revocation list";
     return no_matcher(code);
 }
 
@@ -252,15 +249,10 @@ out:
     return answer;
 }
 
-#define LISTS "revocation lists are not built"
-
 const struct kind kinds_call[] = {
     { "authorize", run_authorize, NULL },
     { "pop", run_pop, NULL },
     { "pop_verify", run_pop_verify, NULL },
     { "request_hash", run_request_hash, NULL },
-    { "srl_verify", NULL, LISTS },
-    { "srl_update", NULL, LISTS },
-    { "srl_tracker", NULL, LISTS },
     { NULL, NULL, NULL },
 };

@@ -53,7 +53,7 @@ static void count_skip(const char *kind, const char *why)
 static const struct kind *find_kind(const char *name)
 {
     const struct kind *const tables[] = { kinds_constraint, kinds_warrant, kinds_call, kinds_approval,
-                                           kinds_mint,       kinds_text };
+                                           kinds_mint,       kinds_srl,     kinds_text };
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct kind *k = tables[t]; k->name != NULL; k++)
             if (strcmp(k->name, name) == 0)

@@ -33,6 +33,7 @@ extern const struct kind kinds_warrant[];
 extern const struct kind kinds_call[];
 extern const struct kind kinds_approval[];
 extern const struct kind kinds_mint[];
+extern const struct kind kinds_srl[];
 extern const struct kind kinds_text[];
 
 /* main.c: the matcher plugins of --plugins DIR, or NULL. */
@@ -67,6 +68,8 @@ const json_t *expected(const json_t *vector);
 
 /* kinds_warrant.c, shared by the others */
 struct tenuo_stack *parse_single(const json_t *json, const char *member, int *ret_code);
+/* kinds_srl.c: the member `srl`; `issuer` may be NULL. */
+int srl_of(const json_t *json, const uint8_t *issuer, struct tenuo_srl **ret);
 #define WINDOW_SECS 30
 
 #endif

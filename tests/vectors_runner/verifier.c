@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Roots, tolerance, windows, lifetime and clearance rules of a case to a verifier.
+ * Roots, tolerance, windows, lifetime, clearance rules and revocation list of a case to a verifier.
  *
  * Must never add trust: a case without roots gets a verifier that trusts one key nobody holds, which decides the same.
  */
@@ -73,6 +73,26 @@ static void apply_settings(const json_t *json, struct tenuo_verifier_builder *bu
         tenuo_verifier_builder_set_max_lifetime(builder, n < 0 ? 0 : (uint64_t)n);
 }
 
+/* `srl` signed by `srl_issuer`; a case without one has no revocation. */
+static int add_list(const json_t *json, struct tenuo_verifier_builder *builder)
+{
+    uint8_t issuer[TENUO_PUBLIC_KEY_BYTES];
+    struct tenuo_revocation_source source = { .fresh_until = INT64_MAX };
+    struct tenuo_revocation *revocation = NULL;
+    if (!has(json, "srl"))
+        return 0;
+    if (!get_fixed(json, "srl_issuer", issuer, sizeof issuer))
+        return TENUO_E_INVALID_ARGUMENT;
+    int rc = srl_of(json, issuer, &source.list);
+    if (rc == 0)
+        rc = tenuo_revocation_new(&source, 1, &revocation, NULL);
+    if (rc == 0)
+        tenuo_verifier_builder_set_revocation(builder, revocation);
+    tenuo_revocation_unref(revocation);
+    tenuo_srl_unref(source.list);
+    return rc;
+}
+
 int verifier_of_case(const json_t *json, struct tenuo_verifier **ret_verifier)
 {
     struct tenuo_verifier_builder *builder = NULL;
@@ -82,6 +102,8 @@ int verifier_of_case(const json_t *json, struct tenuo_verifier **ret_verifier)
     rc = add_roots(json, builder);
     if (rc == 0)
         rc = add_clearances(json, builder);
+    if (rc == 0)
+        rc = add_list(json, builder);
     apply_settings(json, builder);
     tenuo_verifier_builder_set_matchers(builder, matchers);
     if (rc == 0)

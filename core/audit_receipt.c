@@ -69,6 +69,7 @@ static void fill(struct tenuo_receipt_fields *f, const struct tenuo_ctx *c, cons
                                         .request_hash = d->has_request_hash ? d->request_hash : NULL,
                                         .pop_signature = d->pop_verified ? what->q->pop : NULL,
                                         .request_id = correlation(what),
+                                        .policy_hash = c->policy_hash,
                                         .trusted_roots_hash = c->roots_hash };
     f->request_id_len = strlen(f->request_id);
     if (d->has_srl) {

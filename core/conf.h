@@ -100,6 +100,8 @@ const char *tn_conf_path(const char *explicit_path);
 int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
                  struct tenuo_error *err);
 void tn_conf_free(struct tn_conf *conf);
+/* conf_policy.c: SHA-256 of what tenuo_conf_policy prints, in canonical CBOR. 9000. */
+int tn_conf_policy_hash(const struct tn_conf *conf, uint8_t ret_hash[32], struct tenuo_error *err);
 /* The known word that `word` was meant to be (edit distance at most 2), or NULL. The list ends with NULL. */
 const char *tn_did_you_mean(const char *word, const char *const *known);
 /* "300s" and the like to milliseconds; false when malformed or its number is above UINT32_MAX. The milliseconds may be

@@ -211,6 +211,8 @@ static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag
     static const enum tn_facility others[] = { TN_F_RESOLVER, TN_F_REPLAY, TN_F_AUDIT };
     int r = tn_conf_load(c->path, c->service, d, &c->conf, err);
     if (r == TENUO_OK)
+        r = tn_conf_policy_hash(c->conf, c->policy_hash, err);
+    if (r == TENUO_OK)
         r = load_rules(c, d, err);
     if (r == TENUO_OK)
         r = build_verifier(c, err);

@@ -38,7 +38,7 @@ struct tenuo_ctx {
     bool has_keys;       /* the cache was set up */
     bool replay_silent; /* there are replay lines, and every one was left out */
     uint64_t generation; /* counts reloads */
-    uint8_t roots_hash[32]; /* for receipts */
+    uint8_t roots_hash[32], policy_hash[32]; /* for receipts */
 };
 
 /* ctx_key.c: resolve one id through the resolver lines; for tn_keycache_get, `arg` is the context. */

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_NO_LOAD = CLI_OPT_FIRST };
+enum { OPT_NO_LOAD = CLI_OPT_FIRST, OPT_POLICY };
 
 struct conf {
     struct cli *cli;
     const char *action;
-    bool no_load;
+    bool no_load, policy;
     json_t *lines;
     unsigned errors, warnings;
 };
@@ -24,6 +24,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_NO_LOAD:
         c->no_load = true;
+        return 0;
+    case OPT_POLICY:
+        c->policy = true;
         return 0;
     case ARGP_KEY_ARG:
         if (!c->action)
@@ -39,7 +42,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "no-load", OPT_NO_LOAD, NULL, 0, "check: do not load plugins, so do not check their arguments", 10 }, { 0 }
+    { "no-load", OPT_NO_LOAD, NULL, 0, "check: do not load plugins, so do not check their arguments", 10 },
+    { "policy", OPT_POLICY, NULL, 0, "show: the settings by which calls are decided, as receipts name them", 10 },
+    { 0 }
 };
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp parser = {
@@ -51,7 +56,8 @@ static const struct argp parser = {
     "Examples:\n"
     "  tenuo conf check\n"
     "  tenuo conf check ./tenuo.conf --plugin-dir build/plugins\n"
-    "  tenuo conf show --service web\n",
+    "  tenuo conf show --service web\n"
+    "  tenuo conf show --policy > policy.json\n",
     children,
     cli_help_filter,
     NULL
@@ -122,6 +128,22 @@ static int show(struct conf *c, const struct tenuo_open_options *base)
     return CLI_YES;
 }
 
+static int policy(struct conf *c, const struct tenuo_open_options *base)
+{
+    struct tenuo_error err = { 0 };
+    if (tenuo_conf_policy(c->cli->service ? c->cli->service : "", base, shown, c, &err))
+        return cli_fail(c->cli, &err);
+    if (c->cli->json) {
+        const json_t *text = json_array_get(c->lines, 0);
+        json_t *object = cli_object(c->cli, true), *parsed;
+        if (!(parsed = cli_json_load("the policy", json_string_value(text), json_string_length(text), &err)))
+            cli_no_memory(); /* it is our own JSON */
+        cli_set(object, "policy", parsed);
+        cli_emit(c->cli, object);
+    }
+    return CLI_YES;
+}
+
 int cmd_conf(struct cli *cli, int argc, char **argv)
 {
     struct conf c = { .cli = cli };
@@ -134,7 +156,7 @@ int cmd_conf(struct cli *cli, int argc, char **argv)
     if (!(c.lines = json_array()))
         cli_no_memory();
     cli_open_options(cli, &base);
-    status = strcmp(c.action, "check") == 0 ? check(&c, &base) : show(&c, &base);
+    status = strcmp(c.action, "check") == 0 ? check(&c, &base) : c.policy ? policy(&c, &base) : show(&c, &base);
     json_decref(c.lines);
     return status;
 }

@@ -104,6 +104,12 @@ TENUO_API TENUO_MUST_USE int tenuo_conf_show(const char *service, const struct t
                                              void (*line)(void *arg, const char *text), void *arg,
                                              struct tenuo_error *reterr);
 
+/* The settings by which this service decides, as one JSON object through `line`: what receipts name by its hash
+   (tenuo_policy_hash), for proving later which policy was in force. */
+TENUO_API TENUO_MUST_USE int tenuo_conf_policy(const char *service, const struct tenuo_open_options *options,
+                                               void (*line)(void *arg, const char *text), void *arg,
+                                               struct tenuo_error *reterr);
+
 /* What `tenuo plugin info` prints: trust walk, pre-scan, load, and the descriptor through `line` ("key: value"). */
 TENUO_API TENUO_MUST_USE int tenuo_plugin_describe(const char *name_or_path, const char *plugin_dir,
                                                    void (*line)(void *arg, const char *text), void *arg,

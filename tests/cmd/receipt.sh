@@ -30,6 +30,10 @@ t receipt verify r/j.denied -a path=/etc/passwd
 echo '{"rules":[]}' >policy.json
 t receipt verify r/j.denied --policy policy.json --srl nothing
 t receipt verify r/j.denied --policy policy.json | grep policy
+t conf show --conf "$conf" --policy
+"$TENUO" conf show --conf "$conf" --policy >policy.json
+t receipt verify r/j.denied --policy policy.json >out
+grep policy out
 # binary, hex and base64 are the same receipt
 sed -n 's/.*"receipt":"\([0-9a-f]*\)".*/\1/p' r/j.denied >hex
 t receipt show hex >out1

@@ -169,6 +169,7 @@ static void check_allow(void)
     ok(says(f->authorizer_id, f->authorizer_id_len, "shop"), "by the service");
     ok(says(f->request_id, f->request_id_len, "r-1"), "for the request");
     ok(memcmp(tenuo_receipt_signer(r), tenuo_signer_public_key(holder_key), 32) == 0, "signed with receipt_key");
+    ok(f->policy_hash != NULL, "under a policy that it names");
     is_int(tenuo_receipt_check_chain(r, v, NULL), 0, "its chain holds");
     is_int(tenuo_receipt_check_args(r, args, NULL), 0, "its request hash too");
     is_int(tenuo_receipt_check_pop(r, args, NOW, 5, NULL), 0, "and its proof");

@@ -154,6 +154,7 @@ int main(int argc, char **argv)
         print_item(&items[i]);
     }
     peer_stop(peer);
+    report_revocation(items, count, print_value);
     report_library(o.lib, print_value);
     report_memory(argv[0], o.conf, print_value);
     report_startup(o.command, print_value, &items[0]);

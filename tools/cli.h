@@ -34,6 +34,9 @@ struct cli {
     json_t *warnings;    /* array of text, for --json */
     json_t *diagnostics; /* array of text: findings about the configuration */
     struct tenuo_ctx *ctx;
+    const char **matcher_names; /* --matcher */
+    size_t nmatchers;
+    struct tenuo_matchers *matchers; /* opened without a configuration */
     unsigned diagnosed; /* errors among them */
     bool reported;      /* the one JSON object is out */
 };
@@ -66,10 +69,12 @@ enum cli_option {
     CLI_OPT_CONF,
     CLI_OPT_SERVICE,
     CLI_OPT_PLUGIN_DIR,
+    CLI_OPT_MATCHER,
     CLI_OPT_FIRST = 0x200 /* a command's own long options start here */
 };
 extern const struct argp cli_common_argp; /* --json --help --usage */
 extern const struct argp cli_conf_argp;   /* the same and --conf --service --plugin-dir --verbose */
+extern const struct argp cli_matcher_argp; /* --matcher, beside one of the two */
 char *cli_help_filter(int key, const char *text, void *input);
 bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input, int *ret_status);
 /* Reports a usage error from inside a parser; returns EINVAL for it to return. */
@@ -136,6 +141,14 @@ int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint
                struct tenuo_error *err);
 int cli_open(struct cli *cli, struct tenuo_error *err); /* cli->ctx */
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret);
+/* The path made absolute; NULL stays. *made is to be freed. */
+const char *cli_absolute(const char *path, char **made);
+
+/* matchers.c: does a warrant of the chain have a constraint that a matcher plugin judges? */
+bool cli_needs_matchers(const struct tenuo_stack *stack);
+/* Those of --matcher; else, when they are needed, those of the configuration in use or the shipped ones. Lent; NULL:
+ * none. */
+int cli_matchers(struct cli *cli, bool needed, struct tenuo_matchers **ret, struct tenuo_error *err);
 
 /* warrant_io.c */
 enum cli_form { CLI_FORM_BASE64URL, CLI_FORM_PEM, CLI_FORM_CBOR, CLI_FORM_FILE };
@@ -187,6 +200,9 @@ int cli_grants_tool(struct cli_grants *grants, const char *name, struct tenuo_er
 int cli_grants_constraint(struct cli *cli, struct cli_grants *grants, const char *text, struct tenuo_error *err);
 int cli_grants_bound(struct cli *cli, struct cli_grants *grants, const char *text, struct tenuo_error *err);
 void cli_grants_allow_unknown(struct cli_grants *grants);
+/* Is there a constraint for a matcher plugin? And a warning for each that these cannot read. */
+bool cli_grants_need_matchers(const struct cli_grants *grants);
+void cli_grants_check(struct cli *cli, const struct cli_grants *grants, const struct tenuo_matchers *matchers);
 size_t cli_grants_count(const struct cli_grants *grants);
 /* `parent` NULL: a root or an issued warrant. Otherwise tools without -c keep the parent's set. */
 int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const struct tenuo_warrant *parent,

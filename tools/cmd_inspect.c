@@ -12,7 +12,7 @@ enum { OPT_DIFF = CLI_OPT_FIRST, OPT_LINKS, OPT_PLUGIN_DIR };
 
 struct inspect {
     struct cli *cli;
-    const char *warrants[2], *plugin_dir;
+    const char *warrants[2];
     struct tenuo_stack *stacks[2];
     bool diff;
     uint64_t links[2]; /* counted as the output does, from 1; 0: the last two */
@@ -35,7 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct inspect *in = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = in->cli;
+        state->child_inputs[0] = state->child_inputs[1] = in->cli;
         return 0;
     case OPT_DIFF:
         in->diff = true;
@@ -44,7 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         in->diff = true;
         return links_option(in, arg) ? 0 : cli_usage(in->cli, "--links wants two numbers from 1, such as 1,3");
     case OPT_PLUGIN_DIR:
-        in->plugin_dir = arg;
+        in->cli->plugin_dir = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (in->warrants[0] && in->warrants[1])
@@ -62,7 +62,9 @@ static const struct argp_option options[] = {
     { "plugin-dir", OPT_PLUGIN_DIR, "DIR", 0, "With --diff: where the matchers regex and cel are", 9 },
     { 0 }
 };
-static const struct argp_child children[] = { { &cli_common_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child children[] = {
+    { &cli_common_argp, 0, NULL, 0 }, { &cli_matcher_argp, 0, NULL, 0 }, { 0 }
+};
 static const struct argp parser = {
     options,
     parse,
@@ -133,14 +135,6 @@ static int answer(struct inspect *in, json_t *diff)
     return code == TENUO_E_UNKNOWN_CONSTRAINT ? CLI_UNDECIDED : cli_exit_status(code);
 }
 
-static int open_matchers(struct inspect *in, struct tenuo_matchers **ret, struct tenuo_error *err)
-{
-    struct tenuo_open_options open;
-    in->cli->plugin_dir = in->plugin_dir;
-    cli_open_options(in->cli, &open); /* makes it absolute */
-    return tenuo_matchers_open(open.plugin_dir, NULL, 0, ret, err);
-}
-
 /* Plugins are loaded only when an answer of no or of nothing may come from their absence. */
 static int diff(struct inspect *in, struct tenuo_error *err)
 {
@@ -152,7 +146,7 @@ static int diff(struct inspect *in, struct tenuo_error *err)
         return cli_fail(in->cli, err);
     json_t *result = cli_diff(w[0], w[1], NULL, now);
     if (is_verdict(result, "wider") || is_verdict(result, "undecided"))
-        code = open_matchers(in, &matchers, err);
+        code = cli_matchers(in->cli, true, &matchers, err);
     if (code && is_verdict(result, "undecided")) {
         json_decref(result);
         return cli_fail(in->cli, err);
@@ -161,7 +155,6 @@ static int diff(struct inspect *in, struct tenuo_error *err)
         json_decref(result);
         result = cli_diff(w[0], w[1], matchers, now);
     }
-    tenuo_matchers_unref(matchers);
     return answer(in, result);
 }
 

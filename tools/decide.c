@@ -29,6 +29,7 @@ struct decide {
     struct tenuo_verifier_builder *builder; /* NULL: from the configuration */
     struct tenuo_verifier *verifier;        /* that decided */
     const struct cli_bytes *bytes;          /* what it decided about */
+    struct tenuo_stack *stack;              /* the same, once it is read */
     struct tenuo_args *args;
     struct tenuo_request *request;
     const char *warrant, *tool, *pop, *request_id;
@@ -94,7 +95,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct tenuo_error err = { 0 };
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = d->cli;
+        state->child_inputs[0] = state->child_inputs[1] = d->cli;
         return 0;
     case 'r':
         return checked(d, root_option(d, arg, &err), &err);
@@ -157,7 +158,9 @@ static const struct argp_option authorize_options[] = {
     { "attribute", OPT_ATTRIBUTE, "NAME=VALUE", 0, "Attribute for the audit record (repeatable)", 13 },
     { 0 }
 };
-static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child children[] = {
+    { &cli_conf_argp, 0, NULL, 0 }, { &cli_matcher_argp, 0, NULL, 0 }, { 0 }
+};
 static const struct argp parsers[] = {
     { verify_options, parse, "WARRANT",
       "Is the chain good, from a trusted root to the leaf? Says nothing about a call, and is not audited.\v"
@@ -228,19 +231,30 @@ static int build_request(struct decide *d, struct tenuo_error *err)
 /* The pure decision over text or bytes. What cannot be decoded is denied, as the library does for binary input. */
 static int decide_pure(struct decide *d, struct tenuo_decision **ret_decision, struct tenuo_error *err)
 {
-    struct tenuo_stack *stack = NULL;
-    int code = tenuo_stack_parse_any(d->bytes->data, d->bytes->len, &stack, err);
+    int code = d->stack ? TENUO_OK : tenuo_stack_parse_any(d->bytes->data, d->bytes->len, &d->stack, err);
+    if (code)
+        return code;
+    return d->call ? tenuo_authorize_stack(d->verifier, d->stack, d->request, d->at, ret_decision, err)
+                   : tenuo_verify_stack(d->verifier, d->stack, d->at, ret_decision, err);
+}
+
+/* Explicit roots, and the matchers that the chain needs. */
+static int build_verifier(struct decide *d, struct tenuo_error *err)
+{
+    struct tenuo_matchers *matchers = NULL;
+    int code = tenuo_stack_parse_any(d->bytes->data, d->bytes->len, &d->stack, err);
     if (!code)
-        code = d->call ? tenuo_authorize_stack(d->verifier, stack, d->request, d->at, ret_decision, err)
-                       : tenuo_verify_stack(d->verifier, stack, d->at, ret_decision, err);
-    tenuo_stack_free(stack);
-    return code;
+        code = cli_matchers(d->cli, cli_needs_matchers(d->stack), &matchers, err);
+    if (code)
+        return code;
+    tenuo_verifier_builder_set_matchers(d->builder, matchers);
+    return tenuo_verifier_builder_build(d->builder, &d->verifier, err);
 }
 
 /* The verifier and the instant stay in `d` for who asks why. */
 static int decide(struct decide *d, struct tenuo_decision **ret_decision, struct tenuo_error *err)
 {
-    int code = d->builder ? tenuo_verifier_builder_build(d->builder, &d->verifier, err) : cli_open(d->cli, err);
+    int code = d->builder ? build_verifier(d, err) : cli_open(d->cli, err);
     if (code)
         return code;
     if (!d->builder)
@@ -437,7 +451,9 @@ static int check_options(struct decide *d, struct tenuo_error *err)
     if (d->builder && !d->nroots)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
                              "--require-clearance and --strict-session go with --root; a configuration has its own");
-    if (d->builder && (d->cli->conf || d->cli->service || d->cli->plugin_dir))
+    if (!d->builder && d->cli->nmatchers)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--matcher goes with --root; a configuration has its own");
+    if (d->builder && (d->cli->conf || d->cli->service))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "give --root, or --service and --conf, not both");
     if (!d->has_at)
         d->at = (int64_t)time(NULL);
@@ -474,6 +490,7 @@ int cli_decide_run(struct cli *cli, bool call, int argc, char **argv)
         return cli_fail(cli, &err);
     if (cli_parse(cli, &parsers[call], argc, argv, &d, &status))
         status = run(&d);
+    tenuo_stack_free(d.stack);
     tenuo_request_free(d.request);
     tenuo_args_free(d.args);
     tenuo_verifier_unref(d.verifier);

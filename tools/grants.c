@@ -113,6 +113,53 @@ void cli_grants_allow_unknown(struct cli_grants *grants)
     current(grants)->allow_unknown = true;
 }
 
+/* Every constraint that was given, until `each` says to stop. */
+static bool any_constraint(const struct cli_grants *g, bool (*each)(void *arg, const char *name, size_t len,
+                                                                    const struct tenuo_constraint *c), void *arg)
+{
+    for (size_t i = 0; i < g->ntools + 2; i++) {
+        const struct grant *from = i < g->ntools ? &g->tools[i] : i == g->ntools ? &g->all : &g->bounds;
+        for (size_t k = 0; k < from->count; k++)
+            if (each(arg, from->list[k].arg, from->list[k].len, from->list[k].constraint))
+                return true;
+    }
+    return false;
+}
+
+static bool needs(void *arg, const char *name, size_t len, const struct tenuo_constraint *c)
+{
+    (void)arg, (void)name, (void)len;
+    return tenuo_constraint_needs_matcher(c) != 0;
+}
+
+bool cli_grants_need_matchers(const struct cli_grants *grants)
+{
+    return any_constraint(grants, needs, NULL);
+}
+
+struct check {
+    struct cli *cli;
+    const struct tenuo_matchers *matchers;
+};
+
+/* A type without a matcher here may well have one where the call is decided. */
+static bool check(void *arg, const char *name, size_t len, const struct tenuo_constraint *c)
+{
+    struct check *k = arg;
+    struct tenuo_error err = { 0 };
+    if (tenuo_matchers_has(k->matchers, tenuo_constraint_needs_matcher(c)) &&
+        tenuo_constraint_check(c, k->matchers, &err) == TENUO_E_CONSTRAINT_VIOLATION)
+        cli_warn(k->cli, "constraint on '%.*s': every call will be denied here: %s", (int)(len < 64 ? len : 64), name,
+                 err.msg);
+    return false;
+}
+
+void cli_grants_check(struct cli *cli, const struct cli_grants *grants, const struct tenuo_matchers *matchers)
+{
+    struct check k = { cli, matchers };
+    (void)any_constraint(grants, check, &k);
+}
+
 size_t cli_grants_count(const struct cli_grants *grants)
 {
     return grants->ntools;

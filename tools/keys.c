@@ -64,7 +64,7 @@ static void diag_line(void *arg, int is_error, const char *line)
 }
 
 /* The trust walk starts at "/", so names of options are made absolute; NULL stays, *made keeps it for the run. */
-static const char *absolute(const char *path, char **made)
+const char *cli_absolute(const char *path, char **made)
 {
     char *here;
     if (!path || *path == '/')
@@ -81,8 +81,8 @@ static const char *absolute(const char *path, char **made)
 
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret)
 {
-    cli->conf = absolute(cli->conf, &cli->made[0]);
-    cli->plugin_dir = absolute(cli->plugin_dir, &cli->made[1]);
+    cli->conf = cli_absolute(cli->conf, &cli->made[0]);
+    cli->plugin_dir = cli_absolute(cli->plugin_dir, &cli->made[1]);
     *ret = (struct tenuo_open_options){ .size = sizeof *ret,
                                         .conf = cli->conf,
                                         .plugin_dir = cli->plugin_dir,

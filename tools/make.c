@@ -146,7 +146,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct tenuo_error err = { 0 };
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = m->cli;
+        state->child_inputs[0] = state->child_inputs[1] = m->cli;
         return 0;
     case 't':
         return checked(m, cli_grants_tool(m->grants, arg, &err), &err);
@@ -246,7 +246,9 @@ static const struct argp_option issue_options[] = {
     { 0 }
 };
 
-static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child children[] = {
+    { &cli_conf_argp, 0, NULL, 0 }, { &cli_matcher_argp, 0, NULL, 0 }, { 0 }
+};
 static const struct argp parsers[] = {
     [CLI_MINT] = { mint_options, parse, NULL,
                    "Make a root warrant: the start of a chain.\v"
@@ -418,6 +420,23 @@ static void warn_of_approvals(struct make *m, const struct tenuo_warrant *leaf)
                                                                 : "gated calls can never be approved");
 }
 
+/* A root asks nobody: there the matchers only warn of what they cannot read. */
+static int set_matchers(struct make *m, const struct tenuo_stack *parent, struct tenuo_error *err)
+{
+    struct tenuo_matchers *matchers = NULL;
+    bool needed = cli_grants_need_matchers(m->grants) || (parent && cli_needs_matchers(parent));
+    int code = cli_matchers(m->cli, needed, &matchers, err);
+    if (code && !parent && !m->cli->nmatchers && !m->cli->ctx) {
+        cli_warn(m->cli, "constraints for matchers were not checked: %s", err->msg);
+        return TENUO_OK;
+    }
+    if (code)
+        return code;
+    cli_grants_check(m->cli, m->grants, matchers);
+    tenuo_mint_set_matchers(m->mint, matchers);
+    return TENUO_OK;
+}
+
 static int finish(struct make *m, const struct tenuo_stack *stack, struct tenuo_error *err)
 {
     warn_of_approvals(m, tenuo_stack_leaf(stack));
@@ -450,6 +469,8 @@ static int make(struct make *m, struct tenuo_error *err)
         code = fill(m, leaf, err);
     if (!code)
         code = cli_signer(m->cli, m->key, m->key_id, leaf ? tenuo_warrant_holder(leaf) : NULL, &signer, err);
+    if (!code)
+        code = set_matchers(m, parent, err);
     if (!code)
         code = tenuo_mint_sign(m->mint, signer, (uint64_t)m->at, &stack, err);
     if (!code)

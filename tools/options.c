@@ -58,6 +58,10 @@ static error_t parse_common(int key, char *arg, struct argp_state *argp_state)
     case CLI_OPT_PLUGIN_DIR:
         cli->plugin_dir = arg;
         return 0;
+    case CLI_OPT_MATCHER:
+        cli->matcher_names = cli_grow(cli->matcher_names, cli->nmatchers + 1, sizeof *cli->matcher_names);
+        cli->matcher_names[cli->nmatchers++] = arg;
+        return 0;
     case ARGP_KEY_ERROR: /* getopt has printed its own line; under --json it is silent, so say which word it was */
         if (cli->json && !state.reported && !state.help)
             cli_usage(cli, "unknown option, or one without its value, near '%s'",
@@ -93,8 +97,14 @@ static const struct argp_option conf_options[] = {
     COMMON_OPTIONS,
     { 0 }
 };
+static const struct argp_option matcher_options[] = {
+    { "matcher", CLI_OPT_MATCHER, "NAME", 0,
+      "Matcher plugin without a configuration (repeatable); default: regex and cel if they are installed", 91 },
+    { 0 }
+};
 const struct argp cli_common_argp = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 const struct argp cli_conf_argp = { conf_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+const struct argp cli_matcher_argp = { matcher_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 
 /* Seen before parsing, because an error may come before the option's place. */
 static bool wants_json(int argc, char **argv)

@@ -81,6 +81,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and the exit status keeps its meaning */
     int status = run(&cli, argc, argv);
     tenuo_ctx_unref(cli.ctx);
+    tenuo_matchers_unref(cli.matchers);
+    free(cli.matcher_names);
     free(cli.made[0]);
     free(cli.made[1]);
     json_decref(cli.warnings);

@@ -46,11 +46,13 @@ struct tenuo_open_options {
 /*
  * Opens the rules of one service ("" for the top of the file): reads the main file and its drop-ins, loads the plugins,
  * reads the roots. `options` may be NULL. Errors: 9100 configuration (the first one is in reterr, all go to diag), 92xx
- * plugin, 9301 ...
+ * plugin, 9301 ... A store, a sink or a revocation list that is away now refuses nothing here: it is asked again, and
+ * decisions that need it are denied until it answers.
  */
 TENUO_API TENUO_MUST_USE int tenuo_open(const char *service, const struct tenuo_open_options *options,
                                         struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr);
-/* The same files read again into a new context; the old one is untouched, also on failure. */
+/* The same files read again into a new context; the old one is untouched, also on failure. Revocation lists of lines
+ * that did not change come along. */
 TENUO_API TENUO_MUST_USE int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx,
                                               struct tenuo_error *reterr);
 TENUO_API struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct tenuo_matchers *shipped; /* the shipped ones, when their folder was given */
+
 int hex_item(const json_t *item, struct bytes *ret)
 {
     return json_is_string(item) && hex_decode(json_string_value(item), json_string_length(item), ret)
@@ -83,6 +85,7 @@ static int fill(const json_t *json, struct tenuo_mint *mint)
     uint8_t holder[TENUO_PUBLIC_KEY_BYTES];
     int64_t ttl;
     int rc = add_tools(json, mint);
+    tenuo_mint_set_matchers(mint, shipped);
     if (rc == 0 && get_fixed(json, "holder", holder, sizeof holder))
         rc = tenuo_mint_set_holder(mint, holder, NULL);
     if (get_number(json, "ttl", &ttl))
@@ -165,6 +168,8 @@ static int verifier_of(const json_t *json, struct tenuo_verifier **ret_verifier)
     if (rc == 0)
         rc = set_list(json, builder);
     if (rc == 0)
+        tenuo_verifier_builder_set_matchers(builder, shipped);
+    if (rc == 0)
         rc = tenuo_verifier_builder_build(builder, ret_verifier, NULL);
     tenuo_verifier_builder_free(builder);
     return rc;
@@ -229,11 +234,14 @@ static json_t *dispatch(const json_t *json)
     return answer_refused(TENUO_E_INVALID_ARGUMENT);
 }
 
-int main(void)
+/* usage: tenuo-interop-driver [FOLDER OF PLUGINS] */
+int main(int argc, char **argv)
 {
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
+    if (argc > 1 && tenuo_matchers_open(argv[1], NULL, 0, &shipped, NULL) != 0)
+        return 1;
     while ((n = getline(&line, &room, stdin)) > 0) {
         json_t *json = json_loadb(line, (size_t)n, JSON_ALLOW_NUL, NULL), *answer = dispatch(json);
         (void)json_dumpf(answer, stdout, JSON_COMPACT);
@@ -243,5 +251,6 @@ int main(void)
         json_decref(json);
     }
     free(line);
+    tenuo_matchers_unref(shipped);
     return 0;
 }

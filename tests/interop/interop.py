@@ -42,8 +42,8 @@ class Tap:
 
 
 class Driver:
-    def __init__(self, path):
-        self.p = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command):
+        self.p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, op, **members):
         self.p.stdin.write(json.dumps({"op": op, **members}) + "\n")
@@ -91,8 +91,8 @@ def armor(stack):
 class Case:
     """A chain with its keys, the call that it allows, and calls that it must not allow."""
 
-    def __init__(self, rng):
-        self.rng = rng
+    def __init__(self, rng, matchers=False):
+        self.rng, self.matchers = rng, matchers
         self.keys = [Key(rng) for _ in range(rng.choice([2, 2, 3, 4, 5]))]  # root issuer, holder of each link
         self.stranger = Key(rng)
         self.levels = [self.first_level()]
@@ -103,7 +103,7 @@ class Case:
     def first_level(self):
         tools = {}
         for _ in range(self.rng.randint(1, 3)):
-            args = {specs.word(self.rng): specs.random_spec(self.rng) for _ in range(self.rng.randint(0, 4))}
+            args = {specs.word(self.rng): specs.random_spec(self.rng, self.matchers) for _ in range(self.rng.randint(0, 4))}
             tools[specs.word(self.rng)] = args
         return tools
 
@@ -266,10 +266,10 @@ def run_case(tap, number, case, maker, judges, now):
 def main():
     rng = random.Random(SEED)
     print(f"# seed {SEED} (TENUO_SEED={SEED} repeats this run), {CASES} cases")
-    tap, ours, reference = Tap(), Ours(Driver(sys.argv[1])), Reference()
+    tap, ours, reference = Tap(), Ours(Driver(sys.argv[1], *sys.argv[3:4])), Reference()
     for number in range(CASES):
         maker = (ours, reference)[number % 2]
-        run_case(tap, number, Case(rng), maker, (ours, reference), int(time.time()))
+        run_case(tap, number, Case(rng, matchers=len(sys.argv) > 3), maker, (ours, reference), int(time.time()))
     import governance
     governance.run_all(tap, ours.run, rng, GOVERNANCE_CASES)
     if len(sys.argv) > 2:

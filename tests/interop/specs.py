@@ -54,6 +54,8 @@ class Spec:
             "pattern": (2, lambda: {"pattern": a}),
             "range": (3, lambda: {"min": float(a[0]), "max": float(a[1]), "min_inclusive": True, "max_inclusive": True}),
             "one_of": (4, lambda: {"values": a}),
+            "regex": (5, lambda: {"pattern": a}),
+            "cel": (15, lambda: {"expression": a}),
             "not_one_of": (7, lambda: {"excluded": a}),
             "cidr": (8, lambda: a),
             "url_pattern": (9, lambda: a),
@@ -79,7 +81,7 @@ class Spec:
             return t.Range(a[0], a[1])
         if k == "wildcard":
             return t.Wildcard()
-        cls = {"exact": t.Exact, "pattern": t.Pattern, "one_of": t.OneOf, "not_one_of": t.NotOneOf, "cidr": t.Cidr,
+        cls = {"regex": t.Regex, "cel": t.CEL, "exact": t.Exact, "pattern": t.Pattern, "one_of": t.OneOf, "not_one_of": t.NotOneOf, "cidr": t.Cidr,
                "url_pattern": t.UrlPattern, "contains": t.Contains, "subset": t.Subset, "subpath": t.Subpath}[k]
         return cls(a)
 
@@ -196,6 +198,37 @@ def subpath(rng):
     return me
 
 
+def regex(rng):
+    a, b = word(rng), word(rng)
+    pattern_, good, bad = rng.choice([
+        (f"^{a}-[0-9]+$", f"{a}-{rng.randint(0, 999)}", f"{a}-x"),
+        (f"^({a}|{b})\\.(txt|md)$", f"{b}.md", f"{b}.mdx"),
+        (f"{a}+", f"..{a}..", f".{a[:-1]}."),
+        ("(?i)^" + a + "$", a.upper(), a + "_"),
+        ("^[^/]{2,8}$", a, a + "/" + b),
+    ])
+    me = Spec("regex", pattern_, good, bad)
+    me.narrow = Spec("exact", good, good, bad)
+    me.wide = Spec("regex", ".*", bad, None)
+    return me
+
+
+def cel(rng):
+    a, n = word(rng), rng.randint(1, 50)
+    expression, good, bad, more = rng.choice([
+        (f"value == '{a}'", a, a + "x", "size(value) > 0"),
+        (f"value < {n}", n - 1, n, f"value != {n + 7}"),
+        (f"value.startsWith('{a}') && size(value) < 40", a + "1", "1" + a, f"!value.endsWith('{a}?')"),
+        (f"value in ['{a}', 'keep']", "keep", a + "y", "value != ''"),
+        (f"value.all(v, v < {n})", [n - 1, 0], [n], "value.size() < 10"),
+        (f"value >= {n} ? value < {2 * n} : value == 0", n, 2 * n, "value != -1"),
+    ])
+    me = Spec("cel", expression, good, bad)
+    me.narrow = Spec("cel", f"({expression}) && ({more})", good, bad)
+    me.wide = Spec("cel", f"({expression}) || (true)", bad, None)
+    return me
+
+
 def wildcard(rng):
     value = rng.choice(["any", 5, None, [1, "x"], {"k": True}])
     me = Spec("wildcard", None, value, None)
@@ -227,5 +260,8 @@ def not_(rng):
 MAKERS = [exact, pattern, range_, one_of, not_one_of, cidr, url_pattern, contains, subset, subpath, wildcard, all_, any_, not_]
 
 
-def random_spec(rng):
-    return rng.choice(MAKERS)(rng)
+MATCHER_MAKERS = [regex, cel]  # these need their plugins
+
+
+def random_spec(rng, matchers=False):
+    return rng.choice(MAKERS + 2 * MATCHER_MAKERS if matchers else MAKERS)(rng)

@@ -80,5 +80,47 @@ check $? 'the signature is there'
 (cd "$stage" && "$command" sign --conf tenuo.conf --key-id nobody w.tenuo --tool read_file) >"$stage/log" 2>&1
 [ $? -ne 0 ]
 check $? 'a key that the resolver does not have is refused'
+
+cp "$source/examples/matcher_semver.c" "$stage/matcher_semver.c"
+# shellcheck disable=SC2046
+(cd "$stage" && cc -std=c17 -D_GNU_SOURCE -fPIC -shared -fvisibility=hidden -Wl,-z,defs,-z,nodelete,-z,relro,-z,now \
+    $(pkg-config --cflags tenuo-plugin) -Wall -Wextra -Werror -o tenuo_semver.so matcher_semver.c) >"$stage/log" 2>&1
+check $? 'the matcher builds with the documented command, without a warning'
+install -m 0755 "$stage/tenuo_semver.so" "$plugindir/" >"$stage/log" 2>&1
+check $? 'the matcher is put beside the others'
+echo 'matcher  required  semver' >>"$stage/tenuo.conf"
+"$command" conf check --conf "$stage/tenuo.conf" >"$stage/log" 2>&1
+check $? 'the configuration that names it is right'
+semver() { # RANGE: a constraint of type 200 as JSON
+    printf 'version={"cbor":"8218c8%02x%s"}' $((0x60 + ${#1})) "$(printf %s "$1" | od -An -tx1 | tr -d ' \n')"
+}
+run() { (cd "$stage" && "$command" "$@") >"$stage/log" 2>&1; }
+decided() { # WARRANT VERSION: the first two lines of the decision about a call with it
+    run sign "$1" --key agent.key --tool install -a "version=$2" -o w.pop
+    run authorize "$1" --conf tenuo.conf --tool install -a "version=$2" --pop @w.pop
+    sed -n '1,2p' "$stage/log" | tr -s ' \n' ' '
+}
+run mint --key agent.key --holder agent.pub --tool install --ttl 1h --conf tenuo.conf --constraint-json "$(semver '>=1.4.0 <2.0.0')" -o v.tenuo
+check $? 'a warrant with a range is made'
+case $(decided v.tenuo 1.9.3) in "ALLOW "*) true ;; *) false ;; esac
+check $? 'a version within it is allowed'
+case $(decided v.tenuo 2.0.0) in "DENY 1501 "*"does not match constraint "*) true ;; *) false ;; esac
+check $? 'one outside is denied'
+case $(decided v.tenuo latest) in "DENY 1501 "*"matcher 'semver': the argument is no version"*) true ;; *) false ;; esac
+check $? 'what is no version is denied with the sentence of the matcher'
+run attenuate v.tenuo --key agent.key --holder agent.pub --conf tenuo.conf --tool install --constraint-json "$(semver '>=1.5.0 <1.6.0')" -o n.tenuo
+check $? 'a narrower range is delegated'
+case $(decided n.tenuo 1.5.9)/$(decided n.tenuo 1.9.3) in "ALLOW "*"/DENY 1501 "*) true ;; *) false ;; esac
+check $? 'and decides calls'
+run attenuate v.tenuo --key agent.key --holder agent.pub --conf tenuo.conf --tool install -c version=exact:1.4.7 -o e.tenuo
+check $? 'so is one version within it'
+run attenuate v.tenuo --key agent.key --holder agent.pub --conf tenuo.conf --tool install --constraint-json "$(semver '>=1.0.0')" -o x.tenuo
+[ $? -eq 1 ] && grep -q "1502" "$stage/log"
+check $? 'a wider range is not'
+run attenuate v.tenuo --key agent.key --holder agent.pub --tool install --constraint-json "$(semver '>=1.5.0 <1.6.0')" -o x.tenuo
+[ $? -eq 1 ]
+check $? 'without the matcher nothing is'
+run verify n.tenuo --root agent.pub --matcher semver --plugin-dir "$plugindir"
+check $? 'it works without a configuration as well'
 echo "1..$n"
 exit "$bad"

@@ -58,6 +58,7 @@ int cmd_authorize(struct cli *cli, int argc, char **argv);
 int cmd_conf(struct cli *cli, int argc, char **argv);
 int cmd_plugin(struct cli *cli, int argc, char **argv);
 int cmd_receipt(struct cli *cli, int argc, char **argv);
+int cmd_srl(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);
 
 /* options.c: argp with our exit codes and with --json errors. Returns 0, or the exit status with *ret_done set. */

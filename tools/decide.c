@@ -4,7 +4,7 @@
  * the configuration of the service decides, by the same path that applications use. Without a root there is no answer:
  * never "valid".
  */
-#include "cli.h"
+#include "srl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,9 @@ enum {
     OPT_REQUEST_ID,
     OPT_ATTRIBUTE,
     OPT_REQUIRE,
-    OPT_STRICT_SESSION
+    OPT_STRICT_SESSION,
+    OPT_SRL,
+    OPT_SRL_ISSUER
 };
 
 struct decide {
@@ -35,6 +37,10 @@ struct decide {
     const char *warrant, *tool, *pop, *request_id;
     const char **attributes;
     size_t nattributes, nroots;
+    uint8_t (*roots)[TENUO_PUBLIC_KEY_BYTES];
+    const char *srl;
+    uint8_t srl_issuer[TENUO_PUBLIC_KEY_BYTES];
+    bool has_srl_issuer;
     bool quiet, explain, has_at, audited;
     int64_t at;
 };
@@ -47,7 +53,8 @@ static error_t root_option(struct decide *d, const char *arg, struct tenuo_error
         code = tenuo_verifier_builder_new(&d->builder, err);
     if (!code)
         code = tenuo_verifier_builder_add_root(d->builder, key, err);
-    d->nroots++;
+    d->roots = cli_grow(d->roots, d->nroots + 1, sizeof *d->roots);
+    memcpy(d->roots[d->nroots++], key, sizeof key);
     return code;
 }
 
@@ -69,6 +76,12 @@ static error_t require_option(struct decide *d, const char *arg, struct tenuo_er
     if (!code)
         code = tenuo_verifier_builder_require_clearance(d->builder, arg, (size_t)(equals - arg), level, err);
     return code && code < TENUO_E_NOMEM ? (err->code = TENUO_E_INVALID_ARGUMENT) : code;
+}
+
+static error_t srl_issuer_option(struct decide *d, const char *arg, struct tenuo_error *err)
+{
+    d->has_srl_issuer = true;
+    return cli_public_key("--srl-issuer", arg, d->srl_issuer, err);
 }
 
 static error_t once(struct decide *d, const char **target, const char *arg)
@@ -101,6 +114,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return checked(d, root_option(d, arg, &err), &err);
     case OPT_REQUIRE:
         return checked(d, require_option(d, arg, &err), &err);
+    case OPT_SRL:
+        return once(d, &d->srl, arg);
+    case OPT_SRL_ISSUER:
+        return checked(d, srl_issuer_option(d, arg, &err), &err);
     case OPT_STRICT_SESSION:
         return checked(d, strict_session_option(d, &err), &err);
     case OPT_WARRANT:
@@ -141,6 +158,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     { "root", 'r', "KEY", 0, "Trusted root instead of the configuration (repeatable); nothing is audited", 10 }, \
     { "warrant", OPT_WARRANT, "WARRANT", 0, "The warrant, instead of the word after the options", 10 }, \
     { "strict-session", OPT_STRICT_SESSION, NULL, 0, "With --root: every warrant carries the root's session id", 10 }, \
+    { "srl", OPT_SRL, "FILE", 0, "With --root: the signed revocation list to look every warrant up in", 10 }, \
+    { "srl-issuer", OPT_SRL_ISSUER, "KEY", 0, "Who must have signed it, if not one of the roots", 10 }, \
     { "at", OPT_AT, "TIME", 0, "Decide as of this time, RFC 3339 or Unix seconds", 11 }, \
     { "explain", OPT_EXPLAIN, NULL, 0, "Every step and where it ended", 12 }, \
     { "quiet", 'q', NULL, 0, "Say nothing but the exit status", 12 }
@@ -301,6 +320,12 @@ static void identity_json(json_t *object, const struct tenuo_decision *decision)
                 expires <= INT64_MAX ? json_integer((json_int_t)expires) : json_real((double)expires));
         cli_set(object, "expires_at_text", json_string(when));
     }
+    if (tenuo_decision_srl_sha256(decision)) {
+        uint64_t version = tenuo_decision_srl_version(decision);
+        cli_set(object, "srl_version",
+                version <= INT64_MAX ? json_integer((json_int_t)version) : json_real((double)version));
+        cli_set(object, "srl_sha256", cli_hex_json(tenuo_decision_srl_sha256(decision), 32));
+    }
     if (tenuo_decision_request_hash(decision)) {
         cli_hex(tenuo_decision_request_hash(decision), 32, hash);
         cli_set(object, "request_hash", json_string(hash));
@@ -455,6 +480,11 @@ static int check_options(struct decide *d, struct tenuo_error *err)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--matcher goes with --root; a configuration has its own");
     if (d->builder && (d->cli->conf || d->cli->service))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "give --root, or --service and --conf, not both");
+    if ((d->srl || d->has_srl_issuer) && !d->nroots)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "--srl goes with --root; a configuration names its lists itself");
+    if (d->has_srl_issuer && !d->srl)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--srl-issuer goes with --srl");
     if (!d->has_at)
         d->at = (int64_t)time(NULL);
     return TENUO_OK;
@@ -466,7 +496,9 @@ static int run(struct decide *d)
     struct cli_bytes bytes = { 0 };
     struct tenuo_decision *decision = NULL;
     int status = CLI_UNDECIDED;
-    if (check_options(d, &err) || build_request(d, &err) || cli_read_warrant_bytes(d->warrant, &bytes, &err)) {
+    if (check_options(d, &err) || build_request(d, &err) ||
+        srl_use(d->builder, d->srl, d->has_srl_issuer ? d->srl_issuer : NULL, d->roots, d->nroots, &err) ||
+        cli_read_warrant_bytes(d->warrant, &bytes, &err)) {
         status = cli_fail(d->cli, &err);
         goto out;
     }
@@ -496,5 +528,6 @@ int cli_decide_run(struct cli *cli, bool call, int argc, char **argv)
     tenuo_verifier_unref(d.verifier);
     tenuo_verifier_builder_free(d.builder);
     free(d.attributes);
+    free(d.roots);
     return status;
 }

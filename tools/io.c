@@ -123,6 +123,19 @@ static bool move_into_place(const char *beside, const char *path, bool fresh)
     return link(beside, path) == 0 && unlink(beside) == 0; /* file systems without the flag */
 }
 
+/* The new name must survive a power cut as the bytes do; where a directory cannot be synced, nothing can be done. */
+static void sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+    int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+    free(dir);
+}
+
 static int write_beside(const char *path, const void *data, size_t len, unsigned mode, bool fresh,
                         struct tenuo_error *err)
 {
@@ -145,6 +158,8 @@ static int write_beside(const char *path, const void *data, size_t len, unsigned
         good = false;
         saved = errno;
     }
+    if (good)
+        sync_directory(path);
     if (!good) {
         unlink(beside);
         code = saved == EEXIST ? cli_set_error(err, TENUO_E_SYSTEM, "%s: is there already; --force replaces it", path)

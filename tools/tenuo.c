@@ -21,6 +21,7 @@ const struct cli_command cli_commands[] = { { "keygen", cmd_keygen, "make an Ed2
                                             { "conf", cmd_conf, "check or show a configuration" },
                                             { "plugin", cmd_plugin, "list plugins or describe one" },
                                             { "receipt", cmd_receipt, "check what happened: signed receipts" },
+                                            { "srl", cmd_srl, "signed revocation lists" },
                                             { "help", cmd_help, "this help, that of a command, or 'constraints'" },
                                             { NULL, NULL, NULL } };
 

@@ -158,7 +158,7 @@ static void forms(void)
            "an array without length");
     is_int(signed_form("a4" IDS "6776657273696f6e1805" ISSUED NEW_YEAR ISSUER, &err),
            1202, "a long head");
-    is_int(signed_form("a46b7265766f6b65645f6964739a00200001" VERSION, &err), 1202, "more ids declared than bytes left");
+    is_int(signed_form("a46b7265766f6b65645f6964739a00200001" VERSION, &err), 1202, "more ids declared than bytes");
     ok(strstr(err.msg, "more elements declared") != NULL, "and it says so: %s", err.msg);
     is_int(tenuo_srl_parse(NULL, 0, NULL, NULL, &err), 1202, "nothing");
     is_int(tenuo_srl_parse(NULL, TENUO_SRL_MAX_BYTES + 1u, NULL, NULL, NULL), 9001, "no bytes at all");

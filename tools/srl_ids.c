@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which ids go on a list: those named by words, by warrants, and by signed requests that hold; and which may leave it.
+ * A request is believed only together with its warrant from the records of whoever signs the list.
+ */
+#include "srl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_REQUEST 16384u
+#define CLOCKS_APART 300 /* seconds: a verifier whose clock is this late must still find an expired warrant's id */
+
+int srl_id_of_word(const char *word, uint8_t ret_id[TENUO_WARRANT_ID_BYTES], struct tenuo_stack **ret_stack,
+                   struct tenuo_error *err)
+{
+    struct stat st;
+    *ret_stack = NULL;
+    if (stat(word, &st) != 0 && tenuo_warrant_id_parse(word, strlen(word), ret_id, err) == TENUO_OK)
+        return TENUO_OK;
+    int code = cli_read_stack(word, ret_stack, err);
+    if (!code)
+        memcpy(ret_id, tenuo_warrant_id(tenuo_stack_leaf(*ret_stack)), TENUO_WARRANT_ID_BYTES);
+    return code;
+}
+
+static int add_word(struct srl_run *r, const char *word, struct tenuo_srl_builder *builder, struct tenuo_error *err)
+{
+    uint8_t id[TENUO_WARRANT_ID_BYTES];
+    struct tenuo_stack *stack = NULL;
+    int code = srl_id_of_word(word, id, &stack, err);
+    if (!code && (!stack || !r->chain))
+        code = tenuo_srl_builder_add(builder, id, err);
+    for (size_t i = 0; !code && r->chain && stack && i < tenuo_stack_length(stack); i++)
+        code = tenuo_srl_builder_add(builder, tenuo_warrant_id(tenuo_stack_warrant(stack, i)), err);
+    tenuo_stack_free(stack);
+    return code;
+}
+
+int srl_add_words(struct srl_run *r, size_t first, struct tenuo_srl_builder *builder, struct tenuo_error *err)
+{
+    int code = TENUO_OK;
+    for (size_t i = first; i < r->words.n && !code; i++)
+        code = add_word(r, r->words.v[i], builder, err);
+    return code;
+}
+
+/* The warrant with this id among the files of --warrant, anywhere in their chains. */
+static int find_warrant(const struct srl_run *r, const char *id, struct tenuo_stack **ret_stack,
+                        const struct tenuo_warrant **ret, struct tenuo_error *err)
+{
+    char text[TENUO_WARRANT_ID_TEXT_BYTES];
+    for (size_t i = 0; i < r->warrants.n; i++) {
+        struct tenuo_stack *stack = NULL;
+        int code = cli_read_stack(r->warrants.v[i], &stack, err);
+        if (code)
+            return code;
+        for (size_t k = 0; k < tenuo_stack_length(stack); k++) {
+            tenuo_warrant_id_text(tenuo_warrant_id(tenuo_stack_warrant(stack, k)), text);
+            if (strcmp(text, id) == 0) {
+                *ret = tenuo_stack_warrant(stack, k);
+                *ret_stack = stack;
+                return TENUO_OK;
+            }
+        }
+        tenuo_stack_free(stack);
+    }
+    return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "the request is about %s: name that warrant with --warrant",
+                         id);
+}
+
+static int add_request(struct srl_run *r, const char *path, const uint8_t *authority,
+                       struct tenuo_srl_builder *builder, struct tenuo_error *err)
+{
+    struct tenuo_revocation_request *request = NULL;
+    struct tenuo_stack *stack = NULL;
+    const struct tenuo_warrant *w = NULL;
+    struct tenuo_error why = { 0 };
+    struct cli_bytes file = { 0 };
+    int code = cli_read_file(path, MAX_REQUEST, &file, err);
+    if (code)
+        return code;
+    code = tenuo_revocation_request_parse(file.data, file.len, &request, &why);
+    if (!code)
+        code = find_warrant(r, tenuo_revocation_request_warrant_id(request), &stack, &w, &why);
+    if (!code)
+        code = tenuo_revocation_request_check(request, w, authority, r->at, &why);
+    if (code)
+        cli_set_error(err, code, "%.100s: %.150s", path, why.msg);
+    else
+        code = tenuo_srl_builder_add(builder, tenuo_warrant_id(w), err);
+    tenuo_stack_free(stack);
+    tenuo_revocation_request_free(request);
+    cli_bytes_free(&file);
+    return code;
+}
+
+int srl_add_requests(struct srl_run *r, const uint8_t *authority, struct tenuo_srl_builder *builder,
+                     struct tenuo_error *err)
+{
+    int code = TENUO_OK;
+    for (size_t i = 0; i < r->requests.n && !code; i++)
+        code = add_request(r, r->requests.v[i], authority, builder, err);
+    return code;
+}
+
+static bool is_over(const struct tenuo_warrant *w, int64_t at)
+{
+    uint64_t expires = tenuo_warrant_expires_at(w);
+    return at > CLOCKS_APART && (uint64_t)(at - CLOCKS_APART) >= expires;
+}
+
+int srl_expired_ids(struct srl_run *r, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTES], size_t *ret_n,
+                    struct tenuo_error *err)
+{
+    uint8_t(*ids)[TENUO_WARRANT_ID_BYTES] = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < r->expired.n; i++) {
+        struct tenuo_stack *stack = NULL;
+        if (cli_read_stack(r->expired.v[i], &stack, err)) {
+            free(ids);
+            return err->code;
+        }
+        for (size_t k = 0; k < tenuo_stack_length(stack); k++) {
+            const struct tenuo_warrant *w = tenuo_stack_warrant(stack, k);
+            if (!is_over(w, r->at))
+                continue;
+            ids = cli_grow(ids, n + 1, sizeof *ids);
+            memcpy(ids[n++], tenuo_warrant_id(w), sizeof *ids);
+        }
+        tenuo_stack_free(stack);
+    }
+    *ret_ids = ids;
+    *ret_n = n;
+    return TENUO_OK;
+}

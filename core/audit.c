@@ -81,7 +81,7 @@ static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tn_au
     fill_keys(r, d);
     r->event = (struct tenuo_audit_event){
         .size = sizeof r->event,
-        .time_ns = clock_ns(),
+        .time_ns = what->time_ns,
         .decision_id = d->id,
         .service = c->service,
         .decision = outcome_name(d->outcome),

@@ -13,6 +13,7 @@ struct tn_audited {
     const struct tenuo_request *q;
     struct tn_str chain; /* the stack as presented, in binary; empty when it could not be decoded */
     int64_t as_of;
+    int64_t time_ns; /* when it was decided: the one reading of the clock, Unix time in nanoseconds */
 };
 
 /*

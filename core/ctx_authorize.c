@@ -63,23 +63,24 @@ static void name_decision(struct tenuo_decision *d)
 }
 
 /* No decision at all: recorded as a denial with its 9xxx code, and returned as the error that it is. */
-static void record_failure(struct tenuo_ctx *c, const struct tenuo_request *q, int64_t as_of,
-                           const struct tenuo_error *why)
+static void record_failure(struct tenuo_ctx *c, struct tn_audited what, const struct tenuo_error *why)
 {
     struct tenuo_error ignored = { 0 };
     struct tenuo_decision *d = NULL;
-    if (denied(why, q, &d, NULL) != TENUO_OK)
+    if (denied(why, what.q, &d, NULL) != TENUO_OK)
         return;
     name_decision(d);
-    struct tn_audited what = { .d = d, .q = q, .as_of = as_of };
+    what.d = d;
     (void)tn_audit_write(c, &what, &d->audited, &ignored); /* nothing hangs on it: the answer is no already */
     tenuo_decision_free(d);
 }
 
-int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
-                           int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+static int decide_and_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len,
+                             const struct tenuo_request *request, int64_t as_of, const struct timespec *now,
+                             struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct tn_audited what = { .q = request, .as_of = as_of };
+    struct tn_audited what = { .q = request, .as_of = as_of,
+                               .time_ns = (int64_t)now->tv_sec * 1000000000 + now->tv_nsec };
     struct tenuo_error why = { 0 };
     struct tenuo_stack *stack = NULL;
     struct tenuo_decision *d = NULL;
@@ -92,7 +93,7 @@ int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t l
     tenuo_verifier_unref(v);
     if (r != TENUO_OK) {
         why.code = r;
-        record_failure(ctx, request, as_of, &why);
+        record_failure(ctx, what, &why);
         tenuo_stack_free(stack);
         return tn_fail(reterr, r, "%s", why.msg);
     }
@@ -110,11 +111,25 @@ int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t l
     return TENUO_OK;
 }
 
+static int read_clock(struct timespec *ret, struct tenuo_error *err)
+{
+    return clock_gettime(CLOCK_REALTIME, ret) == 0 ? TENUO_OK
+                                                   : tn_fail(err, TENUO_E_SYSTEM, "the clock cannot be read");
+}
+
+int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
+                           int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+{
+    struct timespec now = { 0 };
+    int r = read_clock(&now, reterr);
+    return r != TENUO_OK ? r : decide_and_record(ctx, bytes, len, request, as_of, &now, ret_decision, reterr);
+}
+
 int tenuo_ctx_authorize(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
                         struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
     struct timespec now = { 0 };
-    if (clock_gettime(CLOCK_REALTIME, &now) != 0)
-        return tn_fail(reterr, TENUO_E_SYSTEM, "the clock cannot be read");
-    return tenuo_ctx_authorize_at(ctx, bytes, len, request, (int64_t)now.tv_sec, ret_decision, reterr);
+    int r = read_clock(&now, reterr);
+    return r != TENUO_OK ? r
+                         : decide_and_record(ctx, bytes, len, request, (int64_t)now.tv_sec, &now, ret_decision, reterr);
 }

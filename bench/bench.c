@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE]: times the library beside its
- * reference.
+ * tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE] [--plugins FOLDER]: times the
+ * library beside its reference.
  *
  * Both sides read the same bytes and take turns in every round; thread CPU time, minimum of the rounds. Without a peer
  * its columns are empty and say so.
@@ -98,7 +98,7 @@ static struct peer *start_peer(const char *program, const struct item *items, si
 }
 
 struct options {
-    const char *peer, *lib, *command, *conf, *memory_of;
+    const char *peer, *lib, *command, *conf, *plugins, *memory_of;
 };
 
 static bool parse_options(int argc, char **argv, struct options *o)
@@ -109,6 +109,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
         { "lib", required_argument, NULL, 'l' },
         { "command", required_argument, NULL, 'c' },
         { "conf", required_argument, NULL, 'f' },
+        { "plugins", required_argument, NULL, 'd' },
         { "memory-of", required_argument, NULL, 'm' },
         { NULL, 0, NULL, 0 },
     };
@@ -124,6 +125,8 @@ static bool parse_options(int argc, char **argv, struct options *o)
             o->command = optarg;
         else if (option == 'f')
             o->conf = optarg;
+        else if (option == 'd')
+            o->plugins = optarg;
         else if (option == 'm')
             o->memory_of = optarg;
         else
@@ -135,15 +138,19 @@ static bool parse_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     static struct item items[BENCH_MAX_ITEMS];
-    struct options o = { NULL, NULL, NULL, NULL, NULL };
+    struct options o = { 0 };
+    struct tenuo_matchers *matchers = NULL;
     if (!parse_options(argc, argv, &o)) {
         (void)fprintf(stderr,
-                      "usage: tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE]\n");
+                      "usage: tenuo-bench [--json] [--peer PROGRAM] [--lib FILE] [--command FILE] [--conf FILE] "
+                      "[--plugins FOLDER]\n");
         return 2;
     }
     if (o.memory_of != NULL)
         return memory_child(o.memory_of);
-    size_t count = make_items(items);
+    if (o.plugins != NULL)
+        must(tenuo_matchers_open(o.plugins, NULL, 0, &matchers, NULL), "matchers");
+    size_t count = make_items(items, matchers);
     for (size_t i = 0; i < count; i++)
         prepare_item(&items[i]);
     struct peer *peer = start_peer(o.peer, items, count);
@@ -159,5 +166,6 @@ int main(int argc, char **argv)
     report_memory(argv[0], o.conf, print_value);
     report_startup(o.command, print_value, &items[0]);
     free_items(items, count);
+    tenuo_matchers_unref(matchers);
     return 0;
 }

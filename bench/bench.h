@@ -47,6 +47,7 @@ struct item {
     struct tenuo_constraint *constraint;
     struct tenuo_constraint_set *set;
     struct tenuo_value *value;
+    const struct tenuo_matchers *matchers; /* borrowed; NULL: the constraint needs none */
 };
 
 /* Ends the program with a sentence when a step of the preparation fails. */
@@ -54,7 +55,8 @@ void must(int rc, const char *step);
 double cpu_ns(void); /* of this thread */
 
 /* items.c */
-size_t make_items(struct item items[BENCH_MAX_ITEMS]);
+/* Constraints that need a matcher are measured only where `matchers` has it; may be NULL. */
+size_t make_items(struct item items[BENCH_MAX_ITEMS], const struct tenuo_matchers *matchers);
 void write_items(FILE *f, const struct item *items, size_t count); /* the peer's input */
 void free_items(struct item *items, size_t count);
 

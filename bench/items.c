@@ -319,19 +319,40 @@ static const struct {
     { "match_subpath", "8211a364726f6f74652f646174616e636173655f73656e736974697665f56b616c6c6f775f657175616cf5",
       "702f646174612f7265706f72742e747874" },
     { "match_url_safe", "8212a0", "782068747470733a2f2f6170692e6578616d706c652e636f6d2f76312f7573657273" },
+    { "match_regex",
+      "8205a1677061747465726e775e2f646174612f5b612d7a302d395f5d2b5c2e74787424",
+      "722f646174612f7265706f72745f372e747874" },
+    { "match_cel",
+      "820fa16a65787072657373696f6e781976616c7565203e20302026262076616c7565203c3d20313030",
+      "182a" },
+    { "match_cel_object",
+      "820fa16a65787072657373696f6e784c616d6f756e74203c3d203130302026262063757272656e637920696e205b2745"
+      "5552272c2027555344275d20262620216861732874656e756f5f6f626a65637428292e6f7665727269646529",
+      "a366616d6f756e7418326863757272656e637963455552646e6f7465656c756e6368" },
+    { "match_cel_list",
+      "820fa16a65787072657373696f6e783976616c75652e616c6c28702c20702e7374617274735769746828272f64617461"
+      "2f27292026262021702e636f6e7461696e7328272e2e272929",
+      "8a672f646174612f30672f646174612f31672f646174612f32672f646174612f33672f646174612f34672f646174612f"
+      "35672f646174612f36672f646174612f37672f646174612f38672f646174612f39" },
     { "match_shlex", "821880a165616c6c6f7782626c7363636174", "656c73202d6c" },
 };
 
-static void add_matches(struct item *items, size_t *count)
+static void add_matches(struct item *items, size_t *count, const struct tenuo_matchers *matchers)
 {
     for (size_t i = 0; i < sizeof matches / sizeof matches[0]; i++) {
+        unsigned type = strncmp(matches[i].constraint, "820f", 4) == 0   ? TENUO_C_CEL
+                        : strncmp(matches[i].constraint, "8205", 4) == 0 ? TENUO_C_REGEX
+                                                                         : 0;
+        if (type != 0 && !tenuo_matchers_has(matchers, type))
+            continue;
         struct item *item = new_item(items, count, BENCH_MATCH, matches[i].name, 5000);
         item->bytes = from_hex(matches[i].constraint);
         item->args = from_hex(matches[i].value);
+        item->matchers = type != 0 ? matchers : NULL;
     }
 }
 
-size_t make_items(struct item items[BENCH_MAX_ITEMS])
+size_t make_items(struct item items[BENCH_MAX_ITEMS], const struct tenuo_matchers *matchers)
 {
     static const struct {
         const char *name;
@@ -350,7 +371,7 @@ size_t make_items(struct item items[BENCH_MAX_ITEMS])
     add_approvals(items, &count);
     add_builders(items, &count);
     add_parse(items, &count);
-    add_matches(items, &count);
+    add_matches(items, &count, matchers);
     return count;
 }
 

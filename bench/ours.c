@@ -65,7 +65,7 @@ static void run_call(const struct item *it)
 static void run_match(const struct item *it)
 {
     int match = TENUO_NO_MATCH;
-    must(tenuo_constraint_match(it->constraint, it->value, NULL, 0, &match, NULL), it->name);
+    must(tenuo_constraint_match(it->constraint, it->value, it->matchers, it->now, &match, NULL), it->name);
     must(match == TENUO_MATCH ? 0 : TENUO_E_CONSTRAINT_VIOLATION, it->name);
 }
 

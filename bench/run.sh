@@ -37,4 +37,4 @@ CONF
     conf=$dir/bench.conf
 fi
 "$build/bench/tenuo-bench" ${json:+"$json"} ${peer:+--peer "$peer"} ${library:+--lib "$library"} ${command:+--command "$command"} \
-    ${conf:+--conf "$conf"}
+    ${conf:+--conf "$conf"} --plugins "$dir/plugins"

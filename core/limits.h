@@ -55,6 +55,8 @@
 #define TN_CEL_MAX_EXPRESSION 65536 /* bytes */
 #define TN_CEL_MAX_DEPTH 96         /* expressions within expressions, as the reference */
 #define TN_CEL_STEPS 100000         /* of one match */
+#define TN_CEL_PATTERNS 16          /* regular expressions compiled with a program, and how much they hold */
+#define TN_CEL_PATTERN_BYTES 8388608
 #define TN_CEL_MEMORY 4194304       /* bytes that one match may make: its value, lists, texts */
 
 /* Configuration. */

@@ -89,7 +89,7 @@ static int cel_compile(void *self, uint8_t type, const uint8_t *payload, size_t 
     (void)type;
     if (!read_expression(payload, len, &text))
         return refuse(cel, "the constraint has no expression");
-    program = tn_cel_compile(text, &fault);
+    program = tn_cel_compile(text, cel->regex, &fault);
     if (program == NULL && fault.nomem)
         return TENUO_E_NOMEM;
     if (program == NULL) {

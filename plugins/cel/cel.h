@@ -12,6 +12,9 @@
 #include "../../core/mem.h"
 #include "../../core/str.h"
 
+struct tn_regex;
+struct tn_regex_engine;
+
 /* ---- tokens ---- */
 
 enum cel_tok {
@@ -117,16 +120,25 @@ struct cel_instr {
 
 enum cel_macro { MACRO_NONE, MACRO_ALL, MACRO_EXISTS, MACRO_EXISTS_ONE, MACRO_MAP, MACRO_FILTER };
 
+/* A literal pattern of matches(), compiled with the program. */
+struct cel_pattern {
+    const uint8_t *text; /* of its constant */
+    struct tn_regex *regex;
+};
+
 struct cel_program {
     struct tn_arena arena; /* everything below */
     struct tn_str text;
     struct cel_instr *code;
     struct cel_value *consts;
     size_t ncode, nconsts, stack, levels;
+    struct cel_pattern patterns[TN_CEL_PATTERNS];
+    size_t npatterns, pattern_bytes;
 };
 
-/* cel_parse.c: NULL with *fault filled. The text is copied. */
-struct cel_program *tn_cel_compile(struct tn_str text, struct cel_fault *fault);
+/* cel_parse.c: NULL with *fault filled. The text is copied. `regex` NULL: patterns are not compiled beforehand; else it
+ * is the one that programs run with. */
+struct cel_program *tn_cel_compile(struct tn_str text, const struct tn_regex_engine *regex, struct cel_fault *fault);
 void tn_cel_free(struct cel_program *program);
 size_t tn_cel_bytes(const struct cel_program *program);
 
@@ -142,6 +154,7 @@ struct cel_run {
     uint64_t steps;    /* likewise */
     int64_t as_of;     /* Unix seconds */
     const struct tn_regex_engine *regex; /* for matches(); NULL: none in this build */
+    const struct cel_program *program;
     struct cel_value value;
     const char *fatal; /* set: the whole answer is an error, whatever && and || would make of it */
     bool nomem;
@@ -228,8 +241,11 @@ struct cel_value tn_cel_net_in_cidr(struct cel_call *c);
 struct cel_value tn_cel_net_is_private(struct cel_call *c);
 struct cel_value tn_cel_tenuo_object(struct cel_call *c);
 
-/* cel_regex.c: 1, 0, or -1 when the pattern cannot be used. */
+/* cel_regex.c. A pattern that cannot be kept is compiled, or refused, when it is used; false: memory ran out. */
 struct cel_value tn_cel_matches(struct cel_call *c);
+bool tn_cel_keep_pattern(struct cel_program *program, const struct tn_regex_engine *regex,
+                         const struct cel_value *pattern, struct cel_fault *fault);
+void tn_cel_drop_patterns(struct cel_program *program);
 
 /* cel_number.c: decimal text, without the C library's locale. */
 /* How much of s is a number, [+-]digits[.digits][e[+-]digits], and whether an e without digits follows. */

@@ -25,6 +25,16 @@ bool tn_cel_begin_argument(struct parser *p, struct frame *f)
     return tn_cel_emit(p, (struct cel_instr){ .op = OP_JUMP }, 0);
 }
 
+/* The pattern of matches(), when it is a literal: what was emitted last. */
+static bool keep_pattern(struct parser *p)
+{
+    struct cel_program *program = p->program;
+    const struct cel_instr *last = &program->code[program->ncode - 1];
+    if (last->op != OP_CONST || !cel_is(&program->consts[last->a], CEL_STRING))
+        return true;
+    return tn_cel_keep_pattern(program, p->regex, &program->consts[last->a], p->fault);
+}
+
 bool tn_cel_end_call(struct parser *p, const struct frame *f)
 {
     const struct cel_function *function = tn_cel_function(f->n);
@@ -36,6 +46,8 @@ bool tn_cel_end_call(struct parser *p, const struct frame *f)
         bad |= function != NULL && function->call == tn_cel_optional_none; /* which takes none at all */
         given = needed;
     }
+    if (!bad && function->call == tn_cel_matches && f->count == needed && !keep_pattern(p))
+        return false;
     given += f->receiver;
     cel_operand_done(p);
     return tn_cel_emit(p,

@@ -337,6 +337,7 @@ struct cel_value tn_cel_run(const struct cel_program *program, struct cel_run *r
 {
     struct machine m = { program, run, NULL, 0, NULL };
     size_t at = 0;
+    run->program = program;
     m.stack = tn_cel_array(run, program->stack + 1);
     m.loops = tn_cel_alloc(run, program->levels * sizeof *m.loops);
     if (m.stack == NULL || m.loops == NULL)

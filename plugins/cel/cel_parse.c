@@ -387,7 +387,7 @@ static bool make_room(struct parser *p, struct tn_str text)
     return true;
 }
 
-struct cel_program *tn_cel_compile(struct tn_str text, struct cel_fault *fault)
+struct cel_program *tn_cel_compile(struct tn_str text, const struct tn_regex_engine *regex, struct cel_fault *fault)
 {
     struct cel_program *program = calloc(1, sizeof *program), *ret = NULL;
     struct parser *p = calloc(1, sizeof *p);
@@ -397,6 +397,7 @@ struct cel_program *tn_cel_compile(struct tn_str text, struct cel_fault *fault)
     }
     tn_arena_init(&program->arena, 1024);
     p->program = program;
+    p->regex = regex;
     p->fault = fault;
     if (!tn_cel_lex(text, &p->tokens, fault))
         goto out;
@@ -420,6 +421,7 @@ void tn_cel_free(struct cel_program *program)
 {
     if (program == NULL)
         return;
+    tn_cel_drop_patterns(program);
     tn_arena_free(&program->arena);
     free(program);
 }
@@ -427,5 +429,5 @@ void tn_cel_free(struct cel_program *program)
 size_t tn_cel_bytes(const struct cel_program *program)
 {
     return sizeof *program + program->text.n + program->ncode * 2 * sizeof *program->code +
-           program->nconsts * 2 * sizeof *program->consts;
+           program->nconsts * 2 * sizeof *program->consts + program->pattern_bytes;
 }

@@ -47,6 +47,7 @@ struct frame {
 struct parser {
     struct cel_program *program;
     struct cel_tokens tokens;
+    const struct tn_regex_engine *regex;
     size_t at;
     size_t cap;    /* instructions */
     size_t height; /* of the value stack here */

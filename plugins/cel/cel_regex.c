@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * matches(): a search with a regular expression of the dialect that the regex matcher accepts. The pattern may be
- * computed, so it is compiled at each call and both compiling and searching are charged.
+ * matches(): a search with a regular expression of the dialect that the regex matcher accepts. Literal patterns are
+ * compiled with the program; computed ones at each call, which is charged. A pattern or text that is refused is an
+ * error as any other: whatever && and || make of it holds for every answer that the reference may have.
  */
 #include "cel.h"
 
@@ -13,6 +14,45 @@
 #define PATTERN_STEPS 10u /* for each byte */
 #define SEARCH_SHIFT 12   /* bytes times instructions of RE2 at worst: 4096 are a step */
 
+bool tn_cel_keep_pattern(struct cel_program *program, const struct tn_regex_engine *regex,
+                         const struct cel_value *pattern, struct cel_fault *fault)
+{
+    char why[TN_REGEX_WHY];
+    struct tn_regex *compiled = NULL;
+    size_t bytes = 0;
+    enum tn_regex_result r;
+    if (regex == NULL || program->npatterns == TN_CEL_PATTERNS)
+        return true;
+    r = tn_regex_compile(regex, (const char *)pattern->p, pattern->n, &compiled, &bytes, why);
+    if (r == TN_REGEX_NOMEM) {
+        *fault = (struct cel_fault){ 0, "memory ran out", true };
+        return false;
+    }
+    if (r != TN_REGEX_YES)
+        return true;
+    if (bytes > TN_CEL_PATTERN_BYTES - program->pattern_bytes) {
+        tn_regex_free(compiled);
+        return true;
+    }
+    program->patterns[program->npatterns++] = (struct cel_pattern){ pattern->p, compiled };
+    program->pattern_bytes += bytes;
+    return true;
+}
+
+void tn_cel_drop_patterns(struct cel_program *program)
+{
+    while (program->npatterns > 0)
+        tn_regex_free(program->patterns[--program->npatterns].regex);
+}
+
+static const struct tn_regex *kept(const struct cel_program *program, const struct cel_value *pattern)
+{
+    for (size_t i = 0; i < program->npatterns; i++)
+        if (program->patterns[i].text == pattern->p)
+            return program->patterns[i].regex;
+    return NULL;
+}
+
 static struct cel_value failed(struct cel_run *run, enum tn_regex_result r, const char *why)
 {
     size_t n = strlen(why);
@@ -23,27 +63,61 @@ static struct cel_value failed(struct cel_run *run, enum tn_regex_result r, cons
     }
     copy = tn_cel_alloc(run, n + 1);
     if (copy == NULL)
-        return tn_cel_fatal(run, run->fatal);
+        return cel_error(run->fatal);
     memcpy(copy, why, n + 1);
-    return tn_cel_fatal(run, copy); /* the reference may have an answer: nothing may absorb this */
+    return cel_error(copy);
 }
 
-static struct cel_value search(struct cel_run *run, const struct cel_value *pattern, const struct cel_value *text)
+static struct cel_value search(struct cel_run *run, const struct tn_regex *regex, const struct cel_value *text)
+{
+    char why[TN_REGEX_WHY] = "";
+    enum tn_regex_result r;
+    if (!tn_cel_charge(run, text->n / 16 + (tn_regex_cost(regex, text->n) >> SEARCH_SHIFT)))
+        return cel_error(run->fatal);
+    r = tn_regex_search(run->regex, regex, (const char *)text->p, text->n, why);
+    return r == TN_REGEX_YES || r == TN_REGEX_NO ? cel_bool(r == TN_REGEX_YES) : failed(run, r, why);
+}
+
+static struct cel_value compile_and_search(struct cel_run *run, const struct cel_value *pattern,
+                                           const struct cel_value *text)
 {
     char why[TN_REGEX_WHY] = "";
     struct tn_regex *regex = NULL;
+    struct cel_value v;
     size_t bytes = 0;
-    enum tn_regex_result r =
-        tn_regex_compile(run->regex, (const char *)pattern->p, pattern->n, &regex, &bytes, why);
+    enum tn_regex_result r;
+    if (!tn_cel_charge(run, COMPILE_STEPS + (uint64_t)PATTERN_STEPS * pattern->n))
+        return cel_error(run->fatal);
+    r = tn_regex_compile(run->regex, (const char *)pattern->p, pattern->n, &regex, &bytes, why);
     if (r != TN_REGEX_YES)
         return failed(run, r, why);
-    if (!tn_cel_charge(run, text->n / 16 + (tn_regex_cost(regex, text->n) >> SEARCH_SHIFT))) {
-        tn_regex_free(regex);
-        return tn_cel_fatal(run, run->fatal);
-    }
-    r = tn_regex_search(run->regex, regex, (const char *)text->p, text->n, why);
+    v = search(run, regex, text);
     tn_regex_free(regex);
-    return r == TN_REGEX_YES || r == TN_REGEX_NO ? cel_bool(r == TN_REGEX_YES) : failed(run, r, why);
+    return v;
+}
+
+static struct cel_value matches(struct cel_run *run, const struct cel_value *pattern, const struct cel_value *text)
+{
+    const struct tn_regex *regex = kept(run->program, pattern);
+    return regex != NULL ? search(run, regex, text) : compile_and_search(run, pattern, text);
+}
+#else
+bool tn_cel_keep_pattern(struct cel_program *program, const struct tn_regex_engine *regex,
+                         const struct cel_value *pattern, struct cel_fault *fault)
+{
+    (void)program, (void)regex, (void)pattern, (void)fault;
+    return true;
+}
+
+void tn_cel_drop_patterns(struct cel_program *program)
+{
+    (void)program;
+}
+
+static struct cel_value matches(struct cel_run *run, const struct cel_value *pattern, const struct cel_value *text)
+{
+    (void)run, (void)pattern, (void)text;
+    return cel_error("matches() needs RE2, which this build lacks");
 }
 #endif
 
@@ -51,11 +125,5 @@ struct cel_value tn_cel_matches(struct cel_call *c)
 {
     if (!cel_is(&c->args[0], CEL_STRING) || !cel_is(&c->args[1], CEL_STRING))
         return cel_error("matches() takes texts");
-#ifdef TN_WITH_RE2
-    if (!tn_cel_charge(c->run, COMPILE_STEPS + (uint64_t)PATTERN_STEPS * c->args[1].n))
-        return tn_cel_fatal(c->run, c->run->fatal);
-    return search(c->run, &c->args[1], &c->args[0]);
-#else
-    return tn_cel_fatal(c->run, "matches() needs RE2, which this build lacks");
-#endif
+    return matches(c->run, &c->args[1], &c->args[0]);
 }

@@ -58,7 +58,7 @@ bool tn_cel_narrower(struct tn_str parent, struct tn_str child, struct cel_fault
     else if (!(p.n == c.n && same(parent, p.v, child, c.v, p.n)) && !narrows(parent, &p, child, &c))
         refuse(fault, "the child must be the parent's expression, or (parent) && (more)");
     else
-        ok = (program = tn_cel_compile(child, fault)) != NULL;
+        ok = (program = tn_cel_compile(child, NULL, fault)) != NULL;
 out:
     tn_cel_free(program);
     free(p.v);

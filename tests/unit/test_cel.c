@@ -334,6 +334,35 @@ static void test_time(void)
     }
 }
 
+/* Literal patterns are compiled once; computed ones at every call, which is charged. */
+static void test_patterns(void)
+{
+    static const char literal[] = "value.all(x, string(x).matches('^[0-9]$') && !string(x).matches(r'^\\s'))";
+    static const char computed[] = "value.all(x, string(x).matches('^[0-9]' + '$'))";
+    if (strcmp(TEST_RE2, "no") == 0) {
+        skip_test("patterns", "built without RE2");
+        return;
+    }
+    value.n = 0;
+    put_head(&value, 4, 1000);
+    memset(value.p + value.n, 7, 1000);
+    value.n += 1000;
+    payload_of(&payload, literal, sizeof literal - 1);
+    ok(answer_at(&payload, &value, NOW) == 'T', "a literal pattern, 1000 times");
+    payload_of(&payload, computed, sizeof computed - 1);
+    ok(answer_at(&payload, &value, NOW) == 'E' && strstr(mock_said, "steps") != NULL, "a computed one takes too many");
+    is("value.all(x, string(x).matches('^[0-9]' + '$'))", "8a01020304050607080900", 'T');
+    is("'x-prod-y'.matches('prod')", "01", 'T');
+    is("'a'.matches('(')", "01", 'E');
+    is("'a'.matches('(') || true", "01", 'T');
+    is("'a'.matches('x*+') && false", "01", 'F');
+    is("'a'.matches('x*+')", "01", 'E');
+    is("'\\u00e9'.matches(r'\\w')", "01", 'E');
+    is("matches('a', '') && ''.matches('^$')", "01", 'T');
+    is("['a', 'b'].exists(p, 'b'.matches(p))", "01", 'T');
+    ok(repeated("", "'a'.matches('^a$') && ", 40, "true", "") == 'T', "more literal patterns than are kept");
+}
+
 /* Refusals say why without any of the values that they are about. */
 static void test_sentences(void)
 {
@@ -440,6 +469,7 @@ int main(int argc, char **argv)
     test_value_bounds();
     test_payloads();
     test_time();
+    test_patterns();
     test_sentences();
     test_attenuation();
     test_shared_program();

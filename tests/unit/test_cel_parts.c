@@ -272,7 +272,7 @@ static char run_once(long fail)
     struct cel_program *program;
     char answer = '?';
     fail_at = fail;
-    program = tn_cel_compile(tn_lit(text), &fault);
+    program = tn_cel_compile(tn_lit(text), NULL, &fault);
     if (program == NULL)
         return fault.nomem ? 'N' : '?';
     tn_arena_init(&run.arena, 64);

@@ -11,7 +11,8 @@ while [ ! -S s ] && [ $i -lt 200 ]; do
     i=$((i + 1))
 done
 echo "replay    required    redis  socket=$DIR/s" >>tenuo.conf
-mask() { sed -e 's/\(decision *\)[0-9a-f]\{32\}/\1ID/' -e 's/"decision_id":"[0-9a-f]*"/"decision_id":"ID"/' -e 's/in [0-9]* ms/in N ms/'; }
+mask() { sed -e 's/\(decision *\)[0-9a-f]\{32\}/\1ID/' -e 's/"decision_id":"[0-9a-f]*"/"decision_id":"ID"/' -e 's/in [0-9]* ms/in N ms/' \
+        -e 's/"tool":.*"audited"/... "audited"/'; }
 pop() { "$TENUO" sign bob.tenuo --key bob.key --at $T --tool read_file -a path="$1"; }
 good=$(pop /data/reports/a)
 au() { t authorize bob.tenuo --conf "$DIR/tenuo.conf" --at $T --tool read_file "$@" >out; mask <out; }

@@ -52,6 +52,8 @@ int cmd_mint(struct cli *cli, int argc, char **argv);
 int cmd_attenuate(struct cli *cli, int argc, char **argv);
 int cmd_issue(struct cli *cli, int argc, char **argv);
 int cmd_inspect(struct cli *cli, int argc, char **argv);
+int cmd_request(struct cli *cli, int argc, char **argv);
+int cmd_approve(struct cli *cli, int argc, char **argv);
 int cmd_sign(struct cli *cli, int argc, char **argv);
 int cmd_verify(struct cli *cli, int argc, char **argv);
 int cmd_authorize(struct cli *cli, int argc, char **argv);
@@ -141,6 +143,11 @@ int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_P
 int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint8_t *holder, struct tenuo_signer **ret,
                struct tenuo_error *err);
 int cli_open(struct cli *cli, struct tenuo_error *err); /* cli->ctx */
+/* --root KEY, which makes the builder when there is none; and the verifier of the roots, with the matchers that the
+ * chain needs, or of the configuration when `builder` is NULL. */
+int cli_root_option(struct tenuo_verifier_builder **builder, const char *text, struct tenuo_error *err);
+int cli_verifier(struct cli *cli, struct tenuo_verifier_builder *builder, const struct tenuo_stack *stack,
+                 struct tenuo_verifier **ret, struct tenuo_error *err);
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret);
 /* The path made absolute; NULL stays. *made is to be freed. */
 const char *cli_absolute(const char *path, char **made);
@@ -173,9 +180,11 @@ int cli_value_from_json(const json_t *json, struct tenuo_value **ret, struct ten
 int cli_value_from_text(const char *what, const char *text, size_t len, struct tenuo_value **ret,
                         struct tenuo_error *err);
 
-/* call_args.c: -a NAME=TEXT, -a NAME:=JSON, --args JSON|@FILE|- */
-int cli_args_put(struct tenuo_args *args, const char *assignment, struct tenuo_error *err);
-int cli_args_put_json(struct tenuo_args *args, const char *source, struct tenuo_error *err);
+/* call_args.c: -a NAME=TEXT, -a NAME:=JSON, --args JSON|@FILE|-, collected in an object and then built. */
+json_t *cli_args_new(void);
+int cli_args_put(json_t *args, const char *assignment, struct tenuo_error *err);
+int cli_args_put_json(json_t *args, const char *source, struct tenuo_error *err);
+int cli_args_build(json_t *json, struct tenuo_args **ret, struct tenuo_error *err);
 
 /* constraint_text.c, constraint_json.c */
 struct cli_hazards {

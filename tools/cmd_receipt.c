@@ -94,10 +94,10 @@ static error_t verify_option(struct input *in, int key, const char *arg)
         return checked(in, root_option(r, arg, &err), &err);
     case 'a':
         r->has_args = true;
-        return checked(in, cli_args_put(r->args, arg, &err), &err);
+        return checked(in, cli_args_put(r->arguments, arg, &err), &err);
     case OPT_ARGS:
         r->has_args = true;
-        return checked(in, cli_args_put_json(r->args, arg, &err), &err);
+        return checked(in, cli_args_put_json(r->arguments, arg, &err), &err);
     case OPT_POP_AT:
         r->has_pop_at = true;
         return cli_time_parse(arg, &r->pop_at)
@@ -248,14 +248,13 @@ static int run(struct input *in)
 
 int cmd_receipt(struct cli *cli, int argc, char **argv)
 {
-    struct input in = { .run.cli = cli, .wanted = SHOW | VERIFY | CHAIN | ANCHOR };
+    struct input in = { .run.cli = cli, .run.arguments = cli_args_new(), .wanted = SHOW | VERIFY | CHAIN | ANCHOR };
     struct tenuo_error err = { 0 };
     int status;
-    if (tenuo_args_new(&in.run.args, &err))
-        return cli_fail(cli, &err);
     if (cli_parse(cli, &parser, argc, argv, &in, &status))
-        status = run(&in);
+        status = cli_args_build(in.run.arguments, &in.run.args, &err) ? cli_fail(cli, &err) : run(&in);
     tenuo_args_free(in.run.args);
+    json_decref(in.run.arguments);
     tenuo_verifier_builder_free(in.run.builder);
     free(in.run.anchors);
     free(in.run.files);

@@ -11,7 +11,7 @@ enum { OPT_KEY = CLI_OPT_FIRST, OPT_KEY_ID, OPT_WARRANT, OPT_ARGS, OPT_AT, OPT_F
 
 struct sign {
     struct cli *cli;
-    struct tenuo_args *args;
+    json_t *args;
     const char *warrant, *tool, *key, *key_id, *out, *form;
     bool has_at;
     int64_t at;
@@ -149,19 +149,22 @@ static int sign(struct sign *s, struct tenuo_error *err)
 {
     struct tenuo_stack *stack = NULL;
     struct tenuo_signer *signer = NULL;
+    struct tenuo_args *args = NULL;
     uint8_t signature[TENUO_SIGNATURE_BYTES];
     if (!s->has_at)
         s->at = (int64_t)time(NULL);
     int code = check_options(s, err);
     if (!code)
+        code = cli_args_build(s->args, &args, err);
+    if (!code)
         code = cli_read_stack(s->warrant, &stack, err);
     if (!code)
         code = cli_signer(s->cli, s->key, s->key_id, tenuo_warrant_holder(tenuo_stack_leaf(stack)), &signer, err);
     if (!code)
-        code =
-            tenuo_pop_sign(signer, tenuo_stack_leaf(stack), s->tool, strlen(s->tool), s->args, s->at, signature, err);
+        code = tenuo_pop_sign(signer, tenuo_stack_leaf(stack), s->tool, strlen(s->tool), args, s->at, signature, err);
     if (!code)
         code = report(s, tenuo_stack_leaf(stack), signature, err);
+    tenuo_args_free(args);
     tenuo_signer_free(signer);
     tenuo_stack_free(stack);
     return code;
@@ -169,13 +172,11 @@ static int sign(struct sign *s, struct tenuo_error *err)
 
 int cmd_sign(struct cli *cli, int argc, char **argv)
 {
-    struct sign s = { .cli = cli };
+    struct sign s = { .cli = cli, .args = cli_args_new() };
     struct tenuo_error err = { 0 };
     int status;
-    if (tenuo_args_new(&s.args, &err))
-        return cli_fail(cli, &err);
     if (cli_parse(cli, &parser, argc, argv, &s, &status))
         status = sign(&s, &err) ? cli_fail(cli, &err) : CLI_YES;
-    tenuo_args_free(s.args);
+    json_decref(s.args);
     return status;
 }

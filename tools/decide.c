@@ -4,6 +4,7 @@
  * the configuration of the service decides, by the same path that applications use. Without a root there is no answer:
  * never "valid".
  */
+#include "ask.h"
 #include "srl.h"
 
 #include <stdlib.h>
@@ -22,7 +23,8 @@ enum {
     OPT_REQUIRE,
     OPT_STRICT_SESSION,
     OPT_SRL,
-    OPT_SRL_ISSUER
+    OPT_SRL_ISSUER,
+    OPT_APPROVAL
 };
 
 struct decide {
@@ -32,11 +34,11 @@ struct decide {
     struct tenuo_verifier *verifier;        /* that decided */
     const struct cli_bytes *bytes;          /* what it decided about */
     struct tenuo_stack *stack;              /* the same, once it is read */
-    struct tenuo_args *args;
+    json_t *args;
     struct tenuo_request *request;
     const char *warrant, *tool, *pop, *request_id;
-    const char **attributes;
-    size_t nattributes, nroots;
+    const char **attributes, **approvals;
+    size_t nattributes, napprovals, nroots;
     uint8_t (*roots)[TENUO_PUBLIC_KEY_BYTES];
     const char *srl;
     uint8_t srl_issuer[TENUO_PUBLIC_KEY_BYTES];
@@ -148,6 +150,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         d->attributes = cli_grow(d->attributes, d->nattributes + 1, sizeof *d->attributes);
         d->attributes[d->nattributes++] = arg;
         return 0;
+    case OPT_APPROVAL:
+        d->approvals = cli_grow(d->approvals, d->napprovals + 1, sizeof *d->approvals);
+        d->approvals[d->napprovals++] = arg;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -172,6 +178,7 @@ static const struct argp_option authorize_options[] = {
     { "arg", 'a', "NAME=TEXT", 0, "An argument; NAME:=JSON for other values than text (repeatable)", 9 },
     { "args", OPT_ARGS, "JSON", 0, "Arguments as a JSON object; @FILE or - reads it", 9 },
     { "pop", OPT_POP, "SIGNATURE", 0, "Proof of possession: base64url, base64, hex, or @FILE", 9 },
+    { "approval", OPT_APPROVAL, "FILE", 0, "Approvals, in any form in which they travel (repeatable)", 9 },
     { "require-clearance", OPT_REQUIRE, "TOOL=LEVEL", 0, "With --root: clearance that a tool needs (repeatable)", 10 },
     { "request-id", OPT_REQUEST_ID, "TEXT", 0, "Id of the request, for the audit record", 13 },
     { "attribute", OPT_ATTRIBUTE, "NAME=VALUE", 0, "Attribute for the audit record (repeatable)", 13 },
@@ -239,11 +246,17 @@ static int build_request(struct decide *d, struct tenuo_error *err)
         return TENUO_OK;
     if (!d->tool)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "name the tool that is called with --tool");
+    struct tenuo_args *args = NULL;
     int code = tenuo_request_new(d->tool, strlen(d->tool), &d->request, err);
     if (!code)
-        code = tenuo_request_set_args(d->request, d->args, err);
+        code = cli_args_build(d->args, &args, err);
+    if (!code)
+        code = tenuo_request_set_args(d->request, args, err);
+    tenuo_args_free(args);
     if (!code)
         code = read_pop(d, err);
+    if (!code)
+        code = cli_add_approvals(d->request, d->approvals, d->napprovals, err);
     return code ? code : add_attributes(d, err);
 }
 
@@ -376,6 +389,8 @@ static json_t *answer_json(struct decide *d, const struct tenuo_decision *decisi
     cli_set(object, "audited", json_boolean(tenuo_decision_audited(decision) != 0));
     if (*tenuo_decision_id(decision))
         cli_set(object, "decision_id", json_string(tenuo_decision_id(decision)));
+    if (d->call)
+        cli_set_approvals(object, decision, d->args, d->bytes);
     if (d->explain)
         cli_set(object, "steps", explanation(d, decision));
     return object;
@@ -424,9 +439,10 @@ static void print_answer(const struct decide *d, const json_t *object)
         printf("  %-11s %s\n", i ? "" : "chain", json_string_value(item));
     printf("  %-11s %s\n", "audited",
            json_is_true(json_object_get(object, "audited")) ? "yes"
-           : d->audited ? "no: no audit sink holds a record of it"
-           : d->nroots ? "no: explicit roots, nothing was audited"
-                       : "no: the chain alone is no decision about a call");
+           : d->audited                                     ? "no: no audit sink holds a record of it"
+           : d->nroots                                      ? "no: explicit roots, nothing was audited"
+                                                            : "no: the chain alone is no decision about a call");
+    cli_print_approvals(object);
     cli_print_steps(json_object_get(object, "steps"));
 }
 
@@ -515,19 +531,17 @@ out:
 
 int cli_decide_run(struct cli *cli, bool call, int argc, char **argv)
 {
-    struct decide d = { .cli = cli, .call = call };
-    struct tenuo_error err = { 0 };
+    struct decide d = { .cli = cli, .call = call, .args = cli_args_new() };
     int status;
-    if (tenuo_args_new(&d.args, &err))
-        return cli_fail(cli, &err);
     if (cli_parse(cli, &parsers[call], argc, argv, &d, &status))
         status = run(&d);
     tenuo_stack_free(d.stack);
     tenuo_request_free(d.request);
-    tenuo_args_free(d.args);
+    json_decref(d.args);
     tenuo_verifier_unref(d.verifier);
     tenuo_verifier_builder_free(d.builder);
     free(d.attributes);
     free(d.roots);
+    free(d.approvals);
     return status;
 }

@@ -140,3 +140,29 @@ int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint
         *err = why;
     return code;
 }
+
+int cli_root_option(struct tenuo_verifier_builder **builder, const char *text, struct tenuo_error *err)
+{
+    uint8_t key[TENUO_PUBLIC_KEY_BYTES];
+    int code = cli_public_key("--root", text, key, err);
+    if (!code && !*builder)
+        code = tenuo_verifier_builder_new(builder, err);
+    return code ? code : tenuo_verifier_builder_add_root(*builder, key, err);
+}
+
+int cli_verifier(struct cli *cli, struct tenuo_verifier_builder *builder, const struct tenuo_stack *stack,
+                 struct tenuo_verifier **ret, struct tenuo_error *err)
+{
+    struct tenuo_matchers *matchers = NULL;
+    if (builder && (cli->conf || cli->service))
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "give --root, or --service and --conf, not both");
+    if (!builder && cli->nmatchers)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--matcher goes with --root; a configuration has its own");
+    int code = builder ? cli_matchers(cli, cli_needs_matchers(stack), &matchers, err) : cli_open(cli, err);
+    if (!code && !builder)
+        *ret = tenuo_ctx_verifier(cli->ctx);
+    if (code || !builder)
+        return code;
+    tenuo_verifier_builder_set_matchers(builder, matchers);
+    return tenuo_verifier_builder_build(builder, ret, err);
+}

@@ -13,6 +13,7 @@ struct receipt_run {
     size_t nfiles;
     /* verify */
     struct tenuo_verifier_builder *builder; /* NULL: no --root */
+    json_t *arguments; /* as given, and built */
     struct tenuo_args *args;
     bool has_args, has_pop_at, exact_roots;
     int64_t pop_at;

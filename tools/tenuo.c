@@ -16,6 +16,8 @@ const struct cli_command cli_commands[] = { { "keygen", cmd_keygen, "make an Ed2
                                             { "issue", cmd_issue, "issue an execution warrant from an issuer warrant" },
                                             { "inspect", cmd_inspect, "say everything in a warrant, unverified" },
                                             { "sign", cmd_sign, "sign a call: proof of possession" },
+                                            { "request", cmd_request, "ask for approval of a call" },
+                                            { "approve", cmd_approve, "approve a call that was asked for" },
                                             { "verify", cmd_verify, "check a chain against trusted roots" },
                                             { "authorize", cmd_authorize, "decide a call, audited" },
                                             { "conf", cmd_conf, "check or show a configuration" },

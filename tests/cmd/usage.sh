@@ -8,7 +8,7 @@ t nothing
 t nothing --json
 t --version >version; sed 's/[0-9][0-9.a-z+-]*/N/g' version
 t --version --json >version; sed 's/"[0-9][0-9.a-z+-]*"/"N"/g' version
-for command in keygen mint attenuate issue inspect sign verify authorize conf plugin; do
+for command in keygen mint attenuate issue inspect sign request approve verify authorize conf plugin; do
     t $command --help
     t $command --nothing
     t $command --nothing --json

@@ -56,6 +56,9 @@ def seeds(case):
         yield "args", raw["args"]
     if "value" in raw:
         yield "args", raw["value"]
+    for step in [case, *case.get("steps", [])]:
+        if step.get("srl"):
+            yield "srl", bytes.fromhex(step["srl"])
     if kind in ("warrant_text", "chain_text"):
         yield "stack", case["text"].encode()
     elif "text" in case:
@@ -76,6 +79,9 @@ def written():
     for count in (0, 1, 3):
         yield "floor", header + b"".join(line % (n, n) for n in range(count))
     yield "floor", header + line % (1, 1) * 2
+    key, signature = b"\x82\x01\x58\x20" + bytes.fromhex("8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"), b"\x82\x01\x58\x40" + bytes(64)
+    yield "srl", (b"\xa5\x6awarrant_id\x78\x28tnu_wrt_" + b"0" * 32 + b"\x66reason\x63why\x69requestor" + key +
+                  b"\x6crequested_at\x742030-01-01T00:00:00Z\x69signature" + signature)
     yield "http_body", b'{"srl": "omdwYXlsb2Fk", "version": 42}'
     yield "http_body", b' {"version": 1, "srl": "****"}'
     yield "http_body", b'{"srl": [[[1, 2], {}], {"srl": ""}]}'

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Interop test: run.sh DRIVER [COMMAND [PLUGINS]]. Installs the pinned reference package into a throw-away virtualenv (kept under
+# Interop test: run.sh DRIVER [COMMAND [PLUGINS VECTORS]]. Installs the pinned reference package into a throw-away virtualenv (kept under
 # TENUO_CACHE when that is set) and runs interop.py. Without Python or the package the test says that it is skipped.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-driver=${1:?usage: run.sh DRIVER [COMMAND [PLUGINS]]}
+driver=${1:?usage: run.sh DRIVER [COMMAND [PLUGINS VECTORS]]}
 command=${2:-}
 plugins=${3:-}
+vectors=${4:-}
 version=0.3.3
 
 skip() {
@@ -35,7 +36,7 @@ if [ -n "$plugins" ]; then
     staged=$(mktemp -d)
     trap 'rm -rf "$staged"; [ -n "${TENUO_CACHE:-}" ] || rm -rf "$venv"' EXIT INT TERM
     cp "$plugins/tenuo_regex.so" "$plugins/tenuo_cel.so" "$staged/"
-    "$venv/bin/python" "$here/interop.py" "$driver" "$command" "$staged"
+    "$venv/bin/python" "$here/interop.py" "$driver" "$command" "$staged" ${vectors:+"$vectors"}
 else
     "$venv/bin/python" "$here/interop.py" "$driver" ${command:+"$command"}
 fi

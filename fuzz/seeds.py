@@ -18,15 +18,16 @@ RECEIPTS = (
 
 
 CEL = b"\x82\x0f\xa1\x6aexpression"
+REGEX = b"\x82\x05\xa1\x67pattern"
 
 
 def part(data):
     return len(data).to_bytes(2, "big") + data
 
 
-def expression(constraint):
+def expression(constraint, head=CEL):
     """The text of an expression of less than 256 bytes."""
-    body = constraint[len(CEL):]
+    body = constraint[len(head):]
     return body[1:] if body[:1] < b"\x78" else body[2:]
 
 
@@ -40,6 +41,8 @@ def seeds(case):
         yield "stack", raw.get("input") or raw.get("stack", b"")
     if kind == "match" and {"constraint", "value"} <= raw.keys():
         yield "constraint", part(raw["constraint"]) + raw["value"]
+        if raw["constraint"].startswith(REGEX):
+            yield "regex", b"\0" + part(expression(raw["constraint"], REGEX)) + raw["value"][1:]
     for parent, child in (("constraint", "constraint"), ("parent", "child")):
         if all(raw.get(k, b"").startswith(CEL) for k in (parent, child)):
             yield "cel", b"\3" + part(expression(raw[parent])) + expression(raw[child])

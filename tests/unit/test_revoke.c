@@ -206,6 +206,58 @@ static void check_threads(void)
     tenuo_ctx_unref(shared);
 }
 
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *keep_asking_anew(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        pthread_mutex_lock(&shared_lock);
+        struct tenuo_ctx *ctx = tenuo_ctx_ref(shared);
+        pthread_mutex_unlock(&shared_lock);
+        struct tenuo_decision *d = NULL;
+        int code = tenuo_ctx_authorize_at(ctx, wire, wire_len, call, born, &d, NULL);
+        code = code == TENUO_OK ? tenuo_decision_code(d) : code;
+        tenuo_decision_free(d);
+        tenuo_ctx_unref(ctx);
+        atomic_fetch_add(&asked, 1);
+        atomic_fetch_add(&wrong, code != TENUO_E_REVOKED);
+    }
+    return NULL;
+}
+
+/* Reloads in a loop while the source is away: what was revoked is revoked in every context. */
+static void check_reloads_under_load(void)
+{
+    pthread_t threads[3];
+    int failed = 0;
+    fresh_lists();
+    put_list("a", 1, true);
+    shared = opened(LINE("required", "a", ""));
+    unlink(stage_path("a"));
+    atomic_store(&stop, false);
+    atomic_store(&asked, 0);
+    for (size_t i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, keep_asking_anew, NULL);
+    for (int i = 0; i < 40; i++) {
+        struct tenuo_ctx *next = NULL, *old = shared;
+        failed += tenuo_ctx_reload(old, &next, NULL) != TENUO_OK;
+        if (next == NULL)
+            continue;
+        pthread_mutex_lock(&shared_lock);
+        shared = next;
+        pthread_mutex_unlock(&shared_lock);
+        tenuo_ctx_unref(old);
+        sleep_ms(20);
+    }
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    is_int(failed, 0, "forty reloads");
+    is_int(atomic_load(&wrong), 0, "no other answer in %d", atomic_load(&asked));
+    tenuo_ctx_unref(shared);
+}
+
 /* A plugin that is wrong in one way; with a good list before, which stays. */
 static void check_plugins(void)
 {
@@ -257,6 +309,7 @@ int main(int argc, char **argv)
     check_reload();
     check_fork();
     check_threads();
+    check_reloads_under_load();
     check_plugins();
     check_late_list();
     return env_end();

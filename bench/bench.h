@@ -75,6 +75,9 @@ typedef void value_fn(const char *name, double value, const char *unit, const ch
 void report_library(const char *path, value_fn *report);
 void report_memory(const char *self, const char *conf, value_fn *report);
 void report_startup(const char *command, value_fn *report, const struct item *item);
+/* shared.c: two threads on one verifier, by a prepared call; the replay store of the folder `plugins`, or NULL. */
+void report_threads(const struct item *items, size_t count, value_fn *report);
+void report_replay(const char *plugins, value_fn *report);
 /* revocation.c: by a prepared call. */
 void report_revocation(const struct item *items, size_t count, value_fn *report);
 int memory_child(const char *conf); /* opens a context and prints its resident memory in KiB */

@@ -180,7 +180,8 @@ static int link_sides(struct side p, struct side c)
         cw.issuable = &name;
         cw.nissuable = 1;
     }
-    return tn_gate_link(&pw, &cw, &env, NULL);
+    int r = tn_gate_link(&pw, &cw, &env, NULL);
+    return pairs != TN_SUBSET_BUDGET || tenuo_gates_attenuate(&pw, &cw, NULL, 0, NULL) == r ? r : -1;
 }
 
 #define WHOLE TOOL("f6")

@@ -75,7 +75,7 @@ static bool read_expression(const uint8_t *payload, size_t len, struct tn_str *r
 
 static int refuse(const struct cel *cel, const char *what)
 {
-    cel->host->error(cel->host, "cel: %s", what);
+    cel->host->error(cel->host, "%s", what);
     return TENUO_E_INVALID_ARGUMENT;
 }
 
@@ -93,7 +93,7 @@ static int cel_compile(void *self, uint8_t type, const uint8_t *payload, size_t 
     if (program == NULL && fault.nomem)
         return TENUO_E_NOMEM;
     if (program == NULL) {
-        cel->host->error(cel->host, "cel: byte %zu of the expression: %s", fault.at, fault.why);
+        cel->host->error(cel->host, "byte %zu of the expression: %s", fault.at, fault.why);
         return TENUO_E_INVALID_ARGUMENT;
     }
     *ret_program = program;
@@ -140,7 +140,7 @@ static int cel_attenuates(void *self, uint8_t parent_type, const uint8_t *parent
     if (fault.nomem)
         return TENUO_E_NOMEM;
     if (fault.why != NULL)
-        cel->host->error(cel->host, "cel: %s", fault.why);
+        cel->host->error(cel->host, "%s", fault.why);
     *ret_ok = ok;
     return TENUO_OK;
 }

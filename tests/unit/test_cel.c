@@ -367,7 +367,7 @@ static void test_patterns(void)
 static void test_sentences(void)
 {
     is("value + 1 == 2", "6673656372657421", 'E');
-    ok(strstr(mock_said, "secret") == NULL && strncmp(mock_said, "cel: ", 5) == 0, "no value: %s", mock_said);
+    ok(strstr(mock_said, "secret") == NULL, "no value: %s", mock_said);
     is("value == 'secret", "01", 'E');
     ok(strstr(mock_said, "secret") == NULL && strstr(mock_said, "byte 9") != NULL, "no text, but its place: %s",
        mock_said);

@@ -572,6 +572,47 @@ static void check_reload(void)
     tenuo_request_free(q[1]);
 }
 
+/* ---- one proof under threads and reloads ---- */
+
+static atomic_int passed, odd;
+
+static void *replayer(void *arg)
+{
+    for (unsigned i = 0; !atomic_load(&stop) || i < 4; i++) {
+        struct tenuo_ctx *ctx = take_current();
+        struct answer a = ask_with(ctx, wire, wire_len, arg);
+        atomic_fetch_add(a.code == TENUO_OK ? &passed : &odd, a.code != TENUO_E_REPLAYED);
+        tenuo_ctx_unref(ctx);
+    }
+    return NULL;
+}
+
+static void check_replay_under_reload(void)
+{
+    struct tenuo_request *q = request("/data/x", "", NOW);
+    pthread_t threads[3];
+    current = opened(TRUST JSONL "replay required memory entries=1000\n");
+    atomic_store(&stop, false);
+    for (size_t t = 0; t < 3; t++)
+        pthread_create(&threads[t], NULL, replayer, q);
+    for (int i = 0; i < 20; i++) {
+        struct tenuo_ctx *fresh = NULL;
+        must(tenuo_ctx_reload(current, &fresh, NULL), "reload");
+        pthread_mutex_lock(&current_mutex);
+        struct tenuo_ctx *old = current;
+        current = fresh;
+        pthread_mutex_unlock(&current_mutex);
+        tenuo_ctx_unref(old);
+    }
+    atomic_store(&stop, true);
+    for (size_t t = 0; t < 3; t++)
+        pthread_join(threads[t], NULL);
+    is_int(atomic_load(&passed), 1, "three threads and twenty reloads: one proof passes once");
+    is_int(atomic_load(&odd), 0, "and is seen by all others");
+    tenuo_ctx_unref(current);
+    tenuo_request_free(q);
+}
+
 static void stage_plugins(const char *mocks)
 {
     static const char *const real[] = { "jsonl", "file", "memory" };
@@ -613,6 +654,7 @@ int main(int argc, char **argv)
     check_keys();
     check_refusals();
     check_reload();
+    check_replay_under_reload();
     tenuo_stack_free(stack);
     tenuo_signer_free(root_key);
     tenuo_signer_free(holder_key);

@@ -13,7 +13,7 @@ command -v python3 >/dev/null 2>&1 && python3 "$here/seeds.py" "$here/../tests/v
 mkdir -p "$seeds/conf" "$seeds/plugin_elf"
 cp "$here"/../tests/conf/*.conf "$seeds/conf/"
 find "$build/tests/plugin" -maxdepth 1 -name 'mock_marker.so' -exec cp {} "$seeds/plugin_elf/" \; 2>/dev/null || true
-for target in cel regex warrant stack constraint subset chain args text approval gate conf plugin_elf receipt floor http_body srl; do
+for target in cel regex warrant stack constraint subset chain args text approval gate conf plugin_elf receipt floor http_body redis srl; do
     program=$build/fuzz/fuzz_$target
     [ -x "$program" ] || continue
     mkdir -p "$seeds/$target" "$build/fuzz-corpus/$target"

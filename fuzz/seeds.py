@@ -89,6 +89,10 @@ def written():
     yield "http_body", b' {"version": 1, "srl": "****"}'
     yield "http_body", b'{"srl": [[[1, 2], {}], {"srl": ""}]}'
     yield "http_body", bytes.fromhex("a2677061796c6f6164a0")
+    info = b"# Server\r\nuptime_in_seconds:100\r\nmaxmemory_policy:noeviction\r\nrole:master\r\n"
+    for answer in (b"+OK\r\n", b"$-1\r\n", b"-READONLY no\r\n", b":1\r\n", b"*1\r\n+OK\r\n"):
+        yield "redis", b"$%d\r\n%s\r\n" % (len(info), info) + answer
+    yield "redis", b"$%d\r\n%s\r\n" % (len(info) - 1, info.replace(b"master", b"slave"))
 
 
 def main():

@@ -52,7 +52,7 @@ struct tenuo_open_options {
 TENUO_API TENUO_MUST_USE int tenuo_open(const char *service, const struct tenuo_open_options *options,
                                         struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr);
 /* The same files read again into a new context; the old one is untouched, also on failure. Revocation lists of lines
- * that did not change come along. */
+ * that did not change come along, and so does what replay lines with the same module and arguments remember. */
 TENUO_API TENUO_MUST_USE int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx,
                                               struct tenuo_error *reterr);
 TENUO_API struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx);

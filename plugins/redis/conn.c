@@ -220,6 +220,13 @@ static void *no_array(const redisReadTask *task, int elements)
     return NULL;
 }
 
+static void limit_reader(struct redis *r)
+{
+    r->fn = *r->c->reader->fn;
+    r->fn.createArray = no_array;
+    r->c->reader->fn = &r->fn;
+}
+
 static bool read_password(struct redis *r, const char *dir, const char *name, char text[TN_KEYFILE_MAX + 1])
 {
     struct tenuo_error err = { 0 };
@@ -284,9 +291,7 @@ static bool reach(struct redis *r, uint64_t ends)
         return false;
     if (getsockopt(r->c->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0 || error != 0)
         return redis_say(r, "cannot be reached: %s", strerror(error));
-    r->fn = *r->c->reader->fn;
-    r->fn.createArray = no_array;
-    r->c->reader->fn = &r->fn;
+    limit_reader(r);
     return true;
 }
 

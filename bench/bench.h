@@ -28,6 +28,7 @@ struct item {
     enum bench_kind kind;
     char name[32];
     bool warm;  /* the link cache is on and filled */
+    bool cold;  /* match: a regular expression that was not compiled before, each time */
     bool allow; /* what an authorization answers */
     uint32_t iterations;
     int64_t now; /* of the call or the builder, Unix seconds */
@@ -45,6 +46,8 @@ struct item {
     struct tenuo_signer *signer;
     struct tenuo_args *call_args;
     struct tenuo_constraint *constraint;
+    struct tenuo_constraint **variants; /* cold: more than are kept */
+    size_t *next;
     struct tenuo_constraint_set *set;
     struct tenuo_value *value;
     const struct tenuo_matchers *matchers; /* borrowed; NULL: the constraint needs none */

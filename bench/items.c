@@ -349,6 +349,13 @@ static void add_matches(struct item *items, size_t *count, const struct tenuo_ma
         item->bytes = from_hex(matches[i].constraint);
         item->args = from_hex(matches[i].value);
         item->matchers = type != 0 ? matchers : NULL;
+        if (type != TENUO_C_REGEX)
+            continue;
+        struct item *cold = new_item(items, count, BENCH_MATCH, "match_regex_cold", 500);
+        cold->bytes = from_hex(matches[i].constraint);
+        cold->args = from_hex(matches[i].value);
+        cold->matchers = matchers;
+        cold->cold = true;
     }
 }
 

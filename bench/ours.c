@@ -5,6 +5,8 @@
  * A timed call that answers something else than it should ends the program: a wrong answer must not look fast.
  */
 #include "bench.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void prepare_call(struct item *it)
@@ -23,6 +25,21 @@ static void prepare_call(struct item *it)
         must(tenuo_request_add_approvals(it->request, it->approvals.p, it->approvals.len, NULL), "approvals");
 }
 
+/* 64 MiB at 256 KiB each are kept: 300 in turn are never found. */
+#define VARIANTS 300
+
+static void prepare_variants(struct item *it)
+{
+    it->variants = calloc(VARIANTS, sizeof(struct tenuo_constraint *));
+    it->next = calloc(1, sizeof *it->next);
+    must(it->variants == NULL || it->next == NULL ? TENUO_E_NOMEM : 0, it->name);
+    for (unsigned i = 0; i < VARIANTS; i++) {
+        char pattern[64];
+        int n = snprintf(pattern, sizeof pattern, "^/data/[a-z0-9_]+\\.txt$|^%u$", i);
+        must(tenuo_constraint_text(TENUO_C_REGEX, pattern, (size_t)n, &it->variants[i], NULL), it->name);
+    }
+}
+
 void prepare_item(struct item *it)
 {
     switch (it->kind) {
@@ -32,6 +49,8 @@ void prepare_item(struct item *it)
     case BENCH_MATCH:
         must(tenuo_constraint_parse(it->bytes.p, it->bytes.len, &it->constraint, NULL), it->name);
         must(tenuo_value_parse(it->args.p, it->args.len, &it->value, NULL), it->name);
+        if (it->cold)
+            prepare_variants(it);
         break;
     case BENCH_PARSE:
         break;
@@ -65,7 +84,8 @@ static void run_call(const struct item *it)
 static void run_match(const struct item *it)
 {
     int match = TENUO_NO_MATCH;
-    must(tenuo_constraint_match(it->constraint, it->value, it->matchers, it->now, &match, NULL), it->name);
+    const struct tenuo_constraint *c = it->cold ? it->variants[(*it->next)++ % VARIANTS] : it->constraint;
+    must(tenuo_constraint_match(c, it->value, it->matchers, it->now, &match, NULL), it->name);
     must(match == TENUO_MATCH ? 0 : TENUO_E_CONSTRAINT_VIOLATION, it->name);
 }
 

@@ -21,7 +21,7 @@ struct blob {
     size_t len;
 };
 
-enum bench_kind { BENCH_AUTHORIZE, BENCH_MATCH, BENCH_PARSE, BENCH_MINT, BENCH_ATTENUATE, BENCH_SIGN };
+enum bench_kind { BENCH_AUTHORIZE, BENCH_MATCH, BENCH_PARSE, BENCH_MINT, BENCH_ATTENUATE, BENCH_SIGN, BENCH_SRL };
 
 /* One thing to time. Members that a kind does not use are empty. */
 struct item {
@@ -36,6 +36,7 @@ struct item {
     struct blob bytes; /* stack, warrant, parent or constraint */
     struct blob args;  /* arguments, constraint set or value */
     struct blob approvals; /* CBOR array of envelopes; empty: none */
+    uint32_t revoked;      /* ids on the revocation list of a call, or of the list to load; 0: no list */
     const char *tool;
     double ours_us, peer_us; /* minimum; peer_us < 0 when there is no peer */
 
@@ -81,7 +82,8 @@ void report_startup(const char *command, value_fn *report, const struct item *it
 /* shared.c: two threads on one verifier, by a prepared call; the replay store of the folder `plugins`, or NULL. */
 void report_threads(const struct item *items, size_t count, value_fn *report);
 void report_replay(const char *plugins, value_fn *report);
-/* revocation.c: by a prepared call. */
+/* revocation.c: a list of any length, to be freed with tenuo_bytes_free; and what lists cost, by a prepared call. */
+struct blob make_list(size_t ids, const struct tenuo_signer *signer);
 void report_revocation(const struct item *items, size_t count, value_fn *report);
 int memory_child(const char *conf); /* opens a context and prints its resident memory in KiB */
 

@@ -244,6 +244,25 @@ static void add_approvals(struct item *items, size_t *count)
     add_gated(items, count, "warm_2_approved_2of3", &fires, 2, true);
 }
 
+/* A chain of two with a warm link cache, each looked up among so many revoked ids; and loading such a list. */
+static void add_lists(struct item *items, size_t *count)
+{
+    static const struct {
+        const char *name;
+        uint32_t ids, iterations;
+    } lists[] = { { "warm_2_srl_1e4", 10000, 50 }, { "warm_2_srl_1e6", 1000000, 2 } };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        add_call(items, count, lists[i].name, 2, 1, true, false);
+        struct item *item = &items[*count - 1];
+        item->revoked = lists[i].ids;
+        item->iterations = lists[i].iterations;
+        key_seed(600, item->seed);
+    }
+    struct item *item = new_item(items, count, BENCH_SRL, "srl_load_1e5", 1);
+    item->revoked = 100000;
+    key_seed(600, item->seed);
+}
+
 /* A warrant of exactly 499 bytes with a signature whose scalar is out of range: refused right after the payload was
  * read. */
 static void add_parse(struct item *items, size_t *count)
@@ -376,6 +395,7 @@ size_t make_items(struct item items[BENCH_MAX_ITEMS], const struct tenuo_matcher
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
         add_call(items, &count, calls[i].name, calls[i].links, calls[i].tools, calls[i].warm, calls[i].wrong);
     add_approvals(items, &count);
+    add_lists(items, &count);
     add_builders(items, &count);
     add_parse(items, &count);
     add_matches(items, &count, matchers);
@@ -391,10 +411,10 @@ static void write_hex(FILE *f, const uint8_t *p, size_t len)
         (void)fputc('-', f);
 }
 
-/* KIND NAME TOOL NOW ALLOW ROOT SEED HOLDER POP BYTES ARGS APPROVALS, separated by tabs. */
+/* KIND NAME TOOL NOW ALLOW ROOT SEED HOLDER POP BYTES ARGS APPROVALS REVOKED, separated by tabs. */
 void write_items(FILE *f, const struct item *items, size_t count)
 {
-    static const char *const kinds[] = { "authorize", "match", "parse", "mint", "attenuate", "sign" };
+    static const char *const kinds[] = { "authorize", "match", "parse", "mint", "attenuate", "sign", "srl" };
     for (size_t i = 0; i < count; i++) {
         const struct item *it = &items[i];
         (void)fprintf(f, "%s\t%s\t%s\t%lld\t%d", kinds[it->kind], it->name, it->tool, (long long)it->now, it->allow);
@@ -402,10 +422,10 @@ void write_items(FILE *f, const struct item *items, size_t count)
         write_hex(f, it->seed, sizeof it->seed);
         write_hex(f, it->holder, sizeof it->holder);
         write_hex(f, it->pop, sizeof it->pop);
-        write_hex(f, it->bytes.p, it->bytes.len);
+        write_hex(f, it->bytes.p, it->kind == BENCH_SRL ? 0 : it->bytes.len); /* the peer makes its own */
         write_hex(f, it->args.p, it->args.len);
         write_hex(f, it->approvals.p, it->approvals.len);
-        (void)fputc('\n', f);
+        (void)fprintf(f, "\t%u\n", (unsigned)it->revoked);
     }
 }
 

@@ -9,12 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void add_list(const struct item *it, struct tenuo_verifier_builder *builder)
+{
+    struct tenuo_revocation_source source = { .fresh_until = INT64_MAX };
+    struct tenuo_revocation *revocation = NULL;
+    struct tenuo_signer *signer = NULL;
+    must(tenuo_signer_from_seed(it->seed, &signer, NULL), "key");
+    struct blob list = make_list(it->revoked, signer);
+    must(tenuo_srl_parse(list.p, list.len, NULL, &source.list, NULL), "list");
+    must(tenuo_revocation_new(&source, 1, &revocation, NULL), "snapshot");
+    tenuo_verifier_builder_set_revocation(builder, revocation);
+    tenuo_revocation_unref(revocation);
+    tenuo_srl_unref(source.list);
+    tenuo_bytes_free(list.p, list.len);
+    tenuo_signer_free(signer);
+}
+
 static void prepare_call(struct item *it)
 {
     struct tenuo_verifier_builder *builder = NULL;
     must(tenuo_verifier_builder_new(&builder, NULL), "builder");
     must(tenuo_verifier_builder_add_root(builder, it->root, NULL), "root");
     tenuo_verifier_builder_set_link_cache(builder, it->warm ? 4096 : 0);
+    if (it->revoked != 0) {
+        add_list(it, builder);
+    }
     must(tenuo_verifier_builder_build(builder, &it->verifier, NULL), "verifier");
     tenuo_verifier_builder_free(builder);
     must(tenuo_args_parse(it->args.p, it->args.len, &it->call_args, NULL), "arguments");
@@ -53,6 +72,10 @@ void prepare_item(struct item *it)
             prepare_variants(it);
         break;
     case BENCH_PARSE:
+        break;
+    case BENCH_SRL:
+        must(tenuo_signer_from_seed(it->seed, &it->signer, NULL), "key");
+        it->bytes = make_list(it->revoked, it->signer);
         break;
     case BENCH_ATTENUATE:
         must(tenuo_stack_parse(it->bytes.p, it->bytes.len, &it->stack, NULL), "parent");
@@ -118,9 +141,18 @@ static void run_sign(const struct item *it)
          it->name);
 }
 
+static void run_srl(const struct item *it)
+{
+    struct tenuo_srl *srl = NULL;
+    must(tenuo_srl_parse(it->bytes.p, it->bytes.len, NULL, &srl, NULL), it->name);
+    must(tenuo_srl_count(srl) == it->revoked ? 0 : TENUO_E_SRL_INVALID, it->name);
+    tenuo_srl_unref(srl);
+}
+
 void run_item(const struct item *it, uint32_t iterations)
 {
-    static void (*const runs[])(const struct item *) = { run_call, run_match, run_parse, run_mint, run_mint, run_sign };
+    static void (*const runs[])(const struct item *) = { run_call, run_match, run_parse, run_mint,
+                                                    run_mint, run_sign,  run_srl };
     for (uint32_t i = 0; i < iterations; i++)
         runs[it->kind](it);
 }

@@ -11,7 +11,7 @@
 #define ROUNDS 40
 #define DECISIONS 200
 
-static struct blob make_list(size_t ids, const struct tenuo_signer *signer)
+struct blob make_list(size_t ids, const struct tenuo_signer *signer)
 {
     struct tenuo_srl_builder *builder = NULL;
     struct blob list = { NULL, 0 };

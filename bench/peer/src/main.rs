@@ -11,6 +11,7 @@ use tenuo::approval::SignedApproval;
 use tenuo::constraints::{Constraint, ConstraintSet, ConstraintValue};
 use tenuo::payload::WarrantPayload;
 use tenuo::planes::Authorizer;
+use tenuo::revocation::SignedRevocationList;
 use tenuo::{wire, PublicKey, Signature, SigningKey, Warrant};
 
 type Args = HashMap<String, ConstraintValue>;
@@ -30,6 +31,7 @@ enum Work {
     Parse { payload: Vec<u8> },
     Mint { key: SigningKey, holder: [u8; 32], tool: String, set: ConstraintSet },
     Attenuate { key: SigningKey, holder: [u8; 32], parent: Warrant, tool: String, set: ConstraintSet },
+    Srl { list: Vec<u8>, issuer: PublicKey, ids: usize },
     Sign { key: SigningKey, warrant: Warrant, tool: String, args: Args, now: i64 },
 }
 
@@ -78,13 +80,31 @@ fn array<const N: usize>(text: &str) -> [u8; N] {
     unhex(text).try_into().expect("length")
 }
 
+/// A list of ids without order in time; ours has as many.
+fn revoked(seed: &[u8; 32], ids: u64) -> (SignedRevocationList, PublicKey) {
+    let key = SigningKey::from_bytes(seed);
+    let id = |n: u64| format!("tnu_wrt_{:016x}{:016x}", (n + 1).wrapping_mul(0x9e3779b97f4a7c15), 0);
+    let list = SignedRevocationList::builder().revoke_all((0..ids).map(id)).version(1).build(&key);
+    (list.expect("list"), key.public_key())
+}
+
+fn authorizer(root: PublicKey, seed: &[u8; 32], ids: u64) -> Authorizer {
+    let mut authorizer = Authorizer::new().with_trusted_root(root);
+    if ids != 0 {
+        let (list, issuer) = revoked(seed, ids);
+        authorizer.set_revocation_list(list, &issuer).expect("list");
+    }
+    authorizer
+}
+
 fn parse_item(line: &str) -> Work {
     let f: Vec<&str> = line.split('\t').collect();
     let (tool, now, allow) = (f[2].to_string(), f[3].parse().expect("time"), f[4] == "1");
     let (bytes, args) = (unhex(f[9]), unhex(f[10]));
+    let ids: u64 = f[12].parse().expect("count");
     match f[0] {
         "authorize" => Work::Authorize {
-            authorizer: Authorizer::new().with_trusted_root(PublicKey::from_bytes(&array(f[5])).expect("root")),
+            authorizer: authorizer(PublicKey::from_bytes(&array(f[5])).expect("root"), &array(f[6]), ids),
             stack: bytes,
             tool,
             args: read(&args),
@@ -108,6 +128,10 @@ fn parse_item(line: &str) -> Work {
             tool,
             set: read(&args),
         },
+        "srl" => {
+            let (list, issuer) = revoked(&array(f[6]), ids);
+            Work::Srl { list: list.to_bytes().expect("list"), issuer, ids: ids as usize }
+        }
         "sign" => Work::Sign {
             key: SigningKey::from_bytes(&array(f[6])),
             warrant: wire::decode(&bytes).expect("warrant"),
@@ -147,6 +171,11 @@ fn run(work: &Work) {
         Work::Attenuate { key, holder, parent, tool, set } => {
             let made = parent.attenuate().capability(tool.as_str(), set.clone()).holder(holder_key(holder)).build(key);
             black_box(made.expect("attenuate"));
+        }
+        Work::Srl { list, issuer, ids } => {
+            let list = SignedRevocationList::from_bytes(black_box(list)).expect("list");
+            list.verify(issuer).expect("signature");
+            assert_eq!(list.len(), *ids);
         }
         Work::Sign { key, warrant, tool, args, now } => {
             black_box(warrant.sign_with_timestamp(key, tool, args, Some(*now)).expect("sign"));

@@ -37,6 +37,7 @@ def seeds(case):
            if isinstance(case.get(k), str) and all(c in "0123456789abcdef" for c in case[k]) and len(case[k]) % 2 == 0}
     if kind in ("warrant", "pop"):
         yield "warrant", raw.get("input") or raw.get("warrant", b"")
+        yield "ask", ask(raw.get("warrant", b""), **({"holder_signature": "A" * 86} if kind == "pop" else {"request_id": "x"}))
     if kind in ("stack", "authorize"):
         yield "stack", raw.get("input") or raw.get("stack", b"")
     if kind == "match" and {"constraint", "value"} <= raw.keys():
@@ -66,6 +67,14 @@ def seeds(case):
         yield "stack", case["text"].encode()
     elif "text" in case:
         yield "text", case["text"].encode()
+
+
+def ask(warrant, **more):
+    """A request for approval as `tenuo request` writes it; its hash is of no call."""
+    return json.dumps({"schema": "tenuo-approval-request/1", "warrant_id": "tnu_wrt_" + "0" * 32, "tool": "t", "args": {"a": [1, 1.5, "x", None]},
+                       "request_hash": "00" * 32, "required_approvers": ["iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w"], "min_approvals": 1,
+                       "warrant_expires_at": 1893459600, "message": "m", "warrant": base64.urlsafe_b64encode(warrant).rstrip(b"=").decode(),
+                       **more}).encode()
 
 
 def keep(out, target, data):

@@ -187,18 +187,13 @@ static int read_object(struct cli_ask *ask, struct tenuo_error *err)
     return code ? code : read_chain(ask, err);
 }
 
-int cli_ask_read(const char *path, struct cli_ask *ret, struct tenuo_error *err)
+int cli_ask_parse(const char *text, size_t len, struct cli_ask *ret, struct tenuo_error *err)
 {
-    struct cli_bytes file = { 0 };
     struct cli_ask ask = { .view.size = sizeof ask.view };
-    int code = cli_read_file(path, CLI_MAX_JSON_FILE, &file, err);
-    if (code)
-        return code;
-    ask.json = cli_json_load("the request for approval", (const char *)file.data, file.len, err);
-    cli_bytes_free(&file);
+    ask.json = cli_json_load("the request for approval", text, len, err);
     if (!ask.json)
         return err->code = TENUO_E_PAYLOAD_STRUCTURE;
-    code = json_is_object(ask.json) ? read_object(&ask, err) : malformed(err, "not an object");
+    int code = json_is_object(ask.json) ? read_object(&ask, err) : malformed(err, "not an object");
     if (code) {
         cli_ask_free(&ask);
         return code;
@@ -206,6 +201,16 @@ int cli_ask_read(const char *path, struct cli_ask *ret, struct tenuo_error *err)
     *ret = ask;
     ret->view.request_hash = ret->hash; /* the only part of the view that has moved */
     return TENUO_OK;
+}
+
+int cli_ask_read(const char *path, struct cli_ask *ret, struct tenuo_error *err)
+{
+    struct cli_bytes file = { 0 };
+    int code = cli_read_file(path, CLI_MAX_JSON_FILE, &file, err);
+    if (!code)
+        code = cli_ask_parse((const char *)file.data, file.len, ret, err);
+    cli_bytes_free(&file);
+    return code;
 }
 
 void cli_ask_free(struct cli_ask *ask)

@@ -25,6 +25,7 @@ json_t *cli_ask_json(const struct tenuo_approval_request *wanted, json_t *args, 
                      const uint8_t *context);
 /* Also takes an answer of `tenuo authorize --json` or `tenuo request --json` that holds one. 1201 and 1202 malformed.
  */
+int cli_ask_parse(const char *text, size_t len, struct cli_ask *ret, struct tenuo_error *err);
 int cli_ask_read(const char *path, struct cli_ask *ret, struct tenuo_error *err);
 void cli_ask_free(struct cli_ask *ask);
 /* Tool, arguments, holder, expiry and approvers, for the person who is asked. Everything is escaped. */

@@ -55,7 +55,9 @@ bool tn_cel_narrower(struct tn_str parent, struct tn_str child, struct cel_fault
         goto out; /* brackets that do not pair are refused here */
     if (p.comments || c.comments)
         refuse(fault, "an expression with a comment can neither be narrowed nor narrow another");
-    else if (!(p.n == c.n && same(parent, p.v, child, c.v, p.n)) && !narrows(parent, &p, child, &c))
+    else if (p.n == c.n && same(parent, p.v, child, c.v, p.n))
+        ok = true; /* also when neither compiles: such a pair is never true */
+    else if (!narrows(parent, &p, child, &c))
         refuse(fault, "the child must be the parent's expression, or (parent) && (more)");
     else
         ok = (program = tn_cel_compile(child, NULL, fault)) != NULL;

@@ -279,8 +279,10 @@ def main():
             maker = (ours, reference)[number % 2]
             run_case(tap, number, Case(rng), maker, (ours, reference), int(time.time()))
     if len(sys.argv) > 4:
+        import cel_cases
         import regex_cases
         regex_cases.run_all(tap, sys.argv[4], sys.argv[3], 3000, SEED)
+        cel_cases.run_all(tap, sys.argv[4], sys.argv[3], 3000, SEED)
     print(f"1..{tap.number}")
     print(f"# {tap.passed} passed, {tap.failed} failed, {tap.skipped} skipped")
     return 1 if tap.failed else 0

@@ -354,6 +354,33 @@ static void test_fork(void)
     tenuo_matchers_unref(m);
 }
 
+/* A plugin's constraint counts eight times the value: eight of them on a megabyte are judged, nine are not. */
+static void test_cost(void)
+{
+    struct tenuo_matchers *m = with_own();
+    struct tenuo_constraint *c = custom("a"), *any = NULL;
+    const struct tenuo_constraint *inner[] = { c, c, c, c, c, c, c, c, c };
+    struct tenuo_value *v = NULL;
+    char *text = malloc(1000000);
+    int match;
+    if (text == NULL)
+        exit(1);
+    memset(text, 'x', 1000000);
+    if (tenuo_value_string(text, 1000000, &v, NULL) != 0)
+        exit(1);
+    for (size_t n = 8; n <= 9; n++) {
+        if (tenuo_constraint_combine(TENUO_C_ANY, inner, n, &any, NULL) != 0)
+            exit(1);
+        is_int(tenuo_constraint_match(any, v, m, 0, &match, NULL), n == 8 ? TENUO_OK : TENUO_E_CONSTRAINT_VIOLATION,
+               "%zu on a megabyte", n);
+        tenuo_constraint_free(any);
+    }
+    tenuo_value_free(v);
+    free(text);
+    tenuo_constraint_free(c);
+    tenuo_matchers_unref(m);
+}
+
 static void *work(void *arg)
 {
     for (int i = 0; i < 300; i++)
@@ -414,6 +441,7 @@ int main(int argc, char **argv)
     test_attenuates();
     test_compiled_once();
     test_bounds();
+    test_cost();
     test_fork();
     test_threads();
     test_open(argv[1]);

@@ -295,7 +295,8 @@ void cli_ask_print(FILE *out, const struct cli_ask *ask, uint64_t now, uint64_t 
     print_key(out, "holder", tenuo_warrant_holder(leaf));
     print_key(out, "root", tenuo_warrant_issuer(tenuo_stack_warrant(ask->stack, 0)));
     print_label(out, "warrant");
-    fprintf(out, "%s (%zu in its chain)\n", ask->view.warrant_id, tenuo_stack_length(ask->stack));
+    cli_print_escaped(out, ask->view.warrant_id, strlen(ask->view.warrant_id));
+    fprintf(out, " (%zu in its chain)\n", tenuo_stack_length(ask->stack));
     print_time(out, "expires", tenuo_warrant_expires_at(leaf));
     print_label(out, "message");
     cli_print_escaped(out, ask->view.message, ask->view.message_len);

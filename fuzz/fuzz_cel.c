@@ -199,6 +199,7 @@ static enum cel_kind run(const struct cel_program *program, struct tn_str value,
     REQUIRE(tn_cel_from_cbor(value, &r, &r.value));
     v = tn_cel_run(program, &r);
     REQUIRE(!r.nomem && r.steps <= TN_CEL_STEPS && r.bytes <= TN_CEL_MEMORY);
+    REQUIRE(r.fatal == NULL || strstr(r.fatal, "stack") == NULL);
     *ret = cel_is(&v, CEL_BOOL) && v.b;
     tn_arena_free(&r.arena);
     return v.kind;

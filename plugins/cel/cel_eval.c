@@ -73,9 +73,13 @@ static struct tn_str name_of(const struct machine *m, const struct cel_instr *i)
     return (struct tn_str){ m->program->text.p + i->a, i->b };
 }
 
+/* The parser has counted how high the stack gets; a wrong count must not write beyond it. */
 static void push(struct machine *m, struct cel_value v)
 {
-    m->stack[m->n++] = v;
+    if (m->n > m->program->stack)
+        tn_cel_fatal(m->run, "the value stack is too low");
+    else
+        m->stack[m->n++] = v;
 }
 
 static struct cel_value *top(struct machine *m)

@@ -109,7 +109,7 @@ static int compare_keys(const struct cel_value *a, const struct cel_value *b)
     }
 }
 
-/* Entries with equal keys stay in the order of the source, which the address of nothing else tells after sorting. */
+/* Equal keys stay in the order of the source, so that the last of them is known after sorting. */
 struct entry {
     struct cel_value key, value;
     size_t place;

@@ -4,6 +4,7 @@
  * (tests/cel/measured.jsonl), the vectors of type 15, the bounds, and what one expression may be replaced by.
  */
 #include <jansson.h>
+#include <pthread.h>
 
 #include "mock_host.h"
 #include "tap.h"
@@ -457,6 +458,41 @@ static void test_shared_program(void)
     ops->release(self, NULL);
 }
 
+/* One program, many threads: values, texts, and a literal pattern. */
+static void *run_shared(void *program)
+{
+    intptr_t good = 0;
+    for (int i = 0; i < 500; i++) {
+        const uint8_t list[] = { 0x82, 0x61, (uint8_t)('a' + i % 2), 0x61, 'a' };
+        int matched = 7;
+        int r = ops->match(self, program, list, sizeof list, NOW, &matched);
+        good += r == TENUO_OK && matched == (i % 2 == 0);
+    }
+    return (void *)good;
+}
+
+static void test_threads(void)
+{
+    static const char with[] = "value.all(x, (x + x).matches('^a+$') && {'k': x}.k == 'a')";
+    static const char without[] = "value.all(x, (x + x).startsWith('aa') && {'k': x}.k == 'a')";
+    const char *text = strcmp(TEST_RE2, "no") == 0 ? without : with;
+    pthread_t threads[4];
+    void *program = NULL;
+    size_t held = 0;
+    intptr_t good = 0;
+    payload_of(&payload, text, strlen(text));
+    ok(ops->compile(self, 15, payload.p, payload.n, &program, &held) == TENUO_OK, "a program for four threads");
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, run_shared, program);
+    for (int i = 0; i < 4; i++) {
+        void *part = NULL;
+        pthread_join(threads[i], &part);
+        good += (intptr_t)part;
+    }
+    is_int(good, 2000, "2000 answers");
+    ops->release(self, program);
+}
+
 int main(int argc, char **argv)
 {
     const struct tenuo_plugin_v1 *plugin = mock_load("cel", argc, argv);
@@ -475,6 +511,7 @@ int main(int argc, char **argv)
     test_sentences();
     test_attenuation();
     test_shared_program();
+    test_threads();
     ops->close(self);
     return done_testing();
 }

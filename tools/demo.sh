@@ -144,6 +144,17 @@ run 0 "$TENUO" mint --key mallory.key --id "$id" --tool read_file -c 'path=*' -o
 sign mallory.pop mallory.tenuo --key mallory.key --tool read_file -a path=/tmp/tenuo-demo/reports/q1.txt
 decide 1 1100 bob.tenuo --tool read_file -a path=/tmp/tenuo-demo/reports/q1.txt --pop @mallory.pop
 
+say 'A call that a human must approve: denied until somebody has, and only for exactly this call'
+run 0 "$TENUO" mint --key root.key --holder keys/alice.pub --ttl 1h --tool deploy -c env=any --approver keys/bob.pub \
+    --gate deploy:env=exempt:oneof:dev,test -o deploy.tenuo
+sign deploy.pop deploy.tenuo --key keys/alice.key --tool deploy -a env=prod
+decide 1 1707 deploy.tenuo --tool deploy -a env=prod --pop @deploy.pop
+run 0 "$TENUO" request deploy.tenuo --key keys/alice.key --tool deploy -a env=prod -o deploy.request
+run 0 "$TENUO" approve deploy.request --root root.pub --key keys/bob.key --yes -o deploy.approval
+decide 0 0 deploy.tenuo --tool deploy -a env=prod --pop @deploy.pop --approval deploy.approval
+sign other.pop deploy.tenuo --key keys/alice.key --tool deploy -a env=staging
+decide 1 1701 deploy.tenuo --tool deploy -a env=staging --pop @other.pop --approval deploy.approval
+
 say 'Every decision stands in the audit log'
 echo '$ cat audit/audit.jsonl'
 sed 's/^/  /' audit/audit.jsonl

@@ -18,6 +18,19 @@ call
 call --approval carol.approval
 call --approval alice.approval
 sed -n 's/.*\("code":[0-9]*\).*/\1/p' audit/audit.jsonl
+# a gate that only a matcher can judge
+quiet mint --key root.key --holder alice.pub --at $T --ttl 1h --id $ID1 --tool deploy -c env=any --approver carol.pub \
+    --gate deploy:env=cel:'value == "prod"' -o cel.tenuo
+mkdir none
+t request cel.tenuo --tool deploy -a env=prod --check --plugin-dir none
+t request cel.tenuo --tool deploy -a env=prod --check --plugin-dir plugins
+t request cel.tenuo --tool deploy -a env=dev --check --plugin-dir plugins --matcher cel
+quiet request cel.tenuo --at $T --tool deploy -a env=prod --plugin-dir plugins -o cel.request
+t approve cel.request --root root.pub --key carol.key --yes --at $T --plugin-dir none
+t approve cel.request --root root.pub --key carol.key --yes --at $T --plugin-dir plugins -o cel.approval
+sed '$a matcher required cel' tenuo.conf >cel.conf
+t request cel.tenuo --tool deploy -a env=dev --check --conf cel.conf
+t approve cel.request --key-id carol --yes --at $T --conf cel.conf -o cel.approval 2>&1 | tail -1
 # the settings of the configuration
 echo 'set self_approval yes' >>tenuo.conf
 call --approval alice.approval

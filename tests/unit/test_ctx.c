@@ -477,6 +477,30 @@ static void refused(const char *text, const char *want)
     tenuo_ctx_unref(ctx);
 }
 
+/* The plugins belong to what uses them: a verifier goes on when its context is gone. */
+static void check_matchers_outlive(void)
+{
+    struct tenuo_ctx *ctx = opened(TRUST "matcher required matcher\n");
+    struct tenuo_matchers *m = tenuo_matchers_ref(tenuo_ctx_matchers(ctx));
+    struct tenuo_verifier *v = tenuo_ctx_verifier(ctx);
+    struct tenuo_constraint *c = NULL;
+    struct tenuo_value *x = NULL;
+    struct tenuo_error err = { 0 };
+    int match;
+    tenuo_ctx_unref(ctx);
+    must(tenuo_constraint_text(TENUO_C_REGEX, "a", 1, &c, NULL), "constraint");
+    must(tenuo_value_string("a", 1, &x, NULL), "value");
+    is_int(tenuo_constraint_match(c, x, m, 0, &match, &err), TENUO_E_CONSTRAINT_VIOLATION, "the matcher still answers");
+    ok(strstr(err.msg, "matcher 'matcher'") != NULL, "says: %s", err.msg);
+    tenuo_matchers_unref(m);
+    tenuo_verifier_unref(v);
+    ctx = opened(TRUST);
+    ok(tenuo_ctx_matchers(ctx) == NULL, "no line, no matchers");
+    tenuo_ctx_unref(ctx);
+    tenuo_value_free(x);
+    tenuo_constraint_free(c);
+}
+
 static void check_refusals(void)
 {
     refused(JSONL, "no trust line for service 'shop'");
@@ -653,6 +677,7 @@ int main(int argc, char **argv)
     check_args();
     check_keys();
     check_refusals();
+    check_matchers_outlive();
     check_reload();
     check_replay_under_reload();
     tenuo_stack_free(stack);

@@ -15,12 +15,33 @@
 #include "../../core/limits.h"
 #include "tap.h"
 
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+char *__real_strdup(const char *s);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+char *__wrap_strdup(const char *s);
+
+static long fail_at = -1, count; /* -1: never */
+
+static int fails(void)
+{
+    return fail_at >= 0 && count++ == fail_at;
+}
+
+void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *p, size_t n) { return fails() ? NULL : __real_realloc(p, n); }
+char *__wrap_strdup(const char *s) { return fails() ? NULL : __real_strdup(s); }
+
 static struct {
     int compile_code, match_code, match_answer, attenuates_code, attenuates_answer;
     const char *sentence;
     size_t bytes;
     _Atomic int64_t as_of;
-    atomic_int compiled, released, closed;
+    atomic_int compiled, made, released, closed;
 } world;
 
 static int w_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
@@ -59,6 +80,7 @@ static int w_compile(void *self, uint8_t type, const uint8_t *payload, size_t le
         return TENUO_E_NOMEM;
     p[0] = type;
     memcpy(p + 1, payload, len);
+    atomic_fetch_add(&world.made, 1);
     *ret_program = p;
     *ret_bytes = world.bytes;
     return TENUO_OK;
@@ -404,6 +426,49 @@ static void test_threads(void)
     is_int(world.compiled, world.released, "everything that was compiled is released");
 }
 
+/* One match by a fresh set of matchers, with every allocation failing in turn. */
+static int match_once(const struct tenuo_constraint *c, const struct tenuo_value *v, struct tn_instance *i,
+                      int *ret_match)
+{
+    struct tenuo_matchers *m = NULL;
+    int r = tn_matchers_new(&m, NULL);
+    if (r != TENUO_OK) {
+        tn_instance_free(i);
+        return r;
+    }
+    r = tn_matchers_add(m, i, NULL);
+    r = r != TENUO_OK ? r : tenuo_constraint_match(c, v, m, 0, ret_match, NULL);
+    tenuo_matchers_unref(m);
+    return r;
+}
+
+static void test_no_memory(int compile_code, int want)
+{
+    struct tenuo_constraint *c = custom("a");
+    struct tenuo_value *v = NULL;
+    unsigned wrong = 0;
+    int r = TENUO_E_NOMEM;
+    if (tenuo_value_string("x", 1, &v, NULL) != TENUO_OK)
+        exit(1);
+    memset(&world, 0, sizeof world);
+    world.compile_code = compile_code;
+    world.sentence = "no";
+    for (long at = 0; r == TENUO_E_NOMEM && at < 1000; at++) {
+        struct tn_instance *i = line(&own, 1);
+        int match = 9;
+        count = 0;
+        fail_at = at;
+        r = match_once(c, v, i, &match);
+        fail_at = -1;
+        wrong += (r != TENUO_E_NOMEM && r != want) || (match != 9) != (r == TENUO_OK);
+    }
+    is_int(r, want, "in the end there is memory");
+    is_int(wrong, 0, "and before that an error each time, and no answer");
+    is_int(world.made, world.released, "nothing is left behind");
+    tenuo_value_free(v);
+    tenuo_constraint_free(c);
+}
+
 static void test_open(const char *mock_dir)
 {
     char path[512];
@@ -442,6 +507,8 @@ int main(int argc, char **argv)
     test_compiled_once();
     test_bounds();
     test_cost();
+    test_no_memory(TENUO_OK, TENUO_OK);
+    test_no_memory(TENUO_E_INVALID_ARGUMENT, TENUO_E_CONSTRAINT_VIOLATION);
     test_fork();
     test_threads();
     test_open(argv[1]);

@@ -16,7 +16,8 @@ struct record {
     bool taken_back;
     struct tenuo_audit_event event;
     char root[17], holder[17], hash[65];
-    const char **chain;
+    const char **chain, **approvers;
+    char (*approver_text)[17];
     struct tenuo_audit_attr *attrs;
     struct tn_buf args;
 };
@@ -61,6 +62,22 @@ static bool fill_lists(struct record *r, const struct tenuo_decision *d, const s
     return true;
 }
 
+static bool fill_approvers(struct record *r, const struct tenuo_decision *d)
+{
+    size_t n = tenuo_decision_approved_count(d);
+    r->approvers = calloc(n + 1, sizeof *r->approvers);
+    r->approver_text = calloc(n + 1, sizeof *r->approver_text);
+    if (r->approvers == NULL || r->approver_text == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        tn_hex(r->approver_text[i], tenuo_decision_approved_by(d, i), 8);
+        r->approvers[i] = r->approver_text[i];
+    }
+    r->event.approvers = r->approvers;
+    r->event.napprovers = n;
+    return true;
+}
+
 static bool fill_args(struct record *r, const struct tenuo_ctx *c, const struct tenuo_request *q)
 {
     r->event.args_json = "";
@@ -98,12 +115,14 @@ static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tn_au
         .conf_generation = c->generation,
         .warrant_id = d->chain_len == 0 ? "" : d->chain_ids[d->chain_len - 1],
     };
-    return fill_lists(r, d, q) && fill_args(r, c, q);
+    return fill_lists(r, d, q) && fill_approvers(r, d) && fill_args(r, c, q);
 }
 
 static void clear(struct record *r)
 {
     free(r->chain);
+    free(r->approvers);
+    free(r->approver_text);
     free(r->attrs);
     tn_buf_free(&r->args);
 }

@@ -183,6 +183,8 @@ struct tenuo_audit_event {
     uint64_t conf_generation;
     const struct tenuo_audit_attr *attrs;
     size_t nattrs;
+    const char *const *approvers; /* whose approvals counted: first 8 bytes of each key, hex */
+    size_t napprovers;
 };
 
 /*

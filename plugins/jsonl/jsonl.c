@@ -186,16 +186,22 @@ static void put_time(struct out *o, int64_t time_ns)
     put(o, text, (size_t)n);
 }
 
-static void put_chain(struct out *o, const struct tenuo_audit_event *e)
+static void put_list(struct out *o, const char *name, const char *const *texts, size_t count)
 {
-    put_name(o, "", "chain_ids");
+    put_name(o, "", name);
     put_str(o, "[");
-    for (size_t i = 0; i < e->chain_len; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (i > 0)
             put_str(o, ",");
-        put_json_string(o, e->chain_ids[i]);
+        put_json_string(o, texts[i]);
     }
     put_str(o, "]");
+}
+
+/* Not of a host that is older than the member. */
+static bool has_approvers(const struct tenuo_audit_event *e)
+{
+    return e->size >= offsetof(struct tenuo_audit_event, napprovers) + sizeof e->napprovers && e->napprovers > 0;
 }
 
 static void put_attrs(struct out *o, const struct tenuo_audit_event *e)
@@ -227,7 +233,7 @@ static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail
     put_text(&o, "message", e->reason[0] != '\0' ? e->reason : e->decision);
     put_number(&o, "priority", priority(e->decision));
     put_text(&o, "warrant_id", e->warrant_id);
-    put_chain(&o, e);
+    put_list(&o, "chain_ids", e->chain_ids, e->chain_len);
     put_text(&o, "root", e->root);
     put_text(&o, "holder", e->holder);
     put_text(&o, "tool", e->tool);
@@ -237,6 +243,8 @@ static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail
         put_name(&o, "", "args");
         put_raw_json(&o, e->args_json);
     }
+    if (detail != SHORT && has_approvers(e))
+        put_list(&o, "approvers", e->approvers, e->napprovers);
     put_text(&o, "request_id", e->request_id);
     put_name(&o, "", "conf_generation");
     char text[32];

@@ -18,6 +18,7 @@ call
 call --approval carol.approval
 call --approval alice.approval
 sed -n 's/.*\("code":[0-9]*\).*/\1/p' audit/audit.jsonl
+grep -o '"approvers":[^]]*]' audit/audit.jsonl
 # a gate that only a matcher can judge
 quiet mint --key root.key --holder alice.pub --at $T --ttl 1h --id $ID1 --tool deploy -c env=any --approver carol.pub \
     --gate deploy:env=cel:'value == "prod"' -o cel.tenuo

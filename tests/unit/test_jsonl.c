@@ -28,6 +28,7 @@ static struct tenuo_audit_event event(const char *id)
 {
     static const char *const chain[] = { "tnu_wrt_1", "tnu_wrt_2" };
     static const struct tenuo_audit_attr attrs[] = { { "workflow_id", "w\"1" } };
+    static const char *const approvers[] = { "0123456789abcdef", "fedcba9876543210" };
     return (struct tenuo_audit_event){
         .size = sizeof(struct tenuo_audit_event),
         .time_ns = 1893456000000000007,
@@ -51,6 +52,8 @@ static struct tenuo_audit_event event(const char *id)
         .conf_generation = 3,
         .attrs = attrs,
         .nattrs = 1,
+        .approvers = approvers,
+        .napprovers = 2,
     };
 }
 
@@ -106,6 +109,7 @@ static void check_members(void)
     is_int(json_integer_value(json_object_get(o, "code")), 1501, "code");
     is_int(json_integer_value(json_object_get(o, "priority")), 4, "priority");
     is_int(json_integer_value(json_object_get(o, "conf_generation")), 3, "conf_generation");
+    is_int((long long)json_array_size(json_object_get(o, "approvers")), 2, "approvers");
     is_int((long long)json_array_size(json_object_get(o, "chain_ids")), 2, "chain_ids");
     is_str(json_string_value(json_array_get(json_object_get(o, "chain_ids"), 0)), "tnu_wrt_1", "root first");
     member_is(json_object_get(o, "args"), "path", "<string>");

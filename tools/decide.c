@@ -161,7 +161,7 @@ static const struct argp_option authorize_options[] = {
     { "pop", OPT_POP, "SIGNATURE", 0, "Proof of possession: base64url, base64, hex, or @FILE", 9 },
     { "approval", OPT_APPROVAL, "FILE", 0, "Approvals, in any form in which they travel (repeatable)", 9 },
     { "require-clearance", OPT_REQUIRE, "TOOL=LEVEL", 0, "With --root: clearance that a tool needs (repeatable)", 10 },
-    { "request-id", OPT_REQUEST_ID, "TEXT", 0, "Id of the request, for the audit record", 13 },
+    { "request-id", OPT_REQUEST_ID, "TEXT", 0, "Id for audit and replay; never one that came with the call", 13 },
     { "attribute", OPT_ATTRIBUTE, "NAME=VALUE", 0, "Attribute for the audit record (repeatable)", 13 },
     { 0 }
 };

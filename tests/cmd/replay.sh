@@ -17,7 +17,7 @@ pop() { "$TENUO" sign bob.tenuo --key bob.key --at $T --tool read_file -a path="
 good=$(pop /data/reports/a)
 au() { t authorize bob.tenuo --conf "$DIR/tenuo.conf" --at $T --tool read_file "$@" >out; mask <out; }
 t conf check --conf "$DIR/tenuo.conf"
-# one proof, one call; a request id of its own makes it another call
+# one proof, one call; another request id makes it another call, which is why the id must not come with the call
 au -a path=/data/reports/a --pop "$good"
 au -a path=/data/reports/a --pop "$good"
 au -a path=/data/reports/a --pop "$good" --json

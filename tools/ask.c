@@ -9,14 +9,6 @@
 #define ASK_SCHEMA "tenuo-approval-request/1"
 #define MAX_APPROVERS 4096 /* far more than a warrant of 64 KiB can name */
 
-/* JSON has no integers beyond 63 bits. */
-static json_t *u64_json(uint64_t n)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%ju", (uintmax_t)n);
-    return n <= INT64_MAX ? json_integer((json_int_t)n) : json_string(text);
-}
-
 static bool u64_of(const json_t *json, uint64_t *ret)
 {
     if (json_is_string(json))
@@ -62,9 +54,9 @@ json_t *cli_ask_json(const struct tenuo_approval_request *wanted, json_t *args, 
     cli_set(json, "request_hash", cli_hex_json(view.request_hash, TENUO_REQUEST_HASH_BYTES));
     cli_set(json, "required_approvers", approvers_json(&view));
     cli_set(json, "min_approvals", json_integer(view.threshold));
-    cli_set(json, "warrant_expires_at", u64_json(view.warrant_expires_at));
+    cli_set(json, "warrant_expires_at", cli_u64_json(view.warrant_expires_at));
     if (view.request_id)
-        cli_set(json, "created_at", u64_json(view.created_at));
+        cli_set(json, "created_at", cli_u64_json(view.created_at));
     if (view.message_len)
         cli_set(json, "message", cli_text(view.message, view.message_len));
     if (context) {

@@ -98,6 +98,7 @@ void cli_emit(struct cli *cli, json_t *object);
 void cli_set(json_t *object, const char *key, json_t *value);
 void cli_append(json_t *array, json_t *value);
 json_t *cli_text(const char *text, size_t len);
+json_t *cli_u64_json(uint64_t n); /* exact: an integer up to INT64_MAX, beyond it decimal text */
 _Noreturn void cli_no_memory(void);
 void *cli_alloc(size_t count, size_t size);
 void *cli_grow(void *old, size_t count, size_t size);

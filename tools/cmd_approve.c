@@ -265,8 +265,8 @@ static void emit(const struct approve *a, const struct tenuo_approval *approval,
     cli_set(object, "message", cli_text(a->ask.view.message, a->ask.view.message_len));
     cli_set(object, "request_hash", json_string(hash));
     cli_set(object, "approver", cli_key_json(tenuo_approval_key(approval)));
-    cli_set(object, "approved_at", json_integer((json_int_t)tenuo_approval_approved_at(approval)));
-    cli_set(object, "expires_at", json_integer((json_int_t)tenuo_approval_expires_at(approval)));
+    cli_set(object, "approved_at", cli_u64_json(tenuo_approval_approved_at(approval)));
+    cli_set(object, "expires_at", cli_u64_json(tenuo_approval_expires_at(approval)));
     cli_set(object, "signed_by_holder", json_boolean(a->ask.signed_by_holder));
     cli_set(object, "approval", json_string(text));
     if (a->out && strcmp(a->out, "-") != 0)

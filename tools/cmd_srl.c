@@ -87,9 +87,9 @@ static error_t number_option(struct input *in, int key, const char *arg)
     struct srl_run *r = &in->run;
     if (key == OPT_VERSION) {
         belongs(in, CREATE | ADD, "--list-version");
-        return cli_number_parse(arg, UINT64_MAX, &r->version) && r->version
+        return cli_number_parse(arg, INT64_MAX, &r->version) && r->version /* half of them stay for later lists */
                    ? 0
-                   : cli_usage(r->cli, "--list-version wants a number from 1 on");
+                   : cli_usage(r->cli, "--list-version wants a number from 1 to %jd", (intmax_t)INT64_MAX);
     }
     if (key == OPT_MAX_AGE) {
         belongs(in, VERIFY, "--max-age");

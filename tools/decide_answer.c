@@ -37,14 +37,11 @@ static void identity_json(json_t *object, const struct tenuo_decision *decision)
         cli_time_text(expires, when);
         cli_set(object, "holder", cli_key_json(tenuo_decision_holder(decision)));
         cli_set(object, "depth", json_integer(tenuo_decision_leaf_depth(decision)));
-        cli_set(object, "expires_at",
-                expires <= INT64_MAX ? json_integer((json_int_t)expires) : json_real((double)expires));
+        cli_set(object, "expires_at", cli_u64_json(expires));
         cli_set(object, "expires_at_text", json_string(when));
     }
     if (tenuo_decision_srl_sha256(decision)) {
-        uint64_t version = tenuo_decision_srl_version(decision);
-        cli_set(object, "srl_version",
-                version <= INT64_MAX ? json_integer((json_int_t)version) : json_real((double)version));
+        cli_set(object, "srl_version", cli_u64_json(tenuo_decision_srl_version(decision)));
         cli_set(object, "srl_sha256", cli_hex_json(tenuo_decision_srl_sha256(decision), 32));
     }
     if (tenuo_decision_request_hash(decision)) {

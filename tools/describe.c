@@ -129,7 +129,7 @@ static void time_json(json_t *object, const char *key, uint64_t when)
 {
     char name[32], text[CLI_TIME_TEXT];
     cli_time_text(when, text);
-    cli_set(object, key, when <= INT64_MAX ? json_integer((json_int_t)when) : json_real((double)when));
+    cli_set(object, key, cli_u64_json(when));
     snprintf(name, sizeof name, "%s_text", key);
     cli_set(object, name, json_string(text));
 }

@@ -79,8 +79,7 @@ json_t *receipt_json(const struct tenuo_receipt *receipt)
     set_hex(object, "pop", f->pop_signature, 64);
     set_hex(object, "policy_hash", f->policy_hash, 32);
     if (f->has_srl_version)
-        cli_set(object, "srl_version", f->srl_version <= INT64_MAX ? json_integer((json_int_t)f->srl_version)
-                                                                   : json_real((double)f->srl_version));
+        cli_set(object, "srl_version", cli_u64_json(f->srl_version));
     set_hex(object, "srl_hash", f->srl_hash, 32);
     set_hex(object, "roots_hash", f->trusted_roots_hash, 32);
     set_hex(object, "prev", f->prev_receipt_hash, 32);

@@ -80,6 +80,13 @@ json_t *cli_text(const char *text, size_t len)
     return json;
 }
 
+json_t *cli_u64_json(uint64_t n)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%ju", (uintmax_t)n);
+    return n <= INT64_MAX ? json_integer((json_int_t)n) : json_string(text);
+}
+
 json_t *cli_object(struct cli *cli, bool ok)
 {
     json_t *object = json_object();

@@ -28,13 +28,12 @@ static int put_id(void *arg, const char *id, size_t len)
 
 json_t *srl_json(const struct tenuo_srl *srl, bool ids)
 {
-    uint64_t version = tenuo_srl_version(srl);
     char when[CLI_TIME_TEXT];
     json_t *json = json_object(), *list = json_array();
     if (!json || !list)
         cli_no_memory();
     cli_time_text((uint64_t)tenuo_srl_issued_at(srl), when);
-    cli_set(json, "version", version <= INT64_MAX ? json_integer((json_int_t)version) : json_real((double)version));
+    cli_set(json, "version", cli_u64_json(tenuo_srl_version(srl)));
     cli_set(json, "issuer", cli_key_json(tenuo_srl_issuer(srl)));
     cli_set(json, "issued_at", json_integer(tenuo_srl_issued_at(srl)));
     cli_set(json, "issued_at_text", json_string(when));

@@ -80,6 +80,13 @@ t verify bob.tenuo --srl none.srl
 "$TENUO" sign bob.tenuo --key bob.key --at $T --tool read_file -a path=/data/reports/a -o pop
 t authorize bob.tenuo --root root.pub --at $T --tool read_file -a path=/data/reports/a --pop @pop --srl none.srl --json
 t authorize bob.tenuo --root root.pub --at $T --tool read_file -a path=/data/reports/a --pop @pop --srl top.srl --explain
+# versions to the end: exact in JSON beyond 63 bits, and no jump that leaves no room
+quiet srl create far.srl --key root.key --at $T --list-version 9223372036854775806
+t srl add far.srl --key root.key --at $T --list-version 9223372036854775807 --json
+t srl add far.srl --key root.key --at $T --json
+t authorize bob.tenuo --root root.pub --at $T --tool read_file -a path=/data/reports/a --pop @pop --srl far.srl --json
+t srl add far.srl --key root.key --at $T --list-version 9223372036854775808
+t srl add far.srl --key root.key --at $T --list-version 18446744073709551615
 # usage
 t srl
 t srl drop

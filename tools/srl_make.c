@@ -12,7 +12,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LOCK_WAIT_MS 10000u
+#define LOCK_PAUSE_MS 20u
 
 /* What we signed is read again, as a verifier will, before it is written anywhere. */
 static int sign(struct srl_run *r, const struct tenuo_srl_builder *builder, const struct tenuo_signer *signer,
@@ -77,8 +81,8 @@ int srl_create(struct srl_run *r, struct tenuo_error *err)
     return code;
 }
 
-/* One run at a time: the lock is on the file that the name still means once it is held. */
-static int lock(const char *path, int *ret_fd, struct tenuo_error *err)
+/* The lock is on the file that the name still means once it is held. *ret_fd is -1 while another run has it. */
+static int try_lock(const char *path, int *ret_fd, struct tenuo_error *err)
 {
     struct stat held, named;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -91,10 +95,24 @@ static int lock(const char *path, int *ret_fd, struct tenuo_error *err)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 || stat(path, &named) != 0 || named.st_ino != held.st_ino ||
         named.st_dev != held.st_dev) {
         close(fd);
-        return cli_set_error(err, TENUO_E_SYSTEM, "%s: is being changed by another run; try again", path);
+        fd = -1;
     }
     *ret_fd = fd;
     return TENUO_OK;
+}
+
+/* One run at a time; whoever revokes many warrants at once waits for the others. */
+static int lock(const char *path, int *ret_fd, struct tenuo_error *err)
+{
+    const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+    for (unsigned waited = 0; waited <= LOCK_WAIT_MS; waited += LOCK_PAUSE_MS) {
+        int code = try_lock(path, ret_fd, err);
+        if (code || *ret_fd >= 0)
+            return code;
+        nanosleep(&pause, NULL);
+    }
+    return cli_set_error(err, TENUO_E_SYSTEM, "%s: other runs have held it for %u s; try again", path,
+                         LOCK_WAIT_MS / 1000);
 }
 
 struct pruning {

@@ -29,6 +29,13 @@ cmp before revoked.srl && ls
 (trap '' XFSZ; ulimit -f 0; "$TENUO" srl add revoked.srl --key root.key --at $T $ID1 2>&1; echo "= $?") | cat
 flock revoked.srl "$TENUO" srl add revoked.srl --key root.key --at $T $ID1 2>&1
 cmp before revoked.srl && ls revoked.srl*
+quiet srl create many.srl --key root.key --at $T
+for i in 1 2 3 4 5 6; do
+    "$TENUO" srl add many.srl --key root.key --at $T tnu_wrt_0192f00000007000800000000000001$i >/dev/null 2>many.$i || cat many.$i &
+done
+wait
+t srl show many.srl
+rm many.*
 t srl add revoked.srl --key alice.key --issuer root.pub --at $((T + 180)) --list-version 10
 t srl verify revoked.srl --issuer alice.pub --at $((T + 180))
 t srl add revoked.srl --key root.key --at $T

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <tenuo/tenuo.h>
 
 #define CLI_SCHEMA "tenuo/1"
@@ -134,6 +135,8 @@ int cli_read_file(const char *path, size_t max, struct cli_bytes *ret,
 void cli_bytes_free(struct cli_bytes *bytes);
 /* Written beside and renamed; `fresh`: fails when the file exists. "-" is standard output. */
 int cli_write_file(const char *path, const void *data, size_t len, unsigned mode, bool fresh, struct tenuo_error *err);
+/* A regular file that is there, in one step; mode, owner and group stay, the last two as far as the system lets us. */
+int cli_replace_file(const char *path, const void *data, size_t len, const struct stat *like, struct tenuo_error *err);
 /* Flushes and closes standard output; false when something could not be written. */
 bool cli_close_stdout(void);
 

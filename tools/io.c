@@ -136,7 +136,23 @@ static void sync_directory(const char *path)
     free(dir);
 }
 
-static int write_beside(const char *path, const void *data, size_t len, unsigned mode, bool fresh,
+/* How the file is to be; an owner of -1 is whoever writes it. */
+struct form {
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+    bool fresh;
+};
+
+/* Only root may give a file away; where that fails it keeps at least its mode, and the caller can see whose it is. */
+static bool shape(int fd, const struct form *form)
+{
+    bool given = fchown(fd, form->owner, form->group) == 0 || fchown(fd, (uid_t)-1, form->group) == 0;
+    (void)given;
+    return fchmod(fd, form->mode) == 0;
+}
+
+static int write_beside(const char *path, const void *data, size_t len, const struct form *form,
                         struct tenuo_error *err)
 {
     size_t size = strlen(path) + sizeof ".XXXXXX";
@@ -148,13 +164,13 @@ static int write_beside(const char *path, const void *data, size_t len, unsigned
         code = cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot create a file beside it: %s", path, strerror(errno));
         goto out;
     }
-    bool good = write_all(fd, data, len) && fchmod(fd, (mode_t)mode) == 0 && fsync(fd) == 0;
+    bool good = write_all(fd, data, len) && shape(fd, form) && fsync(fd) == 0;
     int saved = errno;
     if (close(fd) != 0 && good) {
         good = false;
         saved = errno;
     }
-    if (good && !move_into_place(beside, path, fresh)) {
+    if (good && !move_into_place(beside, path, form->fresh)) {
         good = false;
         saved = errno;
     }
@@ -172,6 +188,7 @@ out:
 
 int cli_write_file(const char *path, const void *data, size_t len, unsigned mode, bool fresh, struct tenuo_error *err)
 {
+    struct form form = { .mode = (mode_t)mode, .owner = (uid_t)-1, .group = (gid_t)-1, .fresh = fresh };
     struct stat st;
     if (strcmp(path, "-") == 0) {
         if ((fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0) && errno != EPIPE)
@@ -183,7 +200,13 @@ int cli_write_file(const char *path, const void *data, size_t len, unsigned mode
             return cli_set_error(err, TENUO_E_SYSTEM, "%s: is a directory", path);
         return write_in_place(path, data, len, err);
     }
-    return write_beside(path, data, len, mode, fresh, err);
+    return write_beside(path, data, len, &form, err);
+}
+
+int cli_replace_file(const char *path, const void *data, size_t len, const struct stat *like, struct tenuo_error *err)
+{
+    struct form form = { .mode = like->st_mode & 0777, .owner = like->st_uid, .group = like->st_gid };
+    return write_beside(path, data, len, &form, err);
 }
 
 bool cli_close_stdout(void)

@@ -18,9 +18,9 @@
 #define LOCK_WAIT_MS 10000u
 #define LOCK_PAUSE_MS 20u
 
-/* What we signed is read again, as a verifier will, before it is written anywhere. */
+/* What we signed is read again, as a verifier will, before it is written anywhere. `old`: the file that it replaces. */
 static int sign(struct srl_run *r, const struct tenuo_srl_builder *builder, const struct tenuo_signer *signer,
-                const char *path, bool fresh, struct tenuo_srl **ret, struct tenuo_error *err)
+                const char *path, const struct stat *old, struct tenuo_srl **ret, struct tenuo_error *err)
 {
     uint8_t *bytes = NULL;
     size_t len = 0;
@@ -28,7 +28,7 @@ static int sign(struct srl_run *r, const struct tenuo_srl_builder *builder, cons
     if (!code)
         code = tenuo_srl_parse(bytes, len, tenuo_signer_public_key(signer), ret, err);
     if (!code)
-        code = cli_write_file(path, bytes, len, 0644, fresh, err);
+        code = old ? cli_replace_file(path, bytes, len, old, err) : cli_write_file(path, bytes, len, 0644, true, err);
     tenuo_bytes_free(bytes, len);
     return code;
 }
@@ -72,7 +72,7 @@ int srl_create(struct srl_run *r, struct tenuo_error *err)
     if (!code)
         code = srl_add_words(r, 1, builder, err);
     if (!code)
-        code = sign(r, builder, signer, path, true, &made, err);
+        code = sign(r, builder, signer, path, NULL, &made, err);
     if (!code)
         report(r, made, tenuo_srl_count(made), 0);
     tenuo_srl_unref(made);
@@ -165,7 +165,8 @@ static int follow(struct srl_run *r, const struct tenuo_srl *old, const struct t
 }
 
 /* Unless --issuer says that the key was changed, the list so far is by the key that signs the next one. */
-static int add_locked(struct srl_run *r, const char *path, const struct tenuo_signer *signer, struct tenuo_error *err)
+static int add_locked(struct srl_run *r, const char *path, const struct stat *st, const struct tenuo_signer *signer,
+                      struct tenuo_error *err)
 {
     const uint8_t *issuer = r->has_issuer ? r->issuer : tenuo_signer_public_key(signer);
     struct tenuo_srl_builder *builder = NULL;
@@ -175,7 +176,7 @@ static int add_locked(struct srl_run *r, const char *path, const struct tenuo_si
     if (!code)
         code = follow(r, old, signer, &builder, &dropped, err);
     if (!code)
-        code = sign(r, builder, signer, path, false, &made, err);
+        code = sign(r, builder, signer, path, st, &made, err);
     if (!code) {
         tenuo_srl_diff(old, made, NULL, NULL, &added, NULL);
         report(r, made, added, dropped);
@@ -186,10 +187,20 @@ static int add_locked(struct srl_run *r, const char *path, const struct tenuo_si
     return code;
 }
 
+/* Who could read the list must know when that has changed. */
+static void check_owner(struct cli *cli, const char *path, const struct stat *old)
+{
+    struct stat now;
+    if (stat(path, &now) == 0 && (now.st_uid != old->st_uid || now.st_gid != old->st_gid))
+        cli_warn(cli, "%s: belonged to user %ju and group %ju, and now belongs to user %ju and group %ju", path,
+                 (uintmax_t)old->st_uid, (uintmax_t)old->st_gid, (uintmax_t)now.st_uid, (uintmax_t)now.st_gid);
+}
+
 int srl_add(struct srl_run *r, struct tenuo_error *err)
 {
     const char *path = r->words.v[0];
     struct tenuo_signer *signer = NULL;
+    struct stat st;
     char *real = NULL;
     int fd = -1;
     if (is_file(path, err))
@@ -200,8 +211,12 @@ int srl_add(struct srl_run *r, struct tenuo_error *err)
     int code = cli_signer(r->cli, r->key, r->key_id, NULL, &signer, err);
     if (!code)
         code = lock(real, &fd, err);
+    if (!code && fstat(fd, &st) != 0)
+        code = cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot look at it: %s", path, strerror(errno));
     if (!code)
-        code = add_locked(r, real, signer, err);
+        code = add_locked(r, real, &st, signer, err);
+    if (!code)
+        check_owner(r->cli, real, &st);
     if (fd >= 0)
         close(fd);
     tenuo_signer_free(signer);

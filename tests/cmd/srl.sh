@@ -39,6 +39,13 @@ rm many.*
 t srl add revoked.srl --key alice.key --issuer root.pub --at $((T + 180)) --list-version 10
 t srl verify revoked.srl --issuer alice.pub --at $((T + 180))
 t srl add revoked.srl --key root.key --at $T
+# who may read it stays
+[ "$(id -u)" -ne 0 ] || chown 1234:1234 revoked.srl
+chmod 600 revoked.srl
+owner=$(stat -c %u:%g revoked.srl)
+quiet srl add revoked.srl --key alice.key --at $((T + 240))
+stat -c %a revoked.srl
+[ "$owner" = "$(stat -c %u:%g revoked.srl)" ] && echo same owner
 # a signed list without ids still has a higher version, and pruning takes what has expired
 cp two.srl list.srl
 t srl add list.srl --key root.key --at $((T + 600)) --prune bob.tenuo

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #define MAX_REQUEST 16384u
-#define CLOCKS_APART 300 /* seconds: a verifier whose clock is this late must still find an expired warrant's id */
+#define CLOCKS_APART 300u /* seconds: a verifier whose clock is this late must still find an expired warrant's id */
 
 int srl_id_of_word(const char *word, uint8_t ret_id[TENUO_WARRANT_ID_BYTES], struct tenuo_stack **ret_stack,
                    struct tenuo_error *err)
@@ -111,6 +111,16 @@ static bool is_over(const struct tenuo_warrant *w, int64_t at)
     return at > CLOCKS_APART && (uint64_t)(at - CLOCKS_APART) >= expires;
 }
 
+/* The warrant that was named stays: why. Its ancestors, which live longer as a rule, were not named. */
+static void say_why(struct srl_run *r, const char *file, const struct tenuo_warrant *w)
+{
+    char id[TENUO_WARRANT_ID_TEXT_BYTES], when[CLI_TIME_TEXT];
+    tenuo_warrant_id_text(tenuo_warrant_id(w), id);
+    cli_time_text(tenuo_warrant_expires_at(w), when);
+    cli_warn(r->cli, "--prune %.128s: not pruned: %s expires at %s, and its id stays for %u s longer", file, id, when,
+             CLOCKS_APART);
+}
+
 int srl_expired_ids(struct srl_run *r, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTES], size_t *ret_n,
                     struct tenuo_error *err)
 {
@@ -124,8 +134,11 @@ int srl_expired_ids(struct srl_run *r, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTE
         }
         for (size_t k = 0; k < tenuo_stack_length(stack); k++) {
             const struct tenuo_warrant *w = tenuo_stack_warrant(stack, k);
-            if (!is_over(w, r->at))
+            if (!is_over(w, r->at)) {
+                if (w == tenuo_stack_leaf(stack))
+                    say_why(r, r->expired.v[i], w);
                 continue;
+            }
             ids = cli_grow(ids, n + 1, sizeof *ids);
             memcpy(ids[n++], tenuo_warrant_id(w), sizeof *ids);
         }

@@ -103,6 +103,9 @@ json_t *cli_u64_json(uint64_t n); /* exact: an integer up to INT64_MAX, beyond i
 _Noreturn void cli_no_memory(void);
 void *cli_alloc(size_t count, size_t size);
 void *cli_grow(void *old, size_t count, size_t size);
+/* One line of a message. File names and words of the command line stand in it as they came: control bytes are escaped
+ * here, once for all. */
+void cli_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Untrusted text for a terminal: everything outside printable ASCII as \xNN. */
 void cli_print_escaped(FILE *out, const char *text, size_t len);
 /* The same for text in which the library has escaped what it quotes: a backslash stays one. */

@@ -68,7 +68,7 @@ static void finding(void *arg, int is_error, const char *line)
     struct conf *c = arg;
     *(is_error ? &c->errors : &c->warnings) += 1;
     if (!c->cli->json) {
-        printf("%s%s\n", is_error ? "" : "warning: ", line);
+        cli_line(stdout, "%s%s", is_error ? "" : "warning: ", line);
         return;
     }
     json_t *entry = json_object();

@@ -75,8 +75,10 @@ static void report(struct keygen *k, const struct tenuo_signer *signer, const ch
     tenuo_fingerprint(key, fingerprint);
     tenuo_public_key_base64url(key, text);
     if (!k->cli->json) {
-        if (secret_file)
-            printf("secret key   %s\npublic key   %s\n", secret_file, public_file);
+        if (secret_file) {
+            cli_line(stdout, "secret key   %s", secret_file);
+            cli_line(stdout, "public key   %s", public_file);
+        }
         printf("key          %s\nfingerprint  %s\n", text, fingerprint);
         return;
     }

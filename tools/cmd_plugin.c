@@ -122,9 +122,9 @@ static void say_rule(struct plugin *p, const char *facility, const char *control
     if (!p->cli->json) {
         printf("%-10s  %-10s  %-12s  ", facility, control, module);
         if (good)
-            printf("ok     %s  %s\n", probe->found_version, probe->found_path);
+            cli_line(stdout, "ok     %s  %s", probe->found_version, probe->found_path);
         else
-            printf("ERROR  %s\n", why);
+            cli_line(stdout, "ERROR  %s", why);
         return;
     }
     json_t *entry = json_object();
@@ -195,7 +195,7 @@ static void info_line(void *arg, const char *line)
     struct plugin *p = arg;
     const char *colon = strstr(line, ": ");
     if (!p->cli->json) {
-        puts(line);
+        cli_line(stdout, "%s", line);
         return;
     }
     json_t *entry = json_object();

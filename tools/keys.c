@@ -42,7 +42,7 @@ static void log_line(void *arg, int level, const char *line)
         "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"
     };
     if (level <= 4 || cli->verbose)
-        fprintf(stderr, "tenuo: %s: %s\n", names[level & 7], line);
+        cli_line(stderr, "tenuo: %s: %s", names[level & 7], line);
 }
 
 static void diag_line(void *arg, int is_error, const char *line)
@@ -50,7 +50,7 @@ static void diag_line(void *arg, int is_error, const char *line)
     struct cli *cli = arg;
     cli->diagnosed += is_error != 0;
     if (!cli->json) {
-        fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", line);
+        cli_line(stderr, "%s%s", is_error ? "" : "warning: ", line);
         return;
     }
     if (!cli->diagnostics && !(cli->diagnostics = json_array()))

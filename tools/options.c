@@ -106,6 +106,20 @@ const struct argp cli_common_argp = { common_options, parse_common, NULL, NULL, 
 const struct argp cli_conf_argp = { conf_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 const struct argp cli_matcher_argp = { matcher_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 
+/* getopt prints the name of an option that it does not know as it came. White space is in keys that are values. */
+static bool odd_option(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        size_t n = strncmp(argv[i], "--", 2) == 0 ? strcspn(argv[i], "=") : argv[i][0] == '-' ? strnlen(argv[i], 2) : 0;
+        for (size_t k = 0; k < n; k++) {
+            unsigned char c = (unsigned char)argv[i][k];
+            if ((c < 0x20 && !strchr("\t\n\r", c)) || c >= 0x7f)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Seen before parsing, because an error may come before the option's place. */
 static bool wants_json(int argc, char **argv)
 {
@@ -122,6 +136,11 @@ bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, 
     argv[0] = name;
     cli->json = wants_json(argc, argv);
     state.help = state.reported = false;
+    if (odd_option(argc, argv)) {
+        cli_usage(cli, "no option has a name with bytes that are no printable ASCII");
+        *ret_status = CLI_USAGE;
+        return false;
+    }
     unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (cli->json ? ARGP_NO_ERRS : 0);
     error_t failed = argp_parse(argp, argc, argv, flags, NULL, input);
     argv[0] = cli->json ? argv[0] : NULL;

@@ -166,7 +166,7 @@ static void print_problems(const json_t *object)
         const char *file = json_string_value(json_object_get(p, "file"));
         fputs("  ", stdout);
         cli_print_escaped(stdout, file, strlen(file));
-        printf(":%lld: receipt %lld: %s\n", (long long)json_integer_value(json_object_get(p, "line")),
+        cli_line(stdout, ":%lld: receipt %lld: %s", (long long)json_integer_value(json_object_get(p, "line")),
                (long long)json_integer_value(json_object_get(p, "index")),
                json_string_value(json_object_get(p, "message")));
     }

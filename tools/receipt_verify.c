@@ -163,7 +163,7 @@ static void print_claims(const json_t *claims)
         if (strcmp(status, "not_checked") == 0)
             printf("  %-16s not checked: wants %s\n", key, message);
         else
-            printf("  %-16s %s%s%s\n", key, status, message ? ": " : "", message ? message : "");
+            cli_line(stdout, "  %-16s %s%s%s", key, status, message ? ": " : "", message ? message : "");
     }
 }
 

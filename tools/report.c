@@ -110,14 +110,28 @@ void cli_emit(struct cli *cli, json_t *object)
     cli->reported = true;
 }
 
+void cli_line(FILE *out, const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    int len = vasprintf(&line, fmt, ap);
+    va_end(ap);
+    if (len < 0)
+        cli_no_memory();
+    cli_print_ascii(out, line, (size_t)len);
+    putc('\n', out);
+    free(line);
+}
+
 int cli_fail(struct cli *cli, const struct tenuo_error *err)
 {
     if (!cli->json && cli->diagnosed && err->code >= TENUO_E_CONF && err->code < TENUO_E_KEY_NOT_FOUND) {
         fprintf(stderr, "tenuo %s: the configuration cannot be used\n", cli->command); /* every error is above */
     } else if (!cli->json && err->code < TENUO_E_NOMEM) {
-        fprintf(stderr, "tenuo %s: %s (%d %s)\n", cli->command, err->msg, err->code, tenuo_err_name(err->code));
+        cli_line(stderr, "tenuo %s: %s (%d %s)", cli->command, err->msg, err->code, tenuo_err_name(err->code));
     } else if (!cli->json) {
-        fprintf(stderr, "tenuo %s: %s\n", cli->command, err->msg);
+        cli_line(stderr, "tenuo %s: %s", cli->command, err->msg);
     } else if (!cli->reported) {
         json_t *object = cli_object(cli, false);
         cli_set(object, "code", json_integer(err->code));
@@ -152,7 +166,7 @@ void cli_warn(struct cli *cli, const char *fmt, ...)
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
     if (!cli->json) {
-        fprintf(stderr, "tenuo %s: warning: %s\n", cli->command, line);
+        cli_line(stderr, "tenuo %s: warning: %s", cli->command, line);
         return;
     }
     if (!cli->warnings && !(cli->warnings = json_array()))

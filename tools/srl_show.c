@@ -203,7 +203,7 @@ static void diff_text(const struct tenuo_srl *older, const struct tenuo_srl *new
                       const struct tenuo_error *err)
 {
     struct changes c = { NULL, NULL };
-    printf("version %ju to %ju: %s\n", (uintmax_t)tenuo_srl_version(older), (uintmax_t)tenuo_srl_version(newer),
+    cli_line(stdout, "version %ju to %ju: %s", (uintmax_t)tenuo_srl_version(older), (uintmax_t)tenuo_srl_version(newer),
            code ? err->msg : "may follow");
     (void)tenuo_srl_diff(older, newer, change, &c, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static int no_command(int argc, char **argv)
     if (cli.json)
         return cli_failf(&cli, TENUO_E_INVALID_ARGUMENT, "there is no command '%.64s'", argc > 1 ? argv[1] : "");
     if (argc > 1)
-        fprintf(stderr, "tenuo: there is no command '%.64s'\n", argv[1]);
+        cli_line(stderr, "tenuo: there is no command '%.64s'", argv[1]);
     fputs("Usage: tenuo COMMAND [OPTION...]; try 'tenuo help'.\n", stderr);
     return CLI_USAGE;
 }

@@ -38,5 +38,27 @@ cat out
 quiet mint --key root.key --at $T --id $ID1 --tool a -c x=any -o out
 wc -l <out
 ls -a | grep -c '\.[A-Za-z0-9]\{6\}$'
+# what is quoted from the command line or from a file moves no cursor
+esc=$(printf 'a\033[2J\033]0;b\177.srl')
+safe() { # every message of the run, and whether a control byte is among them
+    "$TENUO" "$@" >.said 2>&1
+    echo "= $? $(tr -d '\n -~' <.said | wc -c) bytes that are no text"
+    cat .said
+}
+safe srl show "$esc"
+safe inspect "$esc"
+safe receipt chain "$esc"
+safe keygen "$esc/x"
+safe "$esc"
+safe "-$esc"
+safe srl "--$esc"
+safe srl "--$esc=1" --json
+safe srl show x --service "$esc"
+safe conf check --conf "$DIR/$esc"
+safe authorize bob.tenuo --root "$esc"
+printf 'frobnicate \033[2J x\n' >"$esc"
+chmod 600 "$esc"
+safe conf check --conf "$DIR/$esc"
+safe verify bob.tenuo --conf "$DIR/$esc"
 "$TENUO" inspect bob.tenuo >&-
 echo "= $? (no standard output)"

@@ -71,6 +71,7 @@ void tn_constraint_set_write(struct tn_buf *b, const struct tenuo_constraint_set
 struct tn_budget {
     uint32_t pairs; /* comparisons of a parent's entry with a child's */
     uint64_t bytes; /* looked at by constraints */
+    uint64_t work;  /* steps of matchers */
 };
 
 struct tn_fault;
@@ -82,7 +83,10 @@ struct tn_match_env {
     struct tn_budget budget;
     struct tn_fault *fault; /* explain.h: what a failing link compared; NULL: nobody asks */
 };
-#define TN_MATCH_ENV(matchers, as_of) { (matchers), (as_of), { TN_SUBSET_BUDGET, TN_MATCH_BUDGET }, NULL }
+#define TN_MATCH_ENV(matchers, as_of) \
+    { \
+        (matchers), (as_of), { TN_SUBSET_BUDGET, TN_MATCH_BUDGET, TN_MATCHER_WORK }, NULL \
+    }
 
 /* Takes n * m pairs; false when there are not so many left. */
 bool tn_budget_pairs(struct tn_budget *budget, size_t n, size_t m);

@@ -151,8 +151,7 @@ static enum tn_match match_plugin(struct match *m, const struct tenuo_constraint
 {
     const struct tenuo_matchers *matchers = m->env->matchers;
     if (tn_matchers_have(matchers, c->type))
-        return tn_matchers_match(matchers, (uint8_t)c->type, c->payload, m->arg->value, m->env->as_of, &m->code,
-                                 m->err);
+        return tn_matchers_match(matchers, (uint8_t)c->type, c->payload, m->arg->value, m->env, &m->code, m->err);
     m->code = tn_matchers_missing(c->type, m->err);
     return TN_ERROR;
 }

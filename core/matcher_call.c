@@ -5,7 +5,9 @@
  */
 #include <tenuo/constraint.h>
 
+#include "constraint.h"
 #include "err.h"
+#include "limits.h"
 #include "matchers.h"
 
 int tn_matchers_missing(unsigned type, struct tenuo_error *err)
@@ -75,27 +77,43 @@ int tn_matchers_check(const struct tenuo_matchers *matchers, uint8_t type, struc
     return r;
 }
 
-static int match(struct tn_instance *i, const struct tn_program *p, struct tn_str value, int64_t as_of, int *ret_match,
-                 struct tenuo_error *err)
+/* Takes steps off what the decision, or the link, has left. */
+static int spend(struct tn_match_env *env, uint64_t steps, struct tenuo_error *err)
+{
+    if (steps > env->budget.work)
+        return tn_fail(err, TENUO_E_CONSTRAINT_VIOLATION, "matching takes more steps than one decision may take");
+    env->budget.work -= steps;
+    return TENUO_OK;
+}
+
+/* Compiling counts whether or not the program was kept from before: the cache must not change an answer. */
+static int match(struct tn_instance *i, const struct tn_program *p, struct tn_str value, struct tn_match_env *env,
+                 int *ret_match, struct tenuo_error *err)
 {
     const struct tenuo_matcher_ops *ops = i->ops;
     struct tn_call call;
+    uint64_t left;
     int r;
     if (p->code != TENUO_OK)
         return judge(i, "compile", p->code, p->sentence, err);
+    r = spend(env, value.n + p->cost / TN_MATCHER_COMPILE, err);
+    if (r != TENUO_OK)
+        return r;
+    left = env->budget.work;
     tn_call_begin_pure(&call, i);
-    r = ops->match(i->opened->self, p->program, value.p, value.n, as_of, ret_match);
+    r = ops->match(i->opened->self, p->program, value.p, value.n, env->as_of, &left, ret_match);
     tn_call_end(&call);
+    env->budget.work = left < env->budget.work ? left : env->budget.work;
     return judge(i, "match", r, call.sentence, err);
 }
 
 enum tn_match tn_matchers_match(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
-                                struct tn_str value, int64_t as_of, int *ret_code, struct tenuo_error *err)
+                                struct tn_str value, struct tn_match_env *env, int *ret_code, struct tenuo_error *err)
 {
     struct tn_instance *i = matchers->by_type[type];
     struct tn_program *p = program_of(matchers, type, payload);
     int matched = -1;
-    int r = p == NULL ? tn_fail_code(err, TENUO_E_NOMEM) : match(i, p, value, as_of, &matched, err);
+    int r = p == NULL ? tn_fail_code(err, TENUO_E_NOMEM) : match(i, p, value, env, &matched, err);
     tn_program_unref(p);
     if (r == TENUO_OK && matched != 0 && matched != 1)
         r = tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "matcher '%.64s': match said neither yes nor no",
@@ -106,13 +124,15 @@ enum tn_match tn_matchers_match(const struct tenuo_matchers *matchers, uint8_t t
     return TN_ERROR;
 }
 
-int tn_matchers_attenuates(const struct tenuo_matchers *matchers, uint8_t parent_type, struct tn_str parent,
-                           uint8_t child_type, struct tn_str child, struct tenuo_error *err)
+int tn_matchers_attenuates(struct tn_match_env *env, uint8_t parent_type, struct tn_str parent, uint8_t child_type,
+                           struct tn_str child, struct tenuo_error *err)
 {
-    struct tn_instance *i = matchers->by_type[parent_type];
+    struct tn_instance *i = env->matchers->by_type[parent_type];
     const struct tenuo_matcher_ops *ops = i->ops;
     struct tn_call call;
     int r, ok = 0;
+    if (spend(env, TN_MATCHER_COMPARE * ((uint64_t)parent.n + child.n), err) != TENUO_OK)
+        return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "comparing the constraints takes too many steps");
     tn_call_begin_pure(&call, i);
     r = ops->attenuates(i->opened->self, parent_type, parent.p, parent.n, child_type, child.p, child.n, &ok);
     tn_call_end(&call);

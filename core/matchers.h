@@ -38,14 +38,16 @@ bool tn_matchers_have(const struct tenuo_matchers *matchers, unsigned type);
 /* The error for a type without one: 1504 for Regex and Cel, 1501 for others, with the remedy. */
 int tn_matchers_missing(unsigned type, struct tenuo_error *err);
 
+struct tn_match_env;
+
 /* The calls, for a type that a plugin has. TN_ERROR: *ret_code and the sentence are set. */
 enum tn_match tn_matchers_match(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
-                                struct tn_str value, int64_t as_of, int *ret_code, struct tenuo_error *err);
+                                struct tn_str value, struct tn_match_env *env, int *ret_code, struct tenuo_error *err);
 /* Does the payload compile? 0, 1501, or 9xxx. */
 int tn_matchers_check(const struct tenuo_matchers *matchers, uint8_t type, struct tn_str payload,
                       struct tenuo_error *err);
 /* 0, 1502 for a refusal with or without an error, or 9000. */
-int tn_matchers_attenuates(const struct tenuo_matchers *matchers, uint8_t parent_type, struct tn_str parent,
-                           uint8_t child_type, struct tn_str child, struct tenuo_error *err);
+int tn_matchers_attenuates(struct tn_match_env *env, uint8_t parent_type, struct tn_str parent, uint8_t child_type,
+                           struct tn_str child, struct tenuo_error *err);
 
 #endif

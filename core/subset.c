@@ -169,7 +169,7 @@ static int plugin_pair(node p, node c, struct tn_match_env *env, struct tenuo_er
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_EXACT)
         return parent_matches(p, c, TENUO_E_CAPABILITY_EXPANSION, env, err);
     if (tn_matchers_have(env->matchers, p->type))
-        return tn_matchers_attenuates(env->matchers, (uint8_t)p->type, p->payload, (uint8_t)c->type, c->payload, err);
+        return tn_matchers_attenuates(env, (uint8_t)p->type, p->payload, (uint8_t)c->type, c->payload, err);
     if (p->type == TENUO_C_REGEX && c->type == TENUO_C_REGEX)
         return is_subset(tn_str_eq(p->u.text, c->u.text), TENUO_E_INVALID_ATTENUATION, p, c, err);
     if (p->type == TENUO_C_CEL && c->type == TENUO_C_CEL)

@@ -160,13 +160,13 @@ static void semver_release(void *self, void *program)
 /* Any thread, no I/O, no clock: the same input gives the same answer. What cannot be judged is an error and never "no",
  * which a Not would turn into "yes". */
 static int semver_match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of,
-                        int *ret_match)
+                        uint64_t *work, int *ret_match)
 {
     const struct semver *s = self;
     const struct range *r = program;
     struct text t;
     uint64_t v;
-    (void)as_of;
+    (void)as_of, (void)work; /* as long as the value, which the host has counted */
     if (!read_text(value, len, &t) || !take_version(&t, &v) || t.n != 0) {
         s->host->error(s->host, "the argument is no version of the form 1.4.0"); /* never the value itself */
         return TENUO_E_INVALID_ARGUMENT;

@@ -277,8 +277,14 @@ struct tenuo_matcher_ops {
     int (*compile)(void *self, uint8_t type, const uint8_t *payload, size_t len, void **ret_program,
                    size_t *ret_bytes);
     void (*release)(void *self, void *program);
-    /* value: canonical CBOR. as_of: the time of the decision, Unix seconds. *ret_match 1 or 0; any error denies. */
-    int (*match)(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, int *ret_match);
+    /*
+     * value: canonical CBOR. as_of: the time of the decision, Unix seconds. *work: how many elementary steps, about ten
+     * nanoseconds each, all matching of this decision may still take; the host has taken off the value's length. Take
+     * off what this call takes beyond that, and refuse (TENUO_E_INVALID_ARGUMENT) what is not there. *ret_match 1 or 0;
+     * any error denies.
+     */
+    int (*match)(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, uint64_t *work,
+                 int *ret_match);
     /* *ret_ok 1 when the child's payload is not wider than the parent's; the child may be of another type. The host
      * does not ask about a Wildcard on either side, nor about an Exact below a Regex, where it asks match. */
     int (*attenuates)(void *self, uint8_t parent_type, const uint8_t *parent, size_t parent_len, uint8_t child_type,

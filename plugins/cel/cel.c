@@ -11,6 +11,8 @@
 #include "../../core/cbor_read.h"
 #include "../regex/engine.h"
 
+#define STEP_WORK 16 /* steps of the host's that one of the interpreter's is worth */
+
 struct cel {
     const struct tenuo_host *host;
     struct tn_regex_engine *regex; /* NULL: built without */
@@ -107,10 +109,12 @@ static void cel_release(void *self, void *program)
     tn_cel_free(program);
 }
 
-static int cel_match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, int *ret_match)
+static int cel_match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of, uint64_t *work,
+                     int *ret_match)
 {
     const struct cel *cel = self;
-    struct cel_run run = { .bytes = TN_CEL_MEMORY, .steps = TN_CEL_STEPS, .as_of = as_of, .regex = cel->regex };
+    const uint64_t steps = *work / STEP_WORK < TN_CEL_STEPS ? *work / STEP_WORK : TN_CEL_STEPS;
+    struct cel_run run = { .bytes = TN_CEL_MEMORY, .steps = steps, .as_of = as_of, .regex = cel->regex };
     struct cel_value v;
     int r = TENUO_OK;
     tn_arena_init(&run.arena, 4096);
@@ -124,6 +128,7 @@ static int cel_match(void *self, const void *program, const uint8_t *value, size
         r = TENUO_E_NOMEM;
     else
         r = refuse(cel, cel_is(&v, CEL_ERROR) ? v.why : "the expression's result is no truth value");
+    *work -= (steps - run.steps) * STEP_WORK;
     tn_arena_free(&run.arena);
     return r;
 }

@@ -12,7 +12,7 @@
 /* Steps of the budget, each about as long as an instruction of the interpreter takes. */
 #define COMPILE_STEPS 1000u
 #define PATTERN_STEPS 10u /* for each byte */
-#define SEARCH_SHIFT 12   /* bytes times instructions of RE2 at worst: 4096 are a step */
+#define SEARCH_SHIFT 4    /* bytes times instructions of RE2 at worst: 16 are a step */
 
 bool tn_cel_keep_pattern(struct cel_program *program, const struct tn_regex_engine *regex,
                          const struct cel_value *pattern, struct cel_fault *fault)

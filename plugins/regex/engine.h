@@ -24,10 +24,10 @@ void tn_regex_engine_free(struct tn_regex_engine *engine);
 /* YES, REFUSED with a sentence, or NOMEM. *ret_bytes: how much memory it may come to hold. `pattern` is UTF-8. */
 enum tn_regex_result tn_regex_compile(const struct tn_regex_engine *engine, const char *pattern, size_t len,
                                       struct tn_regex **ret, size_t *ret_bytes, char why[TN_REGEX_WHY]);
-/* Is there a match anywhere in the text (UTF-8)? All four. */
+/* Is there a match anywhere in the text (UTF-8)? All four. Who asks has seen to it that tn_regex_cost may be spent. */
 enum tn_regex_result tn_regex_search(const struct tn_regex_engine *engine, const struct tn_regex *regex,
                                      const char *text, size_t len, char why[TN_REGEX_WHY]);
-/* The most that a search of a text as long may cost: bytes times instructions. */
+/* The most that a search of a text as long may cost, in steps of about ten nanoseconds: bytes times instructions. */
 uint64_t tn_regex_cost(const struct tn_regex *regex, size_t len);
 void tn_regex_free(struct tn_regex *regex);
 

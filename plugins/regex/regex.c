@@ -106,15 +106,20 @@ static void regex_release(void *self, void *program)
 }
 
 static int regex_match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of,
-                       int *ret_match)
+                       uint64_t *work, int *ret_match)
 {
     const struct instance *in = self;
-    char why[TN_REGEX_WHY] = "";
+    char why[TN_REGEX_WHY] = "a text as long for a pattern as large";
     enum tn_regex_result r = TN_REGEX_NO; /* for another kind of value */
     struct text t;
     (void)as_of;
-    if (read_text(value, len, &t))
+    if (read_text(value, len, &t)) {
+        uint64_t cost = tn_regex_cost(program, t.n);
+        if (cost > *work)
+            return failed(in, TN_REGEX_REFUSED, why);
+        *work -= cost;
         r = tn_regex_search(in->engine, program, t.p, t.n, why);
+    }
     if (r != TN_REGEX_YES && r != TN_REGEX_NO)
         return failed(in, r, why);
     *ret_match = r == TN_REGEX_YES;

@@ -15,9 +15,9 @@ static void release(void *self, void *program)
 }
 
 static int match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of,
-                 int *ret_match)
+                 uint64_t *work, int *ret_match)
 {
-    (void)self, (void)program, (void)value, (void)len, (void)as_of;
+    (void)self, (void)program, (void)value, (void)len, (void)as_of, (void)work;
     *ret_match = 0;
     return TENUO_OK;
 }

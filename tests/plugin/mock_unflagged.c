@@ -15,9 +15,9 @@ static void release(void *self, void *program)
 }
 
 static int match(void *self, const void *program, const uint8_t *value, size_t len, int64_t as_of,
-                 int *ret_match)
+                 uint64_t *work, int *ret_match)
 {
-    (void)self, (void)program, (void)value, (void)len, (void)as_of, (void)ret_match;
+    (void)work, (void)self, (void)program, (void)value, (void)len, (void)as_of, (void)ret_match;
     return TENUO_E_INVALID_ARGUMENT;
 }
 

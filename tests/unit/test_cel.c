@@ -64,12 +64,13 @@ static void from_hex(struct bytes *b, const char *hex)
 static char answer_at(const struct bytes *payload, const struct bytes *value, int64_t as_of)
 {
     void *program = NULL;
+    uint64_t work = UINT64_MAX;
     size_t held = 0;
     int matched = 7, r;
     mock_said[0] = '\0';
     r = ops->compile(self, 15, payload->p, payload->n, &program, &held);
     if (r == TENUO_OK) {
-        r = ops->match(self, program, value->p, value->n, as_of, &matched);
+        r = ops->match(self, program, value->p, value->n, as_of, &work, &matched);
         ops->release(self, program);
         if (held == 0)
             return '!';
@@ -445,14 +446,15 @@ static void test_attenuation(void)
 static void test_shared_program(void)
 {
     void *program = NULL;
+    uint64_t work = UINT64_MAX;
     size_t held = 0;
     int a = 7, b = 7, c = 7;
     payload_of(&payload, "value.all(x, x > 1)", 19);
     ops->compile(self, 15, payload.p, payload.n, &program, &held);
     memset(payload.p, 'x', payload.n); /* the payload was lent */
-    ok(ops->match(self, program, (const uint8_t *)"\x82\x02\x03", 3, NOW, &a) == 0 && a == 1 &&
-           ops->match(self, program, (const uint8_t *)"\x82\x01\x03", 3, NOW, &b) == 0 && b == 0 &&
-           ops->match(self, program, (const uint8_t *)"\x61x", 2, NOW, &c) == TENUO_E_INVALID_ARGUMENT && c == 7,
+    ok(ops->match(self, program, (const uint8_t *)"\x82\x02\x03", 3, NOW, &work, &a) == 0 && a == 1 &&
+           ops->match(self, program, (const uint8_t *)"\x82\x01\x03", 3, NOW, &work, &b) == 0 && b == 0 &&
+           ops->match(self, program, (const uint8_t *)"\x61x", 2, NOW, &work, &c) == TENUO_E_INVALID_ARGUMENT && c == 7,
        "three values");
     ops->release(self, program);
     ops->release(self, NULL);

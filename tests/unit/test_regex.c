@@ -139,8 +139,8 @@ static void test_depth(void)
 static void test_values(void)
 {
     struct tenuo_constraint *c = regex("a", 1), *nul = regex("a\0b", 3), *bad = regex("(", 1),
-                            *big = regex("a{250}b", 7);
-    struct tenuo_constraint *bigger = regex("a{250}b{50}", 11);
+                            *big = regex("a{100}b", 7);
+    struct tenuo_constraint *bigger = regex("a{1000}b", 8);
     struct tenuo_value *number = NULL;
     char *text = malloc(1100000);
     int match = 9;
@@ -153,7 +153,7 @@ static void test_values(void)
     ok(ask(nul, "xa\0b", 4, NULL) == 'y' && ask(nul, "ab", 2, NULL) == 'n', "NUL is a character");
     ok(ask(c, "\0a", 2, NULL) == 'y', "and ends no text");
     ok(ask(c, text, 1048570, NULL) == 'n', "a text of a megabyte");
-    ok(ask(big, text, 1000000, NULL) == 'n', "with 250 instructions");
+    ok(ask(big, text, 1000000, NULL) == 'n', "with a hundred instructions");
     ok(ask(bigger, text, 1000000, NULL) == 'E', "with more: too many steps");
     tenuo_value_free(number);
     free(text);
@@ -162,6 +162,30 @@ static void test_values(void)
     tenuo_constraint_free(bad);
     tenuo_constraint_free(big);
     tenuo_constraint_free(bigger);
+}
+
+/* What one match may cost is not what a decision may: the sum counts. */
+static void test_sum(void)
+{
+    struct tenuo_constraint *one = regex("[ab]*a[ab]{200}c", 16), *list[16], *few = NULL, *many = NULL;
+    char *text = malloc(100000);
+    if (text == NULL)
+        exit(1);
+    for (size_t i = 0; i < 100000; i++)
+        text[i] = i * i % 7 < 3 ? 'a' : 'b';
+    memcpy(text + 99999, "c", 1);
+    for (size_t i = 0; i < 16; i++)
+        list[i] = one;
+    int r = tenuo_constraint_combine(TENUO_C_ALL, (const struct tenuo_constraint *const *)list, 2, &few, NULL);
+    r = r != 0 ? r
+               : tenuo_constraint_combine(TENUO_C_ALL, (const struct tenuo_constraint *const *)list, 16, &many, NULL);
+    is_int(r, 0, "the same pattern many times");
+    ok(ask(few, text, 100000, NULL) != 'E', "twice is judged");
+    ok(ask(many, text, 100000, NULL) == 'E', "sixteen times is refused");
+    tenuo_constraint_free(few);
+    tenuo_constraint_free(many);
+    tenuo_constraint_free(one);
+    free(text);
 }
 
 static void test_attenuates(void)
@@ -239,6 +263,7 @@ int main(int argc, char **argv)
     test_refusals();
     test_depth();
     test_values();
+    test_sum();
     test_attenuates();
     test_shared();
     tenuo_matchers_unref(matchers);

@@ -47,7 +47,7 @@
 #define TN_PROGRAM_CACHE_BYTES (64u * 1048576u) /* what they may hold by the plugins' own account */
 #define TN_MATCH_BUDGET (1u << 26) /* bytes that constraints may look at in one decision, or on one link */
 #define TN_MATCHER_WORK (1u << 27) /* steps of matchers, about 10 ns each, likewise */
-#define TN_MATCHER_COMPILE 8       /* bytes of a compiled constraint that count as one of them */
+#define TN_MATCHER_FAILED (1u << 23) /* of them for a constraint that does not compile */
 #define TN_MATCHER_COMPARE 16      /* of them for each byte of two constraints that a matcher compares */
 #define TN_MAX_REVOCATION_REASON 4096 /* bytes; lists: TENUO_SRL_MAX_BYTES and _IDS in tenuo/revocation.h */
 #define TN_SUBSET_BUDGET 4000000   /* pair comparisons of one link */

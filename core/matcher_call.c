@@ -86,7 +86,10 @@ static int spend(struct tn_match_env *env, uint64_t steps, struct tenuo_error *e
     return TENUO_OK;
 }
 
-/* Compiling counts whether or not the program was kept from before: the cache must not change an answer. */
+/*
+ * Compiling counts, a step for each byte that the program holds, whether or not it was kept from before: the cache must
+ * not change an answer.
+ */
 static int match(struct tn_instance *i, const struct tn_program *p, struct tn_str value, struct tn_match_env *env,
                  int *ret_match, struct tenuo_error *err)
 {
@@ -94,11 +97,11 @@ static int match(struct tn_instance *i, const struct tn_program *p, struct tn_st
     struct tn_call call;
     uint64_t left;
     int r;
-    if (p->code != TENUO_OK)
-        return judge(i, "compile", p->code, p->sentence, err);
-    r = spend(env, value.n + p->cost / TN_MATCHER_COMPILE, err);
+    r = spend(env, p->code != TENUO_OK ? TN_MATCHER_FAILED : value.n + p->cost, err);
     if (r != TENUO_OK)
         return r;
+    if (p->code != TENUO_OK)
+        return judge(i, "compile", p->code, p->sentence, err);
     left = env->budget.work;
     tn_call_begin_pure(&call, i);
     r = ops->match(i->opened->self, p->program, value.p, value.n, env->as_of, &left, ret_match);

@@ -165,6 +165,11 @@ struct cel_value tn_cel_run(const struct cel_program *program, struct cel_run *r
 struct cel_value tn_cel_fatal(struct cel_run *run, const char *why);
 /* False when the budget is used up; the run is over then. */
 bool tn_cel_charge(struct cel_run *run, uint64_t steps);
+/* What looking at all of a value that holds no others costs. */
+static inline uint64_t cel_weight(const struct cel_value *v)
+{
+    return 1 + (cel_is(v, CEL_STRING) || cel_is(v, CEL_BYTES) ? v->n / 64 : 0);
+}
 /* NULL likewise. */
 void *tn_cel_alloc(struct cel_run *run, size_t size);
 struct cel_value *tn_cel_array(struct cel_run *run, size_t n);

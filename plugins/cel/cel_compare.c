@@ -125,11 +125,6 @@ static bool next_pair(struct pair *p, const struct cel_value **ret_a, const stru
     return *ret_b != NULL;
 }
 
-static uint64_t cost(const struct cel_value *v)
-{
-    return 1 + (cel_is(v, CEL_STRING) || cel_is(v, CEL_BYTES) ? v->n / 64 : 0);
-}
-
 struct cel_value tn_cel_equal(struct cel_run *run, const struct cel_value *a, const struct cel_value *b, bool loose)
 {
     TN_UNINIT struct equal e;
@@ -137,7 +132,7 @@ struct cel_value tn_cel_equal(struct cel_run *run, const struct cel_value *a, co
     e.depth = 0;
     e.loose = loose;
     e.uncertain = false;
-    if (!tn_cel_charge(run, cost(a)) || !same_shape(&e, a, b))
+    if (!tn_cel_charge(run, cel_weight(a)) || !same_shape(&e, a, b))
         return run->fatal != NULL ? cel_error(run->fatal) : cel_bool(false);
     while (e.depth > 0) {
         struct pair *p = &e.open[e.depth - 1];
@@ -145,9 +140,11 @@ struct cel_value tn_cel_equal(struct cel_run *run, const struct cel_value *a, co
             e.depth--;
             continue;
         }
+        if (p->maps && !tn_cel_charge(run, cel_weight(&p->a[(size_t)p->at * 2])))
+            return cel_error(run->fatal);
         if (!next_pair(p, &a, &b))
             return cel_bool(false);
-        if (!tn_cel_charge(run, cost(a)) || !same_shape(&e, a, b))
+        if (!tn_cel_charge(run, cel_weight(a)) || !same_shape(&e, a, b))
             return run->fatal != NULL ? cel_error(run->fatal) : cel_bool(false);
     }
     return e.uncertain ? cel_error("lists made from a map have no order to compare") : cel_bool(true);

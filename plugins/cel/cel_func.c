@@ -82,9 +82,10 @@ static struct cel_value extreme(struct cel_call *c, int sign)
         return cel_null();
     best = v;
     for (size_t i = 1; i < n; i++) {
-        int order = cel_is(best, CEL_NULL) && cel_is(&v[i], CEL_NULL) ? 0 : tn_cel_order(best, &v[i]);
-        if (!tn_cel_charge(c->run, 1))
+        int order;
+        if (!tn_cel_charge(c->run, cel_weight(&v[i])))
             return cel_error(c->run->fatal);
+        order = cel_is(best, CEL_NULL) && cel_is(&v[i], CEL_NULL) ? 0 : tn_cel_order(best, &v[i]);
         if (order == CEL_UNORDERED || cel_is(best, CEL_BYTES) || (order == 0 && unordered && best->kind != v[i].kind))
             return cel_error("max() and min() take values that have an order");
         if (order * sign <= 0)

@@ -12,6 +12,8 @@
 /* Steps of the budget, each about as long as an instruction of the interpreter takes. */
 #define COMPILE_STEPS 1000u
 #define PATTERN_STEPS 10u /* for each byte */
+#define FAILED_STEPS 10000u /* for one that is refused, perhaps late */
+#define BYTES_A_STEP 1024u  /* of a program */
 #define SEARCH_SHIFT 4    /* bytes times instructions of RE2 at worst: 16 are a step */
 
 bool tn_cel_keep_pattern(struct cel_program *program, const struct tn_regex_engine *regex,
@@ -90,7 +92,11 @@ static struct cel_value compile_and_search(struct cel_run *run, const struct cel
         return cel_error(run->fatal);
     r = tn_regex_compile(run->regex, (const char *)pattern->p, pattern->n, &regex, &bytes, why);
     if (r != TN_REGEX_YES)
-        return failed(run, r, why);
+        return tn_cel_charge(run, FAILED_STEPS) ? failed(run, r, why) : cel_error(run->fatal);
+    if (!tn_cel_charge(run, bytes / BYTES_A_STEP)) {
+        tn_regex_free(regex);
+        return cel_error(run->fatal);
+    }
     v = search(run, regex, text);
     tn_regex_free(regex);
     return v;

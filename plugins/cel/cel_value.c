@@ -126,12 +126,17 @@ struct cel_value tn_cel_map(struct cel_run *run, struct cel_value *entries, size
 {
     struct entry *sorted;
     size_t kept = 0;
+    uint64_t rounds = 1; /* in which sorting looks at each key */
+    while (n >> rounds != 0)
+        rounds++;
     if (n > UINT32_MAX / 2 || (sorted = tn_cel_alloc(run, n * sizeof *sorted)) == NULL || !tn_cel_charge(run, n * 2))
         return tn_cel_fatal(run, "the expression takes too much memory");
     for (size_t i = 0; i < n; i++) {
         struct cel_value ignored;
         if (cel_is(&entries[i * 2], CEL_OPTIONAL) || !tn_cel_key(&entries[i * 2], &ignored))
             return cel_error("a map key is of a kind that no key can have");
+        if (!tn_cel_charge(run, rounds * cel_weight(&entries[i * 2])))
+            return cel_error(run->fatal);
         sorted[i] = (struct entry){ entries[i * 2], entries[i * 2 + 1], i };
     }
     if (n > 1)

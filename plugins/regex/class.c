@@ -46,6 +46,12 @@ static bool is_script(const char *name, size_t n)
     return !(n == 3 && memcmp(name, "Any", 3) == 0);
 }
 
+/* Decimal digits are few: RE2 makes 90 instructions of them. */
+static bool is_small(const char *name, size_t n)
+{
+    return n == 2 && memcmp(name, "Nd", 2) == 0;
+}
+
 /* \pL \p{Lu} \p{Greek}, \P likewise; \p{^Lu} is RE2's own. */
 static bool property(struct tn_parse *p)
 {
@@ -62,6 +68,7 @@ static bool property(struct tn_parse *p)
     if (p->fold)
         return tn_refuse(p, at, "a \\p class under (?i)");
     p->tables = true;
+    p->extra += is_small(name, n) ? 0 : TN_REGEX_CLASS_WEIGHT;
     p->i += len;
     return tn_put_bytes(p, (const char *)p->in + at, len);
 }
@@ -80,7 +87,7 @@ bool tn_put_class_escape(struct tn_parse *p, bool in_class)
     case 'w':
     case 'W':
         p->ascii_only = true;
-        p->large++;
+        p->extra += TN_REGEX_WORD_WEIGHT; /* ours are small, the reference's are not */
         return tn_put(p, c == 'w' ? "\\w" : "\\W");
     default:
         p->tables = true;

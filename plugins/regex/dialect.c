@@ -335,7 +335,7 @@ static bool step(struct dialect *d)
     struct tn_parse *p = &d->p;
     uint8_t c = p->in[p->i];
     bool repeats = is_repetition(c);
-    size_t large = p->large;
+    size_t extra = p->extra;
     if (!repeats && c != ')') { /* an item begins here */
         d->weight += d->mass;
         d->mass = 0;
@@ -345,7 +345,7 @@ static bool step(struct dialect *d)
     if (!item(d))
         return false;
     if (!repeats && c != ')')
-        d->mass = p->out.n - d->start + (p->large - large) * TN_REGEX_WORD_WEIGHT;
+        d->mass = p->out.n - d->start + (p->extra - extra);
     return d->mass + d->weight <= TN_REGEX_MAX_WEIGHT || tn_refuse(p, p->i, "a pattern as large");
 }
 

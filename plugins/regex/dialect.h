@@ -13,6 +13,7 @@
 #define TN_REGEX_MAX_GROUPS 60      /* nested; the reference counts to 250 in its own measure */
 #define TN_REGEX_MAX_WEIGHT 100000  /* bytes of a rewritten pattern with every count written out */
 #define TN_REGEX_WORD_WEIGHT 1000   /* of each \w and \W in that measure */
+#define TN_REGEX_CLASS_WEIGHT 2000  /* of each \p class: RE2 makes up to 1,200 instructions of it */
 #define TN_REGEX_MAX_NAMES 32       /* named groups */
 #define TN_REGEX_MAX_OUTPUT 1048576 /* bytes of a rewritten pattern */
 

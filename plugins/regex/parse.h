@@ -16,7 +16,7 @@ struct tn_parse {
     struct tn_buffer out, folded;
     bool fold; /* (?i) holds here */
     bool ascii_only, tables;
-    size_t large; /* \w and \W so far: ours are small, the reference's are not */
+    size_t extra; /* weight so far of what is larger in a program than in the text */
     bool refused;
     struct tn_dialect_error error;
 };

@@ -280,6 +280,32 @@ static void test_value_bounds(void)
     is("1.0 / value < 0.0", "f98000", 'T'); /* a negative zero stays one */
 }
 
+/* A long text costs its length wherever it is compared, and a pattern what its program takes. */
+static void test_long_texts(void)
+{
+    static const struct {
+        const char *expression;
+        char want;
+    } cases[] = {
+        { "size(value) == 150000", 'T' },
+        { "value == value && value <= value", 'T' },
+        { "max(value, value) == value", 'T' },
+        { "[1,2,3,4,5,6,7].all(n, size(max(value, value, value, value, value, value, value, value)) > 0)", 'E' },
+        { "[1,2,3].all(n, {value: 1, value: 2, value: 3, value: 4, value: 5, value: 6, value: 7}.size() == 1)", 'E' },
+        { "[1,2,3,4,5,6,7,8].all(n, [1,2,3,4,5,6,7,8].all(m, {value: n} == {value: n}))", 'E' },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        payload_of(&payload, cases[i].expression, strlen(cases[i].expression));
+        value.n = 0;
+        put_head(&value, 3, 150000);
+        memset(value.p + value.n, 'a', 150000);
+        value.n += 150000;
+        ok(answer_at(&payload, &value, NOW) == cases[i].want, "a long text: %s", cases[i].expression);
+    }
+    is("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].all(n, value.matches('\\\\P{Lu}{2' + string(n + 10) + '}') || true)",
+       "6161", 'E');
+}
+
 static void test_payloads(void)
 {
     static const struct {
@@ -466,8 +492,9 @@ static void *run_shared(void *program)
     intptr_t good = 0;
     for (int i = 0; i < 500; i++) {
         const uint8_t list[] = { 0x82, 0x61, (uint8_t)('a' + i % 2), 0x61, 'a' };
+        uint64_t work = UINT64_MAX;
         int matched = 7;
-        int r = ops->match(self, program, list, sizeof list, NOW, &matched);
+        int r = ops->match(self, program, list, sizeof list, NOW, &work, &matched);
         good += r == TENUO_OK && matched == (i % 2 == 0);
     }
     return (void *)good;
@@ -507,6 +534,7 @@ int main(int argc, char **argv)
     test_files(argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "");
     test_bounds();
     test_value_bounds();
+    test_long_texts();
     test_payloads();
     test_time();
     test_patterns();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What `tenuo conf check` and `tenuo conf show` say: findings of a configuration, and the merged result for one service
- * with the place of every line. Opens no store; with `load` it loads plugins to check their arguments.
+ * with the place of every line. Opens no store; with `load` it loads plugins and asks them about their arguments.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "conf_parse.h"
 #include "err.h"
+#include "instance.h"
 #include "plugin_load.h"
 #include "revoke.h"
 #include "str.h"
@@ -70,6 +71,22 @@ static void claim_types(const struct tn_rule *rule, const uint8_t *types, struct
     }
 }
 
+/* What the plugin's own rules say of the arguments; takes them. */
+static void ask_plugin(const struct tn_conf *conf, const struct tn_rule *rule, const struct tn_plugin *plugin,
+                       struct tenuo_arg *args, size_t nargs, struct tn_diag *d)
+{
+    struct tn_instance *instance = NULL;
+    struct tenuo_error why = { 0 };
+    int r = tn_instance_new(rule, plugin, args, nargs, conf->set.deadline_ms, NULL, &instance, &why);
+    if (r == TENUO_OK)
+        r = tn_instance_check(instance, &why);
+    if (r == TENUO_E_CONF || r == TENUO_E_INVALID_ARGUMENT || r == TENUO_E_NOMEM)
+        tn_diag_error(d, &rule->place, "%s", why.msg);
+    else if (r != TENUO_OK)
+        tn_diag_warning(d, &rule->place, "%s", why.msg);
+    tn_instance_free(instance);
+}
+
 static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struct tn_diag *d)
 {
     struct claims claims = { { NULL } };
@@ -80,7 +97,7 @@ static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struc
         size_t nargs = 0;
         if (tn_rule_load(rule, plugin_dir, d, &plugin, &args, &nargs) != TN_LOAD_OK)
             continue;
-        free(args);
+        ask_plugin(conf, rule, plugin, args, nargs, d);
         (void)tn_rule_has_receipt_key(rule, plugin, &conf->set, d);
         if (rule->facility == TN_F_REVOCATION)
             tn_revoke_check_rule(rule, d);

@@ -16,6 +16,7 @@
 struct life {
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
 };
 
 static struct life life_of(const struct tn_instance *i)
@@ -28,21 +29,21 @@ static struct life life_of(const struct tn_instance *i)
     const struct tenuo_matcher_ops *matcher = i->ops;
     switch (i->facility) {
     case TN_F_RESOLVER:
-        return (struct life){ resolver->open, resolver->close };
+        return (struct life){ resolver->open, resolver->close, resolver->check };
     case TN_F_TRUST:
-        return (struct life){ trust->open, trust->close };
+        return (struct life){ trust->open, trust->close, trust->check };
     case TN_F_AUDIT:
-        return (struct life){ audit->open, audit->close };
+        return (struct life){ audit->open, audit->close, audit->check };
     case TN_F_REVOCATION:
-        return (struct life){ revocation->open, revocation->close };
+        return (struct life){ revocation->open, revocation->close, revocation->check };
     case TN_F_REPLAY:
-        return (struct life){ replay->open, replay->close };
+        return (struct life){ replay->open, replay->close, replay->check };
     case TN_F_MATCHER:
-        return (struct life){ matcher->open, matcher->close };
+        return (struct life){ matcher->open, matcher->close, matcher->check };
     case TN_F_COUNT:
         break;
     }
-    return (struct life){ NULL, NULL };
+    return (struct life){ NULL, NULL, NULL };
 }
 
 /* The last two parts of a long path say enough, and leave room for the sentence. */
@@ -181,6 +182,22 @@ static int open_now(struct tn_instance *i, struct tenuo_error *err)
     i->opened->open = true;
     atomic_store_explicit(&i->opened->generation, tn_forkgen(), memory_order_release);
     return TENUO_OK;
+}
+
+int tn_instance_check(struct tn_instance *i, struct tenuo_error *err)
+{
+    struct life life = life_of(i);
+    struct tn_call call;
+    int code;
+    if (life.check == NULL)
+        return TENUO_OK;
+    tn_call_begin(&call, i);
+    code = life.check(&i->opened->host, i->args, i->nargs);
+    tn_call_end(&call);
+    return code == TENUO_OK
+               ? TENUO_OK
+               : tn_fail(err, code, "%s: %.*s", i->plugin->desc.name, TENUO_ERROR_MSG_BYTES - 1,
+                         call.sentence[0] != '\0' ? call.sentence : tenuo_err_text(code));
 }
 
 /* What a parent opened is the parent's: a child forgets it and opens its own. */

@@ -54,6 +54,8 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
                     uint32_t deadline_ms, const struct tn_log *log, struct tn_instance **ret, struct tenuo_error *err);
 /* Opens it. An instance that is not open is tried again by the next call on it. */
 int tn_instance_open(struct tn_instance *i, struct tenuo_error *err);
+/* Asks the plugin about the arguments and opens nothing: its code, with "MODULE: sentence" and no place. */
+int tn_instance_check(struct tn_instance *i, struct tenuo_error *err);
 /* Forgets rule, arguments and log, so that it may outlive the context. Only for plugins that are never opened again. */
 void tn_instance_detach(struct tn_instance *i);
 /* A line that is not open yet takes what `old` holds, when both are the same plugin with the same arguments. */

@@ -144,6 +144,19 @@ static void revoke_file_close(void *self)
     free(self);
 }
 
+static int revoke_file_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    void *self = NULL;
+    struct stat st;
+    int fd = -1, r = revoke_file_open(host, args, nargs, &self);
+    if (r == TENUO_OK && open_list(self, &fd, &st) != TENUO_OK)
+        r = TENUO_E_UNAVAILABLE;
+    if (fd >= 0)
+        close(fd);
+    revoke_file_close(self);
+    return r;
+}
+
 static const struct tenuo_arg_spec revoke_file_args[] = {
     { "path", TENUO_ARG_PATH, 1, "file with the signed list" },
     { NULL, 0, 0, NULL },
@@ -153,6 +166,7 @@ static const struct tenuo_revocation_ops revoke_file_ops = {
     .size = sizeof revoke_file_ops,
     .open = revoke_file_open,
     .close = revoke_file_close,
+    .check = revoke_file_check,
     .fetch = revoke_file_fetch,
     .release = revoke_file_release,
 };

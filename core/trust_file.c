@@ -281,6 +281,22 @@ static void trust_file_close(void *self)
     free(self);
 }
 
+static int pass_over(void *arg, const struct tenuo_root *root)
+{
+    (void)arg, (void)root;
+    return 0;
+}
+
+static int trust_file_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    void *self = NULL;
+    int e = trust_file_open(host, args, nargs, &self);
+    if (e == TENUO_OK && trust_file_roots(self, pass_over, NULL) != TENUO_OK)
+        e = TENUO_E_UNAVAILABLE;
+    trust_file_close(self);
+    return e;
+}
+
 static const struct tenuo_arg_spec trust_file_args[] = {
     { "path", TENUO_ARG_PATH, 1, "file or directory of root public keys: PEM, hex or base64url" },
     { NULL, 0, 0, NULL },
@@ -290,6 +306,7 @@ static const struct tenuo_trust_ops trust_file_ops = {
     .size = sizeof trust_file_ops,
     .open = trust_file_open,
     .close = trust_file_close,
+    .check = trust_file_check,
     .roots = trust_file_roots,
 };
 

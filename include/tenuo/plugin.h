@@ -104,6 +104,13 @@ struct tenuo_arg {
     uint64_t number;
 };
 
+/*
+ * Every kind has open, close and, optional, check: what `tenuo conf check` asks about a line, maybe as another user
+ * than the service's. It opens no store, makes and changes nothing and asks nobody on a network. TENUO_E_CONF when open
+ * would refuse these arguments; any other code but TENUO_OK is shown as a warning: they are good, and something that
+ * can be looked at here will not work as it is now. With a sentence from host->error both times.
+ */
+
 /* ---- kind "resolver": private keys by id ---- */
 
 struct tenuo_key_entry { /* one answer of list or describe */
@@ -120,6 +127,7 @@ struct tenuo_resolver_ops {
     const struct tenuo_arg_spec *args; /* schema of this kind; NULL: the descriptor's */
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     /* At least one of sign / export_seed; sign needs public_key. The host verifies what sign returns. */
     int (*public_key)(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES]);
     int (*sign)(void *self, const char *key_id, const uint8_t *message, size_t len,
@@ -147,6 +155,7 @@ struct tenuo_trust_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     /* All roots of this line. `each` returns non-zero to stop (out of memory): return TENUO_E_NOMEM then. */
     int (*roots)(void *self, int (*each)(void *arg, const struct tenuo_root *root), void *arg);
 };
@@ -210,6 +219,7 @@ struct tenuo_audit_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     /* TENUO_OK only when the record is where it must be; anything else, and a required sink's line turns an allow into
      * 9400. */
     int (*decision)(void *self, const struct tenuo_audit_event *event);
@@ -228,6 +238,7 @@ struct tenuo_revocation_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     /*
      * The current signed list (governance.md 10.1) as its issuer wrote it, at most TENUO_REVOCATION_LIST_MAX bytes,
      * owned by the plugin until `release`. *ret_fetched_at: Unix time at which the store said that this is its current
@@ -249,6 +260,7 @@ struct tenuo_replay_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     /* Remembers the key until `expires_at` has passed: TENUO_OK the first time, TENUO_E_REPLAYED after,
      * TENUO_E_UNAVAILABLE when full or unable to tell; never forgets early. `signed_at` is the start of the 30 s window
      * that the proof was signed for. Both in Unix seconds; the signer's clock may have been wrong. An instance
@@ -271,6 +283,7 @@ struct tenuo_matcher_ops {
     const struct tenuo_arg_spec *args;
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
+    int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     const uint8_t *types; /* type ids, ended by 0 */
     /* payload: CBOR of the constraint's value. *ret_program is immutable and shared between threads; the host keeps it
      * for later matches of the same payload. *ret_bytes: about how much memory it holds. */

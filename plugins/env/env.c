@@ -19,18 +19,30 @@ struct env {
     char prefix[PREFIX_MAX + 1];
 };
 
+static const char *prefix_of(const struct tenuo_arg *args, size_t nargs)
+{
+    return nargs > 0 && args[0].value != NULL ? args[0].value : "TENUO_KEY_";
+}
+
+static int env_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    const char *prefix = prefix_of(args, nargs);
+    if (prefix[0] != '\0' && strlen(prefix) <= PREFIX_MAX && strchr(prefix, '=') == NULL)
+        return TENUO_OK;
+    host->error(host, "prefix must have 1 to %d characters, none of them '='", PREFIX_MAX);
+    return TENUO_E_CONF;
+}
+
 static int env_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
 {
-    const char *prefix = nargs > 0 && args[0].value != NULL ? args[0].value : "TENUO_KEY_";
+    const char *prefix = prefix_of(args, nargs);
     if (getauxval(AT_SECURE) != 0) {
         host->error(host,
                     "env: refused, because this program runs with rights that its caller has not: use resolver file");
         return TENUO_E_KEY_DENIED;
     }
-    if (prefix[0] == '\0' || strlen(prefix) > PREFIX_MAX || strchr(prefix, '=') != NULL) {
-        host->error(host, "env: prefix must have 1 to %d characters, none of them '='", PREFIX_MAX);
+    if (env_check(host, args, nargs) != TENUO_OK)
         return TENUO_E_CONF;
-    }
     if (sodium_init() < 0) {
         host->error(host, "env: libsodium cannot start: no randomness from the system");
         return TENUO_E_SYSTEM;
@@ -142,6 +154,7 @@ static const struct tenuo_resolver_ops ops = {
     .size = sizeof ops,
     .open = env_open,
     .close = env_close,
+    .check = env_check,
     .public_key = env_public_key,
     .export_seed = env_export_seed,
     .list = env_list,

@@ -85,28 +85,58 @@ static void file_close(void *self)
     free(s);
 }
 
-/* A directory that anybody can write to is refused here already; one that is missing may still come. */
-static int file_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+static int make_store(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, struct store **ret)
 {
     const char *path = nargs > 0 ? args[0].value : NULL, *credential = nargs > 1 ? args[1].value : NULL;
-    int fd = -1, r;
     if (path != NULL && credential != NULL) {
         host->error(host, "file: path and credential exclude each other: use two lines");
         return TENUO_E_CONF;
-    }
-    if (sodium_init() < 0) {
-        host->error(host, "file: libsodium cannot start: no randomness from the system");
-        return TENUO_E_SYSTEM;
     }
     struct store *s = calloc(1, sizeof *s);
     if (s == NULL)
         return TENUO_E_NOMEM;
     s->host = host;
-    r = credential != NULL ? set_template(s, credential) : set_path(s, path != NULL ? path : DEFAULT_PATH);
-    if (r == TENUO_OK)
-        r = open_dir(s, &fd);
+    int r = credential != NULL ? set_template(s, credential) : set_path(s, path != NULL ? path : DEFAULT_PATH);
+    if (r != TENUO_OK) {
+        file_close(s);
+        return r;
+    }
+    *ret = s;
+    return TENUO_OK;
+}
+
+static int try_dir(const struct store *s)
+{
+    int fd = -1, r = open_dir(s, &fd);
     if (fd >= 0)
         close(fd);
+    return r;
+}
+
+/* The credentials directory is the service's alone: nothing can be said of it here. */
+static int file_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    struct store *s = NULL;
+    int r = make_store(host, args, nargs, &s);
+    if (r != TENUO_OK)
+        return r;
+    r = s->path != NULL ? try_dir(s) : TENUO_OK;
+    file_close(s);
+    return r;
+}
+
+/* A directory that anybody can write to is refused here already; one that is missing may still come. */
+static int file_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+{
+    struct store *s = NULL;
+    if (sodium_init() < 0) {
+        host->error(host, "file: libsodium cannot start: no randomness from the system");
+        return TENUO_E_SYSTEM;
+    }
+    int r = make_store(host, args, nargs, &s);
+    if (r != TENUO_OK)
+        return r;
+    r = try_dir(s);
     if (r != TENUO_OK && r != TENUO_E_UNAVAILABLE) {
         file_close(s);
         return r;
@@ -428,6 +458,7 @@ static const struct tenuo_resolver_ops ops = {
     .size = sizeof ops,
     .open = file_open,
     .close = file_close,
+    .check = file_check,
     .public_key = file_public_key,
     .export_seed = file_export_seed,
     .list = file_list,

@@ -116,7 +116,8 @@ static int set_secret(const char *path, char **ret)
     return *ret != NULL ? TENUO_OK : TENUO_E_NOMEM;
 }
 
-static int set_all(struct http *h, const struct tenuo_arg *args)
+/* What stands in the line alone. */
+static int set_rules(struct http *h, const struct tenuo_arg *args)
 {
     const struct tenuo_arg *connect = &args[ARG_CONNECT_TIMEOUT];
     int r = set_url(h, args[ARG_URL].value);
@@ -127,6 +128,12 @@ static int set_all(struct http *h, const struct tenuo_arg *args)
         r = refuse(h, "connect_timeout wants a duration from 1ms to 1h");
     if (r == TENUO_OK && connect->value != NULL)
         h->connect_ms = (uint32_t)connect->number;
+    return r;
+}
+
+static int set_all(struct http *h, const struct tenuo_arg *args)
+{
+    int r = set_rules(h, args);
     if (r == TENUO_OK)
         r = set_file(h, args[ARG_CA].value, &h->ca);
     if (r == TENUO_OK)
@@ -148,6 +155,22 @@ static void http_close(void *self)
     free(h->key);
     free(h->token_file);
     free(h);
+}
+
+/* Files that this user may not trust, and the service's user may: no error here. */
+static int http_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    struct http *h = nargs == ARG_COUNT ? calloc(1, sizeof *h) : NULL;
+    int r;
+    if (h == NULL)
+        return TENUO_E_NOMEM;
+    h->host = host;
+    r = set_rules(h, args);
+    if (r == TENUO_OK && (set_file(h, args[ARG_CA].value, &h->ca) != TENUO_OK ||
+                          set_file(h, args[ARG_CERT].value, &h->cert) != TENUO_OK))
+        r = TENUO_E_UNAVAILABLE;
+    http_close(h);
+    return r;
 }
 
 static int http_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
@@ -274,6 +297,7 @@ static const struct tenuo_revocation_ops ops = {
     .args = args,
     .open = http_open,
     .close = http_close,
+    .check = http_check,
     .fetch = http_fetch,
     .release = http_release,
 };

@@ -447,15 +447,43 @@ static bool read_mode(const char *text, mode_t *ret_mode)
     return true;
 }
 
+static int read_args(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, mode_t *ret_mode)
+{
+    if (nargs < 3 || args[0].value == NULL)
+        return TENUO_E_INVALID_ARGUMENT;
+    if (args[1].value != NULL && !read_mode(args[1].value, ret_mode)) {
+        host->error(host, "mode: want three or four octal digits from 0600 to 0664, as in mode=0640");
+        return TENUO_E_CONF;
+    }
+    return TENUO_OK;
+}
+
+/* The file is made when it is missing; its directory is not. */
+static int jsonl_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    mode_t mode = DEFAULT_MODE;
+    struct stat st;
+    int r = read_args(host, args, nargs, &mode);
+    if (r != TENUO_OK)
+        return r;
+    const char *path = args[0].value, *slash = strrchr(path, '/');
+    char *dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (dir == NULL)
+        return TENUO_E_NOMEM;
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        host->error(host, "%s cannot be written to: its directory is not there", path);
+        r = TENUO_E_UNAVAILABLE;
+    }
+    free(dir);
+    return r;
+}
+
 static int jsonl_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
 {
     mode_t mode = DEFAULT_MODE;
-    if (nargs < 3 || args[0].value == NULL)
-        return TENUO_E_INVALID_ARGUMENT;
-    if (args[1].value != NULL && !read_mode(args[1].value, &mode)) {
-        host->error(host, "jsonl: mode: want three or four octal digits from 0600 to 0664, as in mode=0640");
-        return TENUO_E_CONF;
-    }
+    int r = read_args(host, args, nargs, &mode);
+    if (r != TENUO_OK)
+        return r;
     struct jsonl *s = calloc(1, sizeof *s);
     if (s == NULL)
         return TENUO_E_NOMEM;
@@ -464,7 +492,7 @@ static int jsonl_open(const struct tenuo_host *host, const struct tenuo_arg *arg
     s->sync = args[2].value != NULL && args[2].number != 0;
     s->fd = -1;
     s->path = strdup(args[0].value);
-    int r = s->path == NULL ? TENUO_E_NOMEM : open_file(s);
+    r = s->path == NULL ? TENUO_E_NOMEM : open_file(s);
     if (r != TENUO_OK) {
         jsonl_close(s);
         return r;
@@ -484,6 +512,7 @@ static const struct tenuo_audit_ops ops = {
     .size = sizeof ops,
     .open = jsonl_open,
     .close = jsonl_close,
+    .check = jsonl_check,
     .decision = jsonl_decision,
     .flush = jsonl_flush,
 };

@@ -253,7 +253,7 @@ static int make_table(struct memory *m)
     return make_locks(m->table) ? TENUO_OK : TENUO_E_SYSTEM;
 }
 
-static int memory_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+static int memory_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
 {
     if (nargs < 2)
         return TENUO_E_INVALID_ARGUMENT;
@@ -261,6 +261,14 @@ static int memory_open(const struct tenuo_host *host, const struct tenuo_arg *ar
         host->error(host, "entries: want a number from %u to %u", MIN_ENTRIES, MAX_ENTRIES);
         return TENUO_E_CONF;
     }
+    return TENUO_OK;
+}
+
+static int memory_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+{
+    int r = memory_check(host, args, nargs);
+    if (r != TENUO_OK)
+        return r;
     struct memory *m = calloc(1, sizeof *m);
     if (m == NULL)
         return TENUO_E_NOMEM;
@@ -269,7 +277,7 @@ static int memory_open(const struct tenuo_host *host, const struct tenuo_arg *ar
     m->strict_start = args[1].value != NULL && args[1].number != 0;
     m->begun = host->now();
     host->random(m->secret, sizeof m->secret);
-    int r = make_table(m);
+    r = make_table(m);
     if (r != TENUO_OK) {
         memory_close(m);
         return r;
@@ -288,6 +296,7 @@ static const struct tenuo_replay_ops ops = {
     .size = sizeof ops,
     .open = memory_open,
     .close = memory_close,
+    .check = memory_check,
     .check_and_set = memory_check_and_set,
 };
 

@@ -38,6 +38,14 @@ static int open_dir(struct journal *j)
     return r;
 }
 
+int journal_check_dir(const struct tenuo_host *host, const struct journal_rules *rules)
+{
+    struct journal j = { .host = host, .rules = rules, .dir = -1, .lock = -1, .fd = -1 };
+    int r = open_dir(&j);
+    journal_close(&j);
+    return r;
+}
+
 static int check_file(const struct journal *j, int fd, off_t *ret_size)
 {
     struct stat st;

@@ -35,6 +35,8 @@ struct journal {
     off_t size;
 };
 
+/* Only whether its directory is there and nobody else's; with a sentence. */
+int journal_check_dir(const struct tenuo_host *host, const struct journal_rules *rules);
 /* Takes the journal for itself against threads and processes, until the call's deadline or until
  * patience ends; opens it, mends its end, and
  * begins a new file when it is time. Ends with journal_close, also on failure. */

@@ -171,7 +171,7 @@ static int try_out(const struct tenuo_host *host, const struct journal_rules *ru
     return r == TENUO_E_AUDIT_REFUSED ? TENUO_E_SYSTEM : r;
 }
 
-static int receipts_open(const struct tenuo_host *host, const struct tenuo_arg *given, size_t nargs, void **ret_self)
+static int make(const struct tenuo_host *host, const struct tenuo_arg *given, size_t nargs, struct receipts **ret)
 {
     struct receipts *s;
     int r;
@@ -184,6 +184,32 @@ static int receipts_open(const struct tenuo_host *host, const struct tenuo_arg *
     (void)pthread_mutex_init(&s->allows.queue, NULL); /* cannot fail without attributes */
     (void)pthread_mutex_init(&s->denials.queue, NULL);
     r = fill(s, given) ? check_paths(s) : TENUO_E_NOMEM;
+    if (r != TENUO_OK) {
+        receipts_close(s);
+        return r;
+    }
+    *ret = s;
+    return TENUO_OK;
+}
+
+/* Not tried out: that would make the journals, as whoever runs the check. */
+static int receipts_check(const struct tenuo_host *host, const struct tenuo_arg *given, size_t nargs)
+{
+    struct receipts *s = NULL;
+    int r = make(host, given, nargs, &s);
+    if (r != TENUO_OK)
+        return r;
+    if (journal_check_dir(host, &s->allows.rules) != TENUO_OK ||
+        (s->with_denials && journal_check_dir(host, &s->denials.rules) != TENUO_OK))
+        r = TENUO_E_UNAVAILABLE;
+    receipts_close(s);
+    return r;
+}
+
+static int receipts_open(const struct tenuo_host *host, const struct tenuo_arg *given, size_t nargs, void **ret_self)
+{
+    struct receipts *s = NULL;
+    int r = make(host, given, nargs, &s);
     if (r == TENUO_OK)
         r = try_out(host, &s->allows.rules);
     if (r == TENUO_OK && s->with_denials)
@@ -200,6 +226,7 @@ static const struct tenuo_audit_ops ops = {
     .size = sizeof ops,
     .open = receipts_open,
     .close = receipts_close,
+    .check = receipts_check,
     .receipt = receipts_receipt,
 };
 

@@ -231,16 +231,23 @@ static struct redis *make(const struct tenuo_host *host, const struct tenuo_arg 
     return r;
 }
 
-/* A server that is away now may come back: that is said, and each call finds out for itself. */
-static int redis_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+static int redis_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
 {
     if (nargs < ARGS)
         return TENUO_E_INVALID_ARGUMENT;
     const char *wrong = judge(args);
-    if (wrong != NULL) {
-        host->error(host, "%s", wrong);
-        return TENUO_E_CONF;
-    }
+    if (wrong == NULL)
+        return TENUO_OK;
+    host->error(host, "%s", wrong);
+    return TENUO_E_CONF;
+}
+
+/* A server that is away now may come back: that is said, and each call finds out for itself. */
+static int redis_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
+{
+    int code = redis_check(host, args, nargs);
+    if (code != TENUO_OK)
+        return code;
     struct redis *r = make(host, args);
     if (r == NULL)
         return TENUO_E_NOMEM;
@@ -269,6 +276,7 @@ static const struct tenuo_replay_ops ops = {
     .size = sizeof ops,
     .open = redis_open,
     .close = redis_close,
+    .check = redis_check,
     .check_and_set = redis_check_and_set,
 };
 

@@ -103,6 +103,35 @@ const uint8_t *tenuo_decision_approved_by(const struct tenuo_decision *d, size_t
     return index < d->gate.tally.nkeys ? d->gate.tally.keys[index] : NULL;
 }
 
+/* governance.md 15: the codes that the reference defines for approvals and never raises. 0: none fits. */
+static int code_of_class(enum tenuo_approval_class reason)
+{
+    switch (reason) {
+    case TENUO_APPROVAL_INVALID: return TENUO_E_APPROVAL_PAYLOAD;
+    case TENUO_APPROVAL_NOT_AUTHORIZED: case TENUO_APPROVAL_SELF: return TENUO_E_APPROVER_NOT_AUTHORIZED;
+    case TENUO_APPROVAL_EXPIRED: return TENUO_E_APPROVAL_EXPIRED;
+    case TENUO_APPROVAL_HASH_MISMATCH: return TENUO_E_APPROVAL_HASH_MISMATCH;
+    case TENUO_APPROVAL_DUPLICATE: case TENUO_APPROVAL_NOT_YET_VALID: case TENUO_APPROVAL_TOO_LONG:
+    case TENUO_APPROVAL_CLASSES: break;
+    }
+    return 0;
+}
+
+int tenuo_decision_precise_code(const struct tenuo_decision *d)
+{
+    enum tenuo_approval_class only = TENUO_APPROVAL_CLASSES;
+    size_t reasons = 0;
+    if (d->code != TENUO_E_INSUFFICIENT_APPROVALS && d->code != TENUO_E_APPROVAL_INVALID)
+        return d->code;
+    for (unsigned i = 0; i < TENUO_APPROVAL_CLASSES; i++) {
+        if (d->gate.tally.rejected[i] == 0)
+            continue;
+        only = (enum tenuo_approval_class)i;
+        reasons++;
+    }
+    return reasons == 1 && code_of_class(only) != 0 ? code_of_class(only) : d->code;
+}
+
 uint32_t tenuo_decision_approvals_rejected(const struct tenuo_decision *d, enum tenuo_approval_class reason)
 {
     return (unsigned)reason < TENUO_APPROVAL_CLASSES ? d->gate.tally.rejected[reason] : 0;

@@ -25,6 +25,7 @@ static bool leaf_never(const struct tenuo_constraint *c, enum tn_type type)
     case TENUO_C_SUBPATH: return type != TN_T_STRING && type != TN_T_LIST;
     case TENUO_C_PATTERN: case TENUO_C_REGEX: case TENUO_C_CIDR: case TENUO_C_URL_PATTERN: case TENUO_C_URL_SAFE:
     case TENUO_C_SHLEX: return type != TN_T_STRING;
+    case TENUO_C_ANY: return true; /* an empty one: nothing matches it */
     default: return false;
     }
 }

@@ -235,11 +235,13 @@ static void describe(struct tenuo_decision *d, const struct judge *j)
                                                  j->q->args, leaf->holder, d->request_hash, NULL) == TENUO_OK;
 }
 
-/* The first list that there is: what a receipt names. */
-static void describe_list(struct tenuo_decision *d, const struct tenuo_revocation *r)
+/* The list that revoked, else the first one that there is: what a receipt names. */
+static void describe_list(struct tenuo_decision *d, const struct judge *j, int code)
 {
+    const struct tenuo_revocation *r = j->v->revocation;
+    const uint8_t *revoked = code == TENUO_E_REVOKED ? j->stack->w[j->link].id : NULL;
     for (size_t i = 0; r != NULL && i < r->n && !d->has_srl; i++) {
-        if (r->sources[i].list == NULL)
+        if (r->sources[i].list == NULL || (revoked != NULL && !tenuo_srl_contains(r->sources[i].list, revoked)))
             continue;
         d->has_srl = true;
         d->srl_version = r->sources[i].list->version;
@@ -266,7 +268,7 @@ static int finish(struct judge *j, int code, struct tenuo_decision **ret, struct
     d->gate = j->gate;
     if (j->stack != NULL)
         describe(d, j);
-    describe_list(d, j->v->revocation);
+    describe_list(d, j, code);
     if (j->q != NULL && j->stack != NULL && !d->has_request_hash) {
         tenuo_decision_free(d);
         return tn_fail_code(err, TENUO_E_NOMEM);

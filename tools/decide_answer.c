@@ -78,7 +78,10 @@ static json_t *answer_json(struct decide *d, const struct tenuo_decision *decisi
     cli_set(object, "decision", json_string(word(d, outcome)));
     cli_set(object, "code", json_integer(tenuo_decision_code(decision)));
     if (tenuo_decision_code(decision)) {
+        int precise = tenuo_decision_precise_code(decision);
         cli_set(object, "name", json_string(tenuo_decision_name(decision)));
+        cli_set(object, "precise_code", json_integer(precise));
+        cli_set(object, "precise_name", json_string(tenuo_err_name(precise)));
         cli_set(object, "message", cli_text(reason, strlen(reason)));
         cli_set(object, "step", json_string(tenuo_step_name(tenuo_decision_step(decision))));
     }
@@ -182,6 +185,8 @@ int decide_undecodable(struct decide *d, const struct tenuo_error *err)
     cli_set(object, "decision", json_string(word(d, TENUO_DENY)));
     cli_set(object, "code", json_integer(err->code));
     cli_set(object, "name", json_string(tenuo_err_name(err->code)));
+    cli_set(object, "precise_code", json_integer(err->code));
+    cli_set(object, "precise_name", json_string(tenuo_err_name(err->code)));
     cli_set(object, "message", cli_text(err->msg, strlen(err->msg)));
     cli_set(object, "step", json_string(tenuo_step_name(TENUO_STEP_DECODE)));
     cli_set(object, "audited", json_false());

@@ -114,6 +114,12 @@ TENUO_API enum tenuo_outcome tenuo_decision_outcome(const struct tenuo_decision 
 /* 0 on allow; else the wire code, its name, and the sentence: names the place, never a value. */
 TENUO_API int tenuo_decision_code(const struct tenuo_decision *d);
 TENUO_API const char *tenuo_decision_name(const struct tenuo_decision *d);
+/*
+ * The finest code of the protocol that fits: where all approvals were rejected for one reason that has a code of its
+ * own (1702, 1703, 1705, 1706), that code beside the 1700 or 1701 which other implementations answer and clients branch
+ * on; else the same as tenuo_decision_code. tenuo_err_name names it.
+ */
+TENUO_API int tenuo_decision_precise_code(const struct tenuo_decision *d);
 TENUO_API const char *tenuo_decision_reason(const struct tenuo_decision *d);
 TENUO_API enum tenuo_step tenuo_decision_step(const struct tenuo_decision *d);
 /* Argument name of a constraint violation, or "". NUL-terminated copy, control characters escaped. */

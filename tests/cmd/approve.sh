@@ -51,6 +51,7 @@ call gated.tenuo alice.key --approval bob.approval | grep -A3 approved
 printf '["%s"]' "$(cat bob.approval)" >list.approval
 call gated.tenuo alice.key --approval list.approval | grep -A3 approved
 app plain.request --key bob.key --yes --json 2>&1 | sed 's/"approval":"[^"]*"/"approval":"..."/'
+code() { "$TENUO" "$@" | grep -o '"code":.*"precise_name":"[a-z-]*"' | sed 's/"message.*"precise_code"/... "precise_code"/'; }
 # the answer of authorize is a request too
 "$TENUO" authorize gated.tenuo --root root.pub --at $T --tool deploy -a env=prod -a n:=5 --json \
     --pop "$("$TENUO" sign gated.tenuo --key alice.key --at $T --tool deploy -a env=prod -a n:=5)" >answer
@@ -58,6 +59,9 @@ app answer --key bob.key --yes -o bob.approval
 call gated.tenuo alice.key --approval bob.approval | grep -A3 approved
 # of another call, expired, by the wrong holder
 t authorize gated.tenuo --root root.pub --at $T --tool deploy -a env=prod -a n:=6 --approval carol.approval \
+    --pop "$("$TENUO" sign gated.tenuo --key alice.key --at $T --tool deploy -a env=prod -a n:=6)" | sed -n '2,3p;/rejected/p'
+# the coarse code that every implementation answers, and the precise one beside it
+code authorize gated.tenuo --root root.pub --at $T --tool deploy -a env=prod -a n:=6 --json --approval carol.approval \
     --pop "$("$TENUO" sign gated.tenuo --key alice.key --at $T --tool deploy -a env=prod -a n:=6)" | sed -n '2,3p;/rejected/p'
 t authorize gated.tenuo --root root.pub --at $((T + 600)) --tool deploy -a env=prod -a n:=5 --approval carol.approval \
     --pop "$("$TENUO" sign gated.tenuo --key alice.key --at $((T + 600)) --tool deploy -a env=prod -a n:=5)" | sed -n '2,3p;/rejected/p'

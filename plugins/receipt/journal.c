@@ -118,15 +118,34 @@ static off_t end_of_lines(const struct journal *j)
     return 0;
 }
 
+static int begin_new(struct journal *j, int (*put_away)(struct journal *j))
+{
+    int r = put_away(j);
+    if (r != TENUO_OK)
+        return r;
+    close(j->fd);
+    j->fd = -1;
+    r = open_file(j);
+    if (r == TENUO_OK && j->rules->sync && fsync(j->dir) != 0)
+        r = refuse(j, "has a new file that cannot be brought to the disk");
+    return r;
+}
+
+/* Nothing in the file says yet whose it is: it may not be lost, even when it begins as a receipt does. */
+static int set_aside(struct journal *j)
+{
+    if (!journal_begins(j->fd)) {
+        j->host->error(j->host, "receipt: %s is no journal of receipts and is left as it is: name another file",
+                       j->rules->path);
+        return TENUO_E_AUDIT_REFUSED;
+    }
+    return begin_new(j, journal_set_aside);
+}
+
 /* What is left of a receipt whose process died counts for nothing: its call was never let through. Where the file can
  * only grow, the line is closed and passed over. */
-static int mend(struct journal *j)
+static int cut_half(struct journal *j, off_t end)
 {
-    off_t end = end_of_lines(j);
-    if (end < 0)
-        return refuse(j, "cannot be read");
-    if (end == j->size)
-        return TENUO_OK;
     if (ftruncate(j->fd, end) == 0)
         j->size = end;
     else if (write(j->fd, "\n", 1) == 1)
@@ -138,6 +157,19 @@ static int mend(struct journal *j)
     return TENUO_OK;
 }
 
+/* Changes nothing before a receipt has been found in it: the path may be another file's by mistake. */
+static int mend(struct journal *j)
+{
+    off_t end = end_of_lines(j);
+    int r;
+    if (end < 0)
+        return refuse(j, "cannot be read");
+    if (end == 0)
+        return j->size == 0 ? TENUO_OK : set_aside(j);
+    r = journal_tail(j, j->fd, end, j->last, &j->has_last);
+    return r == TENUO_OK && end != j->size ? cut_half(j, end) : r;
+}
+
 static bool is_due(const struct journal *j)
 {
     int64_t began;
@@ -147,19 +179,6 @@ static bool is_due(const struct journal *j)
         return true;
     began = j->rules->max_age == 0 ? -1 : journal_first_time(j->fd);
     return began >= 0 && j->host->now() - began >= (int64_t)j->rules->max_age;
-}
-
-static int begin_new(struct journal *j)
-{
-    int r = journal_retire(j);
-    if (r != TENUO_OK)
-        return r;
-    close(j->fd);
-    j->fd = -1;
-    r = open_file(j);
-    if (r == TENUO_OK && j->rules->sync && fsync(j->dir) != 0)
-        r = refuse(j, "has a new file that cannot be brought to the disk");
-    return r;
 }
 
 int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules,
@@ -174,7 +193,7 @@ int journal_open(struct journal *j, const struct tenuo_host *host, const struct 
     if (r == TENUO_OK)
         r = mend(j);
     if (r == TENUO_OK && is_due(j))
-        r = begin_new(j);
+        r = begin_new(j, journal_retire);
     return r;
 }
 
@@ -183,8 +202,11 @@ int journal_last(struct journal *j, uint8_t ret_digest[32], bool *ret_has)
     uint64_t number = 0;
     off_t size = 0;
     int fd, r;
-    if (j->size != 0)
-        return journal_tail(j, j->fd, j->size, ret_digest, ret_has);
+    if (j->size != 0) {
+        memcpy(ret_digest, j->last, sizeof j->last);
+        *ret_has = j->has_last;
+        return TENUO_OK;
+    }
     r = journal_newest(j, &number);
     if (r != TENUO_OK || number == 0) {
         *ret_has = false;

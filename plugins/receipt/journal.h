@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One journal of receipts on disk: PATH, the full ones before it PATH.00000001, PATH.00000002 ..., and PATH.lock.
+ * One journal of receipts on disk: PATH, the full ones before it PATH.00000001, PATH.00000002 ..., PATH.lock, and
+ * PATH.torn.1 ... with what a process left that died over the first line of a file.
  * Everything is opened anew for each receipt: nothing is left open between two, and nothing remembered can be stale.
  */
 #ifndef TENUO_RECEIPT_JOURNAL_H
@@ -33,13 +34,15 @@ struct journal {
     int dir, lock, fd;
     uint32_t patience_ms;
     off_t size;
+    uint8_t last[32]; /* SHA-256 of its last receipt, when it has one */
+    bool has_last;
 };
 
 /* Only whether its directory is there and nobody else's; with a sentence. */
 int journal_check_dir(const struct tenuo_host *host, const struct journal_rules *rules);
-/* Takes the journal for itself against threads and processes, until the call's deadline or until
- * patience ends; opens it, mends its end, and
- * begins a new file when it is time. Ends with journal_close, also on failure. */
+/* Takes the journal for itself against threads and processes, until the call's deadline or until patience ends; opens
+ * it, mends its end, and begins a new file when it is time. A file that is no journal is refused and left as it is.
+ * Ends with journal_close, also on failure. */
 int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules,
                  uint32_t patience_ms);
 /* SHA-256 of the last receipt, of this file or of the full one before it. *ret_has false: there is none. */
@@ -52,10 +55,14 @@ void journal_close(struct journal *j);
 int journal_newest(struct journal *j, uint64_t *ret_number);
 /* Moves PATH to the next number, and removes what is more than `keep`. */
 int journal_retire(struct journal *j);
+/* Moves PATH to a name that is free, PATH.torn.1 and so on. */
+int journal_set_aside(struct journal *j);
 /* Opens full file `number` for reading; -1 with errno. */
 int journal_open_full(const struct journal *j, uint64_t number);
 /* journal_line.c: the last receipt of an open file of `size` bytes; *ret_has false: it holds no line. */
 int journal_tail(struct journal *j, int fd, off_t size, uint8_t ret_digest[32], bool *ret_has);
+/* Whether the file begins as a line of a journal does, as far as it goes. */
+bool journal_begins(int fd);
 /* Seconds in the first line, or -1 when it does not say. */
 int64_t journal_first_time(int fd);
 /* The line of a receipt, malloc'ed. NULL when memory is out. */

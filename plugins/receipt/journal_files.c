@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DIGITS 8
 #define LAST 99999999u
+#define MAX_ASIDE 99 /* more say that something is wrong with this machine */
 
 /* The number of a full file, 0 for any other name. */
 static uint64_t number_of(const struct journal *j, const char *entry)
@@ -104,4 +106,26 @@ int journal_retire(struct journal *j)
         (void)each_full(j, remove_old, &oldest); /* too many files are no reason to refuse */
     }
     return TENUO_OK;
+}
+
+/* Whoever holds the lock is alone, and nobody else may write into the directory: a name that is free stays free. */
+int journal_set_aside(struct journal *j)
+{
+    char name[NAME_MAX + 1];
+    struct stat st;
+    for (unsigned i = 1; i <= MAX_ASIDE; i++) {
+        int n = snprintf(name, sizeof name, "%s.torn.%u", j->name, i);
+        if (n < 0 || (size_t)n >= sizeof name)
+            break;
+        if (fstatat(j->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            continue;
+        if (errno != ENOENT || renameat(j->dir, j->name, j->dir, name) != 0)
+            break;
+        j->host->log(j->host, TENUO_LOG_WARNING, "receipt: %s had half a receipt and nothing else: it is %s now",
+                     j->rules->path, name);
+        return TENUO_OK;
+    }
+    j->host->error(j->host, "receipt: %s has half a receipt and nothing else, and cannot be renamed: move it away",
+                   j->rules->path);
+    return TENUO_E_AUDIT_REFUSED;
 }

@@ -29,6 +29,13 @@ char *journal_line(int64_t now, const uint8_t *bytes, size_t len, size_t *ret_le
     return line;
 }
 
+bool journal_begins(int fd)
+{
+    char text[sizeof written - 1];
+    ssize_t n = pread(fd, text, sizeof text, 0);
+    return n > 0 && memcmp(text, written, (size_t)n) == 0;
+}
+
 int64_t journal_first_time(int fd)
 {
     char text[64] = "";
@@ -119,7 +126,9 @@ int journal_tail(struct journal *j, int fd, off_t size, uint8_t ret_digest[32], 
     if (r != TENUO_OK)
         return r;
     if (look != FOUND && size != 0) {
-        j->host->error(j->host, "receipt: no receipt is found at the end of %s: move the file away to begin a new run",
+        j->host->error(j->host,
+                       "receipt: no receipt is found at the end of %s, which is left as it is: name another file, or "
+                       "move it away to begin a new run",
                        j->rules->path);
         return TENUO_E_AUDIT_REFUSED;
     }

@@ -236,14 +236,56 @@ static void check_torn(void)
     is_int(put(self), 0, "lines that are no receipts are passed over");
     is_int(count_run(w.path), -1, "though they stay where they are");
     ops->close(self);
-    w.path = stage_write("garbage", "nothing\n", 8, 0600);
-    self = opened(&w);
-    is_int(put(self), TENUO_E_AUDIT_REFUSED, "a file without any receipt is no beginning: %s", mock_said);
+}
+
+/* What stands in a file after the sink has been told to use it. */
+static bool still_has(const char *path, const char *text)
+{
+    size_t len = 0;
+    char *now = stage_read(path, &len);
+    bool same = now != NULL && len == strlen(text) && memcmp(now, text, len) == 0;
+    free(now);
+    return same;
+}
+
+static void check_foreign(void)
+{
+    static const char *const texts[] = {
+        "nothing\n",
+        "line one\nprecious last line without newline",
+        "one line without newline",
+        "line one\n{\"written\":1,\"receipt\":\"a46f72",
+        "{\"written\":1,\"receipt\":\"00\"}\nlast",
+        "{ \"written\":1",
+    };
+    char name[32];
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        snprintf(name, sizeof name, "foreign-%zu", i);
+        struct want w = { .path = stage_write(name, texts[i], strlen(texts[i]), 0600), .max_age = "1" };
+        void *self = NULL;
+        is_int(open_sink(&w, &self), TENUO_E_SYSTEM, "%s is no journal: %s", name, mock_said);
+        ok(still_has(w.path, texts[i]), "nor is it touched");
+    }
+    struct want w = { .path = stage_path("foreign-later") };
+    void *self = opened(&w);
+    stage_write("foreign-later", texts[1], strlen(texts[1]), 0600);
+    is_int(put(self), TENUO_E_AUDIT_REFUSED, "nor what comes to be there later: %s", mock_said);
+    ok(still_has(w.path, texts[1]), "as it was");
     ops->close(self);
-    w.path = stage_write("half", "nothing", 7, 0600);
-    self = opened(&w);
-    is_int(put(self), 0, "but half a first line is");
-    is_int(count_run(w.path), 1, "and gone");
+}
+
+/* A process died over the first line. */
+static void check_torn_first(void)
+{
+    static const char first[] = "{\"written\":1,\"receipt\":\"a46f72", second[] = "{";
+    struct want w = { .path = stage_write("half", first, strlen(first), 0600) };
+    void *self = opened(&w);
+    is_int(put(self), 0, "half a first line is no receipt");
+    is_int(count_run(w.path), 1, "and gone from the journal");
+    ok(still_has(stage_path("half.torn.1"), first), "but not lost");
+    stage_write("half", second, strlen(second), 0600);
+    is_int(put(self), 0, "once more");
+    ok(still_has(stage_path("half.torn.1"), first) && still_has(stage_path("half.torn.2"), second), "both are kept");
     ops->close(self);
 }
 
@@ -476,6 +518,8 @@ int main(int argc, char **argv)
     check_one_run();
     check_make_fails();
     check_torn();
+    check_foreign();
+    check_torn_first();
     check_trust();
     check_processes();
     check_rotation();

@@ -197,6 +197,23 @@ int journal_open(struct journal *j, const struct tenuo_host *host, const struct 
     return r;
 }
 
+void journal_watch(struct journal *j, struct journal_seen *seen)
+{
+    uint64_t newest = seen->newest;
+    struct stat st;
+    if (fstat(j->fd, &st) != 0)
+        return;
+    bool same = st.st_ino == seen->inode && st.st_size >= seen->size;
+    if (!same && journal_newest(j, &newest) != TENUO_OK)
+        return;
+    if (!same && seen->size != 0 && newest == seen->newest && !journal_is_full(j, newest, seen->inode))
+        j->host->log(j->host, TENUO_LOG_WARNING,
+                     "receipt: %s was renamed, removed or cut by another program: the run of receipts is broken there; "
+                     "let max_size= and max_age= begin new files",
+                     j->rules->path);
+    *seen = (struct journal_seen){ .inode = st.st_ino, .size = st.st_size, .newest = newest };
+}
+
 int journal_last(struct journal *j, uint8_t ret_digest[32], bool *ret_has)
 {
     uint64_t number = 0;

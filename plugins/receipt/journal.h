@@ -2,7 +2,8 @@
 /*
  * One journal of receipts on disk: PATH, the full ones before it PATH.00000001, PATH.00000002 ..., PATH.lock, and
  * PATH.torn.1 ... with what a process left that died over the first line of a file.
- * Everything is opened anew for each receipt: nothing is left open between two, and nothing remembered can be stale.
+ * Everything is opened anew for each receipt: nothing is left open between two, and what is remembered only serves a
+ * warning.
  */
 #ifndef TENUO_RECEIPT_JOURNAL_H
 #define TENUO_RECEIPT_JOURNAL_H
@@ -26,6 +27,13 @@ struct journal_rules {
     bool sync;
 };
 
+/* What this process saw of the journal last, to notice another program that took it away. */
+struct journal_seen {
+    ino_t inode;
+    off_t size;      /* 0: it held no receipt */
+    uint64_t newest; /* full file then */
+};
+
 /* One receipt's time with the journal. */
 struct journal {
     const struct tenuo_host *host;
@@ -45,6 +53,9 @@ int journal_check_dir(const struct tenuo_host *host, const struct journal_rules 
  * Ends with journal_close, also on failure. */
 int journal_open(struct journal *j, const struct tenuo_host *host, const struct journal_rules *rules,
                  uint32_t patience_ms);
+/* Warns, once, when the journal is not the one that was seen last and no new file was begun; takes down what is there
+ * now. After journal_open, and after each receipt. */
+void journal_watch(struct journal *j, struct journal_seen *seen);
 /* SHA-256 of the last receipt, of this file or of the full one before it. *ret_has false: there is none. */
 int journal_last(struct journal *j, uint8_t ret_digest[32], bool *ret_has);
 /* All of it is there, or nothing is and the code says so. */
@@ -53,6 +64,8 @@ void journal_close(struct journal *j);
 
 /* journal_files.c: the full files by number; 0 when there is none. */
 int journal_newest(struct journal *j, uint64_t *ret_number);
+/* Whether full file `number` is the file with this inode. */
+bool journal_is_full(const struct journal *j, uint64_t number, ino_t inode);
 /* Moves PATH to the next number, and removes what is more than `keep`. */
 int journal_retire(struct journal *j);
 /* Moves PATH to a name that is free, PATH.torn.1 and so on. */

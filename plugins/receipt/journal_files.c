@@ -76,6 +76,14 @@ int journal_open_full(const struct journal *j, uint64_t number)
     return openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 }
 
+bool journal_is_full(const struct journal *j, uint64_t number, ino_t inode)
+{
+    char name[NAME_MAX + 1];
+    struct stat st;
+    full_name(j, number, name);
+    return fstatat(j->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == inode;
+}
+
 static void remove_old(struct journal *j, uint64_t number, void *arg)
 {
     const uint64_t *oldest = arg;

@@ -21,6 +21,7 @@
 struct lane {
     struct journal_rules rules;
     pthread_mutex_t queue;
+    struct journal_seen seen; /* under `queue` */
 };
 
 struct receipts {
@@ -46,7 +47,15 @@ static int enter(const struct tenuo_host *host, struct lane *lane, uint32_t pati
     return TENUO_E_UNAVAILABLE;
 }
 
-static int keep_now(const struct tenuo_host *host, const struct journal_rules *rules, uint32_t patience_ms,
+static int open_journal(struct journal *j, const struct tenuo_host *host, struct lane *lane, uint32_t patience_ms)
+{
+    int r = journal_open(j, host, &lane->rules, patience_ms);
+    if (r == TENUO_OK)
+        journal_watch(j, &lane->seen);
+    return r;
+}
+
+static int keep_now(const struct tenuo_host *host, struct lane *lane, uint32_t patience_ms,
                     const struct tenuo_receipt_job *job)
 {
     struct journal j;
@@ -54,17 +63,19 @@ static int keep_now(const struct tenuo_host *host, const struct journal_rules *r
     uint8_t prev[32];
     size_t len = 0;
     bool has_prev = false;
-    int r = journal_open(&j, host, rules, patience_ms);
+    int r = open_journal(&j, host, lane, patience_ms);
     if (r == TENUO_OK)
         r = journal_last(&j, prev, &has_prev);
     if (r == TENUO_OK)
         r = job->make(job, has_prev ? prev : NULL, &bytes, &len);
     if (r == TENUO_OK && (len == 0 || len > JOURNAL_MAX_RECEIPT)) {
-        host->error(host, "receipt: a receipt of %zu bytes has no place in %s", len, rules->path);
+        host->error(host, "receipt: a receipt of %zu bytes has no place in %s", len, lane->rules.path);
         r = TENUO_E_AUDIT_REFUSED;
     }
     if (r == TENUO_OK)
         r = journal_append(&j, bytes, len);
+    if (r == TENUO_OK)
+        journal_watch(&j, &lane->seen);
     journal_close(&j);
     return r == TENUO_E_CONF ? TENUO_E_AUDIT_REFUSED : r; /* legal when opening alone */
 }
@@ -78,7 +89,7 @@ static int keep(const struct tenuo_host *host, struct lane *lane, const struct t
     r = enter(host, lane, patience_ms);
     if (r != TENUO_OK)
         return r;
-    r = keep_now(host, &lane->rules, patience_ms, job);
+    r = keep_now(host, lane, patience_ms, job);
     pthread_mutex_unlock(&lane->queue);
     return r;
 }
@@ -163,10 +174,10 @@ static int check_paths(const struct receipts *s)
 }
 
 /* Whether it can work now: the same way that each receipt goes, without one. */
-static int try_out(const struct tenuo_host *host, const struct journal_rules *rules)
+static int try_out(const struct tenuo_host *host, struct lane *lane)
 {
     struct journal j;
-    int r = journal_open(&j, host, rules, host->deadline(host));
+    int r = open_journal(&j, host, lane, host->deadline(host));
     journal_close(&j);
     return r == TENUO_E_AUDIT_REFUSED ? TENUO_E_SYSTEM : r;
 }
@@ -211,9 +222,9 @@ static int receipts_open(const struct tenuo_host *host, const struct tenuo_arg *
     struct receipts *s = NULL;
     int r = make(host, given, nargs, &s);
     if (r == TENUO_OK)
-        r = try_out(host, &s->allows.rules);
+        r = try_out(host, &s->allows);
     if (r == TENUO_OK && s->with_denials)
-        r = try_out(host, &s->denials.rules);
+        r = try_out(host, &s->denials);
     if (r != TENUO_OK) {
         receipts_close(s);
         return r;

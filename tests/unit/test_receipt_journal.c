@@ -21,6 +21,22 @@ static struct tenuo_host host;
 static int64_t clock_now;
 static uint32_t time_left = 5000;
 
+/* Warnings so far, and the last of them. */
+static unsigned warnings;
+static char warned[1024];
+
+TENUO_PRINTF(3, 4) static void fake_log(const struct tenuo_host *h, int level, const char *fmt, ...)
+{
+    va_list ap;
+    (void)h;
+    if (level != TENUO_LOG_WARNING)
+        return;
+    warnings++;
+    va_start(ap, fmt);
+    vsnprintf(warned, sizeof warned, fmt, ap);
+    va_end(ap);
+}
+
 static int64_t fake_now(void)
 {
     return clock_now != 0 ? clock_now : mock_now();
@@ -396,6 +412,41 @@ static void check_age(void)
     ops->close(self);
 }
 
+/* Two more receipts of a running program, and what it logs. */
+static void put_two(void *self, unsigned expected, const char *what)
+{
+    warnings = 0;
+    ok(put(self) == 0 && put(self) == 0, "after a journal that %s", what);
+    is_int(warnings, expected, "%u warning: %s", expected, expected == 0 ? "" : warned);
+}
+
+static void check_taken_away(void)
+{
+    struct want w = { .path = stage_path("taken"), .max_age = "3600" }, other = w;
+    const char *old = stage_path("taken.old"), *gone = stage_path("taken.gone");
+    void *self = opened(&w);
+    put_two(self, 0, "was empty");
+    ok(rename(w.path, old) == 0, "another program renames it");
+    put_two(self, 1, "was renamed");
+    ok(unlink(w.path) == 0, "and removes it");
+    put_two(self, 1, "was removed");
+    ok(truncate(w.path, 0) == 0, "and cuts it");
+    put_two(self, 1, "was cut");
+    ok(rename(w.path, gone) == 0, "and renames it");
+    void *second = opened(&other);
+    is_int(put(second), 0, "where another process comes first");
+    put_two(self, 1, "another process began");
+    clock_now = mock_now() + 3600;
+    put_two(self, 0, "got old");
+    is_int(full_files(w.path), 1, "which began a new file");
+    put_two(second, 0, "another process retired");
+    ok(rename(w.path, gone) == 0, "it is renamed, with a full one before it");
+    put_two(second, 1, "was renamed then");
+    clock_now = 0;
+    ops->close(self);
+    ops->close(second);
+}
+
 static void limit_size(rlim_t n)
 {
     struct rlimit lim;
@@ -511,6 +562,7 @@ int main(int argc, char **argv)
         return 1;
     make_signer();
     host = mock_host;
+    host.log = fake_log;
     host.now = fake_now;
     host.deadline = fake_deadline;
     ops = mock_load("receipt", argc, argv)->audit;
@@ -524,6 +576,7 @@ int main(int argc, char **argv)
     check_processes();
     check_rotation();
     check_age();
+    check_taken_away();
     check_full_disk();
     check_killed();
     check_held();

@@ -185,10 +185,11 @@ static const struct argp parser = {
     "Examples:\n"
     "  tenuo receipt verify --signer gate.pub --root root.pub \\\n"
     "      --args '{\"path\":\"/data/a\"}' --line 7 receipts\n"
-    "  tenuo receipt chain --signer gate.pub receipts.* receipts\n"
-    "  tenuo receipt anchor --signer gate.pub receipts.* receipts\n"
+    "  tenuo receipt chain --signer gate.pub receipts.[0-9]* receipts\n"
+    "  tenuo receipt anchor --signer gate.pub receipts.[0-9]* receipts\n"
     "  tenuo receipt chain --signer gate.pub --anchor DIGEST \\\n"
-    "      receipts.* receipts\n",
+    "      receipts.[0-9]* receipts\n"
+    "receipts.[0-9]* are the full files; leave it out while there is none.\n",
     children,
     cli_help_filter,
     NULL

@@ -56,6 +56,15 @@ t receipt chain part.2 part.1
 second=$("$TENUO" receipt anchor part.1 | cut -d' ' -f1)
 t receipt anchor part.2 --after "$second"
 t receipt anchor part.2 --after "$head"
+# what help and manual page tell to type, in a directory with everything that the sink leaves there
+mkdir doc
+cp part.1 doc/web.00000001; cp part.2 doc/web; cp r/j.denied doc/web.denied
+for x in lock denied.lock torn.1; do : >"doc/web.$x"; done
+{ cat "$here/../../man/tenuo_receipt.8"; "$TENUO" receipt --help; } | sed -n 's/receipts/web/g; s/.* \(web\.[^ ]* web\)$/\1/p' |
+    sort | uniq -c | while read -r count files; do
+    echo "* $count times: $files"
+    (cd doc && eval "'$TENUO' receipt chain --signer ../gate.pub --anchor $head $files")
+done
 # removed, doubled, changed, cut
 sed 2d r/j >removed
 t receipt chain removed

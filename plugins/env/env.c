@@ -38,13 +38,13 @@ static int env_open(const struct tenuo_host *host, const struct tenuo_arg *args,
     const char *prefix = prefix_of(args, nargs);
     if (getauxval(AT_SECURE) != 0) {
         host->error(host,
-                    "env: refused, because this program runs with rights that its caller has not: use resolver file");
+                    "refused, because this program runs with rights that its caller has not: use resolver file");
         return TENUO_E_KEY_DENIED;
     }
     if (env_check(host, args, nargs) != TENUO_OK)
         return TENUO_E_CONF;
     if (sodium_init() < 0) {
-        host->error(host, "env: libsodium cannot start: no randomness from the system");
+        host->error(host, "libsodium cannot start: no randomness from the system");
         return TENUO_E_SYSTEM;
     }
     struct env *env = calloc(1, sizeof *env);
@@ -78,11 +78,11 @@ static int read_seed(const struct env *env, const char *key_id, uint8_t ret_seed
     memcpy(name + prefix, key_id, n + 1);
     const char *text = secure_getenv(name);
     if (text == NULL) {
-        env->host->error(env->host, "env: %s is not set", name);
+        env->host->error(env->host, "%s is not set", name);
         return TENUO_E_KEY_NOT_FOUND;
     }
     if (!tn_seed_from_env(text, strlen(text), ret_seed)) {
-        env->host->error(env->host, "env: %s holds no 32-byte seed in base64, base64url or hex", name);
+        env->host->error(env->host, "%s holds no 32-byte seed in base64, base64url or hex", name);
         return TENUO_E_KEY_INVALID;
     }
     return TENUO_OK;

@@ -47,7 +47,7 @@ static int set_template(struct store *s, const char *template)
     if (place == NULL || strpbrk(rest, "{}") != NULL || !set_part(s->prefix, template, (size_t)(place - template)) ||
         strpbrk(s->prefix, "{}") != NULL || !set_part(s->suffix, rest, strlen(rest))) {
         s->host->error(s->host,
-                       "file: credential: want a name with " PLACE " once in it and no '/', for example tenuo-" PLACE);
+                       "credential: want a name with " PLACE " once in it and no '/', for example tenuo-" PLACE);
         return TENUO_E_CONF;
     }
     s->flags = TN_KEYFILE_CREDENTIAL;
@@ -67,13 +67,13 @@ static int open_dir(const struct store *s, int *ret_fd)
     const char *path = s->path != NULL ? s->path : secure_getenv("CREDENTIALS_DIRECTORY");
     struct tenuo_error err;
     if (path == NULL) {
-        s->host->error(s->host, "file: CREDENTIALS_DIRECTORY is not set: the service manager passed no credential");
+        s->host->error(s->host, "CREDENTIALS_DIRECTORY is not set: the service manager passed no credential");
         return TENUO_E_UNAVAILABLE;
     }
     int r = tn_trust_open(path, TN_TRUST_DIR, TENUO_E_KEY_DENIED, ret_fd, &err);
     if (r == TENUO_OK)
         return r;
-    s->host->error(s->host, "file: %s", err.msg);
+    s->host->error(s->host, "%s", err.msg);
     return r == TENUO_E_SYSTEM ? TENUO_E_UNAVAILABLE : r;
 }
 
@@ -89,7 +89,7 @@ static int make_store(const struct tenuo_host *host, const struct tenuo_arg *arg
 {
     const char *path = nargs > 0 ? args[0].value : NULL, *credential = nargs > 1 ? args[1].value : NULL;
     if (path != NULL && credential != NULL) {
-        host->error(host, "file: path and credential exclude each other: use two lines");
+        host->error(host, "path and credential exclude each other: use two lines");
         return TENUO_E_CONF;
     }
     struct store *s = calloc(1, sizeof *s);
@@ -130,7 +130,7 @@ static int file_open(const struct tenuo_host *host, const struct tenuo_arg *args
 {
     struct store *s = NULL;
     if (sodium_init() < 0) {
-        host->error(host, "file: libsodium cannot start: no randomness from the system");
+        host->error(host, "libsodium cannot start: no randomness from the system");
         return TENUO_E_SYSTEM;
     }
     int r = make_store(host, args, nargs, &s);
@@ -169,7 +169,7 @@ static int judge(const struct store *s, const char *name, enum tn_keyfile_result
 {
     if (result == TN_KEYFILE_OK)
         return TENUO_OK;
-    s->host->error(s->host, "file: %s/%s: %s", s->path != NULL ? s->path : "credentials", name, why);
+    s->host->error(s->host, "%s/%s: %s", s->path != NULL ? s->path : "credentials", name, why);
     switch (result) {
     case TN_KEYFILE_OK:
         break;
@@ -364,7 +364,7 @@ static int open_writable(const struct store *s, const char *key_id, int *ret_dir
     if (!valid_id(key_id, strlen(key_id)) || key_id[0] == '.')
         return TENUO_E_INVALID_ARGUMENT;
     if (s->path == NULL) {
-        s->host->error(s->host, "file: credentials are the service manager's: this line cannot change them");
+        s->host->error(s->host, "credentials are the service manager's: this line cannot change them");
         return TENUO_E_KEY_DENIED;
     }
     return open_dir(s, ret_dir);

@@ -315,12 +315,12 @@ static int adopt(struct jsonl *s, int fd)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
-        s->host->error(s->host, "jsonl: %s cannot be examined: %s", s->path, strerror(errno));
+        s->host->error(s->host, "%s cannot be examined: %s", s->path, strerror(errno));
         close(fd);
         return TENUO_E_SYSTEM;
     }
     if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
-        s->host->error(s->host, "jsonl: %s is no regular file: a pipe or socket would lose records", s->path);
+        s->host->error(s->host, "%s is no regular file: a pipe or socket would lose records", s->path);
         close(fd);
         return TENUO_E_CONF;
     }
@@ -336,7 +336,7 @@ static int open_file(struct jsonl *s)
     int fd = open_fd(s);
     if (fd >= 0)
         return adopt(s, fd);
-    s->host->error(s->host, "jsonl: %s cannot be opened for appending: %s", s->path,
+    s->host->error(s->host, "%s cannot be opened for appending: %s", s->path,
                    errno == ELOOP ? "it is a symbolic link: name the file itself" : strerror(errno));
     return TENUO_E_SYSTEM;
 }
@@ -347,7 +347,7 @@ static int follow_path(struct jsonl *s)
 {
     struct stat named, held;
     if (fstat(s->fd, &held) != 0) {
-        s->host->error(s->host, "jsonl: %s cannot be examined: %s", s->path, strerror(errno));
+        s->host->error(s->host, "%s cannot be examined: %s", s->path, strerror(errno));
         return TENUO_E_AUDIT_REFUSED;
     }
     if (lstat(s->path, &named) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino) {
@@ -359,7 +359,7 @@ static int follow_path(struct jsonl *s)
         return adopt(s, fd) == TENUO_OK ? TENUO_OK : TENUO_E_AUDIT_REFUSED;
     if (held.st_nlink > 0)
         return TENUO_OK;
-    s->host->error(s->host, "jsonl: %s was removed and cannot be made again: %s", s->path, strerror(errno));
+    s->host->error(s->host, "%s was removed and cannot be made again: %s", s->path, strerror(errno));
     return TENUO_E_AUDIT_REFUSED;
 }
 
@@ -372,9 +372,9 @@ static int append(struct jsonl *s, const char *p, size_t n)
     if (done == (ssize_t)n)
         return TENUO_OK;
     if (done < 0)
-        s->host->error(s->host, "jsonl: cannot write to %s: %s", s->path, strerror(errno));
+        s->host->error(s->host, "cannot write to %s: %s", s->path, strerror(errno));
     else
-        s->host->error(s->host, "jsonl: %s took %zd of %zu bytes: is the disk full, or a limit reached?", s->path, done,
+        s->host->error(s->host, "%s took %zd of %zu bytes: is the disk full, or a limit reached?", s->path, done,
                        n);
     if (done > 0)
         s->torn = p[done - 1] != '\n';
@@ -390,7 +390,7 @@ static int write_line(struct jsonl *s, size_t n)
         s->torn = false;
     if (r == TENUO_OK && s->sync && fdatasync(s->fd) != 0 && errno != EINVAL &&
         errno != EROFS) { /* those two: a device */
-        s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerror(errno));
+        s->host->error(s->host, "cannot bring %s to the disk: %s", s->path, strerror(errno));
         r = TENUO_E_AUDIT_REFUSED;
     }
     return r;
@@ -406,7 +406,7 @@ static int jsonl_decision(void *self, const struct tenuo_audit_event *event)
     for (int detail = WHOLE; detail <= SHORT; detail++)
         if (write_record(s->line + 1, event, (enum detail)detail, &n))
             return write_line(s, n);
-    s->host->error(s->host, "jsonl: the record does not fit into %d bytes", LINE_MAX_BYTES);
+    s->host->error(s->host, "the record does not fit into %d bytes", LINE_MAX_BYTES);
     return TENUO_E_AUDIT_REFUSED;
 }
 
@@ -415,7 +415,7 @@ static int jsonl_flush(void *self)
     struct jsonl *s = self;
     if (fdatasync(s->fd) == 0 || errno == EINVAL || errno == EROFS)
         return TENUO_OK;
-    s->host->error(s->host, "jsonl: cannot bring %s to the disk: %s", s->path, strerror(errno));
+    s->host->error(s->host, "cannot bring %s to the disk: %s", s->path, strerror(errno));
     return TENUO_E_AUDIT_REFUSED;
 }
 

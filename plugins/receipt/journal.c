@@ -20,7 +20,13 @@
 
 static int refuse(const struct journal *j, const char *what)
 {
-    j->host->error(j->host, "receipt: %s %s: %s", j->rules->path, what, strerror(errno));
+    j->host->error(j->host, "%s %s: %s", j->rules->path, what, strerror(errno));
+    return TENUO_E_AUDIT_REFUSED;
+}
+
+static int refuse_link(const struct journal *j)
+{
+    j->host->error(j->host, "%s is a symbolic link: name the file itself", j->rules->path);
     return TENUO_E_AUDIT_REFUSED;
 }
 
@@ -32,7 +38,7 @@ static int open_dir(struct journal *j)
     char *dir = strndup(j->rules->path, slash == j->rules->path ? 1 : (size_t)(slash - j->rules->path));
     int r = dir == NULL ? TENUO_E_NOMEM : tn_trust_open(dir, TN_TRUST_DIR, TENUO_E_CONF, &j->dir, &why);
     if (dir != NULL && r != TENUO_OK)
-        j->host->error(j->host, "receipt: %s", why.msg);
+        j->host->error(j->host, "%s", why.msg);
     free(dir);
     j->name = slash + 1;
     return r;
@@ -54,7 +60,7 @@ static int check_file(const struct journal *j, int fd, off_t *ret_size)
     if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (st.st_uid != geteuid() && st.st_uid != 0) ||
         (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         j->host->error(j->host,
-                       "receipt: %s must be a regular file of root or this user that nobody else may write, "
+                       "%s must be a regular file of root or this user that nobody else may write, "
                        "with one name",
                        j->rules->path);
         return TENUO_E_CONF;
@@ -84,7 +90,7 @@ static int take_lock(struct journal *j)
             return refuse(j, "cannot be locked");
         waited_ns += nap.tv_nsec;
         if (j->host->deadline(j->host) == 0 || waited_ns / 1000000 >= (int64_t)j->patience_ms) {
-            j->host->error(j->host, "receipt: %s is held by another process for too long", j->rules->path);
+            j->host->error(j->host, "%s is held by another process for too long", j->rules->path);
             return TENUO_E_UNAVAILABLE;
         }
         (void)nanosleep(&nap, NULL);
@@ -98,7 +104,7 @@ static int open_file(struct journal *j)
 {
     j->fd = openat(j->dir, j->name, O_RDWR | O_APPEND | O_CREAT | OPEN_FLAGS, 0600);
     if (j->fd < 0)
-        return refuse(j, errno == ELOOP ? "is a link: name the file itself" : "cannot be opened");
+        return errno == ELOOP ? refuse_link(j) : refuse(j, "cannot be opened");
     return check_file(j, j->fd, &j->size);
 }
 
@@ -135,7 +141,7 @@ static int begin_new(struct journal *j, int (*put_away)(struct journal *j))
 static int set_aside(struct journal *j)
 {
     if (!journal_begins(j->fd)) {
-        j->host->error(j->host, "receipt: %s is no journal of receipts and is left as it is: name another file",
+        j->host->error(j->host, "%s is no journal of receipts and is left as it is: name another file",
                        j->rules->path);
         return TENUO_E_AUDIT_REFUSED;
     }
@@ -152,7 +158,7 @@ static int cut_half(struct journal *j, off_t end)
         j->size++;
     else
         return refuse(j, "ends in half a line that cannot be removed");
-    j->host->log(j->host, TENUO_LOG_WARNING, "receipt: %s ended in half a receipt, which a process left when it died",
+    j->host->log(j->host, TENUO_LOG_WARNING, "%s ended in half a receipt, which a process left when it died",
                  j->rules->path);
     return TENUO_OK;
 }
@@ -208,7 +214,7 @@ void journal_watch(struct journal *j, struct journal_seen *seen)
         return;
     if (!same && seen->size != 0 && newest == seen->newest && !journal_is_full(j, newest, seen->inode))
         j->host->log(j->host, TENUO_LOG_WARNING,
-                     "receipt: %s was renamed, removed or cut by another program: the run of receipts is broken there; "
+                     "%s was renamed, removed or cut by another program: the run of receipts is broken there; "
                      "let max_size= and max_age= begin new files",
                      j->rules->path);
     *seen = (struct journal_seen){ .inode = st.st_ino, .size = st.st_size, .newest = newest };
@@ -242,7 +248,7 @@ int journal_last(struct journal *j, uint8_t ret_digest[32], bool *ret_has)
 static int take_out(struct journal *j, int code)
 {
     if (ftruncate(j->fd, j->size) != 0)
-        j->host->log(j->host, TENUO_LOG_ERR, "receipt: %s: a receipt that was refused cannot be taken out: %s",
+        j->host->log(j->host, TENUO_LOG_ERR, "%s: a receipt that was refused cannot be taken out: %s",
                      j->rules->path, strerror(errno));
     return code;
 }
@@ -262,7 +268,7 @@ int journal_append(struct journal *j, const uint8_t *receipt, size_t len)
     if (done < 0) {
         r = refuse(j, "cannot be written");
     } else if (done != (ssize_t)n) {
-        j->host->error(j->host, "receipt: %s took %zd of %zu bytes: is the disk full, or a limit reached?",
+        j->host->error(j->host, "%s took %zd of %zu bytes: is the disk full, or a limit reached?",
                        j->rules->path, done, n);
         r = TENUO_E_AUDIT_REFUSED;
     } else if (j->rules->sync && fdatasync(j->fd) != 0) {

@@ -36,7 +36,7 @@ static int each_full(struct journal *j, void (*each)(struct journal *j, uint64_t
     int fd = openat(j->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
-        j->host->error(j->host, "receipt: the directory of %s cannot be listed: %s", j->rules->path, strerror(errno));
+        j->host->error(j->host, "the directory of %s cannot be listed: %s", j->rules->path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return TENUO_E_AUDIT_REFUSED;
@@ -92,7 +92,7 @@ static void remove_old(struct journal *j, uint64_t number, void *arg)
         return;
     full_name(j, number, name);
     if (unlinkat(j->dir, name, 0) != 0)
-        j->host->log(j->host, TENUO_LOG_WARNING, "receipt: %s.%08llu cannot be removed: %s", j->rules->path,
+        j->host->log(j->host, TENUO_LOG_WARNING, "%s.%08llu cannot be removed: %s", j->rules->path,
                      (unsigned long long)number, strerror(errno));
 }
 
@@ -105,7 +105,7 @@ int journal_retire(struct journal *j)
         return r;
     full_name(j, newest + 1, name);
     if (newest >= LAST || renameat(j->dir, j->name, j->dir, name) != 0) {
-        j->host->error(j->host, "receipt: %s cannot be renamed to %s: %s", j->rules->path, name,
+        j->host->error(j->host, "%s cannot be renamed to %s: %s", j->rules->path, name,
                        newest >= LAST ? "no number is left" : strerror(errno));
         return TENUO_E_AUDIT_REFUSED;
     }
@@ -129,11 +129,11 @@ int journal_set_aside(struct journal *j)
             continue;
         if (errno != ENOENT || renameat(j->dir, j->name, j->dir, name) != 0)
             break;
-        j->host->log(j->host, TENUO_LOG_WARNING, "receipt: %s had half a receipt and nothing else: it is %s now",
+        j->host->log(j->host, TENUO_LOG_WARNING, "%s had half a receipt and nothing else: it is %s now",
                      j->rules->path, name);
         return TENUO_OK;
     }
-    j->host->error(j->host, "receipt: %s has half a receipt and nothing else, and cannot be renamed: move it away",
+    j->host->error(j->host, "%s has half a receipt and nothing else, and cannot be renamed: move it away",
                    j->rules->path);
     return TENUO_E_AUDIT_REFUSED;
 }

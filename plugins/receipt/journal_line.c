@@ -113,7 +113,7 @@ static int look_at(struct journal *j, int fd, off_t size, size_t window, uint8_t
     free(text);
     if (have == n)
         return TENUO_OK;
-    j->host->error(j->host, "receipt: the end of %s cannot be read: %s", j->rules->path, strerror(errno));
+    j->host->error(j->host, "the end of %s cannot be read: %s", j->rules->path, strerror(errno));
     return TENUO_E_AUDIT_REFUSED;
 }
 
@@ -127,7 +127,7 @@ int journal_tail(struct journal *j, int fd, off_t size, uint8_t ret_digest[32], 
         return r;
     if (look != FOUND && size != 0) {
         j->host->error(j->host,
-                       "receipt: no receipt is found at the end of %s, which is left as it is: name another file, or "
+                       "no receipt is found at the end of %s, which is left as it is: name another file, or "
                        "move it away to begin a new run",
                        j->rules->path);
         return TENUO_E_AUDIT_REFUSED;

@@ -43,7 +43,7 @@ static int enter(const struct tenuo_host *host, struct lane *lane, uint32_t pati
     }
     if (pthread_mutex_timedlock(&lane->queue, &until) == 0)
         return TENUO_OK;
-    host->error(host, "receipt: too many receipts are waiting for %s", lane->rules.path);
+    host->error(host, "too many receipts are waiting for %s", lane->rules.path);
     return TENUO_E_UNAVAILABLE;
 }
 
@@ -69,7 +69,7 @@ static int keep_now(const struct tenuo_host *host, struct lane *lane, uint32_t p
     if (r == TENUO_OK)
         r = job->make(job, has_prev ? prev : NULL, &bytes, &len);
     if (r == TENUO_OK && (len == 0 || len > JOURNAL_MAX_RECEIPT)) {
-        host->error(host, "receipt: a receipt of %zu bytes has no place in %s", len, lane->rules.path);
+        host->error(host, "a receipt of %zu bytes has no place in %s", len, lane->rules.path);
         r = TENUO_E_AUDIT_REFUSED;
     }
     if (r == TENUO_OK)
@@ -163,11 +163,11 @@ static int check_paths(const struct receipts *s)
 {
     const char *a = s->allows.rules.path, *d = s->denials.rules.path;
     if (a[strlen(a) - 1] == '/' || (s->with_denials && (d[0] != '/' || d[strlen(d) - 1] == '/'))) {
-        s->host->error(s->host, "receipt: path and denials want absolute names of files");
+        s->host->error(s->host, "path and denials want absolute names of files");
         return TENUO_E_CONF;
     }
     if (s->with_denials && strcmp(a, d) == 0) {
-        s->host->error(s->host, "receipt: path and denials must be two files: denials must not push out allows");
+        s->host->error(s->host, "path and denials must be two files: denials must not push out allows");
         return TENUO_E_CONF;
     }
     return TENUO_OK;

@@ -314,6 +314,7 @@ static void check_trust(void)
     w.path = stage_path("link");
     ok(symlink(stage_path("run"), w.path) == 0 && open_sink(&w, &self) == TENUO_E_SYSTEM, "so is a link: %s",
        mock_said);
+    ok(strstr(mock_said, "is a symbolic link") != NULL && strstr(mock_said, "levels") == NULL, "by that name");
     w.path = stage_path("missing/journal");
     ok(open_sink(&w, &self) != 0, "a missing directory: %s", mock_said);
     w.path = stage_write("writable", "", 0, 0666);

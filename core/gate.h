@@ -53,6 +53,8 @@ bool tn_gate_in_scope(struct tn_str tool, const struct tenuo_warrant *c);
 
 /* gate_write.c. The one form that builders emit. */
 void tn_gate_map_write(struct tn_buf *b, const struct tn_gate_map *map);
+/* The same once it is written? False when memory ran out. */
+bool tn_arg_gate_same(const struct tn_arg_gate *a, const struct tn_arg_gate *b, bool *ret_same);
 /* The parent's gates and those added by a child (6.5). The result borrows from both and the arena; false: no memory. */
 bool tn_gate_map_merge(const struct tn_gate_map *parent, const struct tn_gate_map *added, struct tn_arena *arena,
                        struct tn_gate_map *ret);

@@ -16,6 +16,18 @@ static void put_arg(struct tn_buf *b, const struct tn_arg_gate *g)
     tn_constraint_write(b, g->constraint);
 }
 
+bool tn_arg_gate_same(const struct tn_arg_gate *a, const struct tn_arg_gate *b, bool *ret_same)
+{
+    struct tn_buf x = { 0 }, y = { 0 };
+    put_arg(&x, a);
+    put_arg(&y, b);
+    bool good = !x.failed && !y.failed;
+    *ret_same = good && tn_str_eq(tn_buf_view(&x), tn_buf_view(&y));
+    tn_buf_free(&x);
+    tn_buf_free(&y);
+    return good;
+}
+
 static void put_gate(struct tn_buf *b, const struct tn_gate *g)
 {
     tn_put_text(b, g->tool);

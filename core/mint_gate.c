@@ -250,6 +250,38 @@ static int parent_gates(struct tenuo_mint *m, struct tn_gate_map *ret, bool *ret
     return TENUO_OK;
 }
 
+/* The parent's gate of an argument stays (6.5), so another one would be lost without a word. */
+static int check_kept(const struct tn_gate *parent, const struct tn_gate *own, struct tenuo_error *err)
+{
+    for (size_t i = 0; i < own->nargs && !parent->whole && !own->whole; i++) {
+        const struct tn_arg_gate *kept = tn_gate_find_arg(parent, own->args[i].name);
+        char tool[64], arg[64];
+        bool same = true;
+        if (kept != NULL && !tn_arg_gate_same(kept, &own->args[i], &same))
+            return tn_fail_code(err, TENUO_E_NOMEM);
+        if (same)
+            continue;
+        tn_quote(tool, sizeof tool, own->tool.p, own->tool.n);
+        tn_quote(arg, sizeof arg, kept->name.p, kept->name.n);
+        return tn_fail(err, TENUO_E_INVALID_ATTENUATION,
+                       "the parent gates argument '%s' of '%s' in another way, and its gate stays: gate the whole tool "
+                       "to ask more often",
+                       arg, tool);
+    }
+    return TENUO_OK;
+}
+
+static int check_overlap(const struct tenuo_mint *m, const struct tn_gate_map *inherited, struct tenuo_error *err)
+{
+    int r = TENUO_OK;
+    for (size_t i = 0; i < m->gates.n && r == TENUO_OK; i++) {
+        const struct tn_gate *parent = tn_gate_find(inherited, m->gates.gates[i].tool);
+        if (parent != NULL)
+            r = check_kept(parent, &m->gates.gates[i], err);
+    }
+    return r;
+}
+
 /* Parent's and own approvers; each one added asks for one approval more. */
 static int join_approvers(struct tenuo_mint *m, struct tenuo_error *err)
 {
@@ -280,6 +312,8 @@ int tn_mint_child_gates(struct tenuo_mint *m, struct tenuo_error *err)
     int r = check_added(m, err);
     if (r == TENUO_OK)
         r = parent_gates(m, &inherited, &unchanged, err);
+    if (r == TENUO_OK)
+        r = check_overlap(m, &inherited, err);
     if (r != TENUO_OK)
         return r;
     if (!tn_gate_map_merge(&inherited, &m->gates, &m->arena, &all))

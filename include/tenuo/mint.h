@@ -80,7 +80,8 @@ TENUO_API TENUO_MUST_USE int tenuo_mint_add_approver(struct tenuo_mint *mint, co
 TENUO_API void tenuo_mint_set_min_approvals(struct tenuo_mint *mint, uint32_t n);
 /*
  * Approval gates (spec governance.md 6). A child inherits its parent's approvers, and the gates of what it carries;
- * what is added here is merged: a whole tool beats single arguments, and the parent's gate for an argument stays.
+ * what is added here is merged: a whole tool beats single arguments, and the parent's gate for an argument stays, so
+ * that another one for it is refused when the child is signed (1502).
  * Approvers need gates and gates approvers (1201); a minimum above the number of approvers is 1502. The minimum of a
  * child is by default the parent's, plus one for each approver added.
  */

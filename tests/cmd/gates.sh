@@ -48,6 +48,12 @@ c -o child.tenuo
 "$TENUO" inspect child.tenuo | sed -n -e '/2 of 2/,$p' | grep -E 'appro|gate|:.*needs'
 c --gate deploy --approver root.pub -o child.tenuo
 "$TENUO" inspect child.tenuo | sed -n -e '/2 of 2/,$p' | grep -E 'appro|gate'
+# the parent's gate of an argument stays: another one is refused, never dropped
+c --gate deploy:env=all -o lost.tenuo
+c --gate deploy:env=exempt:oneof:dev -o lost.tenuo
+c --gate deploy:env=exempt:oneof:dev,foo -o lost.tenuo
+c --gate deploy:env=exempt:oneof:dev,test -o child.tenuo
+[ ! -e lost.tenuo ] || echo 'made all the same'
 c --min-approvals 0
 c --approver root.pub --min-approvals 1
 # an issuer warrant passes its gates on

@@ -194,9 +194,12 @@ static void test_child(void)
     tenuo_mint_set_min_approvals(m, 1);
     is_int(finish(m, alice, NULL), 1502, "nor has a minimum a meaning");
     m = child_of(parent, "a");
-    ok(gate_arg(m, "a", "x", TENUO_GATE_CONSTRAINT, "q*") == 0 && gate_arg(m, "a", "w", TENUO_GATE_ALL, NULL) == 0 &&
+    ok(gate_arg(m, "a", "x", TENUO_GATE_CONSTRAINT, "q*") == 0, "another gate on an argument that the parent gates");
+    is_int(finish(m, alice, NULL), 1502, "is refused and not lost");
+    m = child_of(parent, "a");
+    ok(gate_arg(m, "a", "x", TENUO_GATE_CONSTRAINT, "p*") == 0 && gate_arg(m, "a", "w", TENUO_GATE_ALL, NULL) == 0 &&
            gate(m, "*") == 0 && tenuo_mint_set_gate_message(m, "a", 1, "q", 1, NULL) == 0,
-       "more gates, one of them on the same argument");
+       "more gates, one of them the same");
     is_int(finish(m, alice, &s), 0, "are merged");
     is_str(shown(s), "*:whole a:w=all:x=constraint(q)", "the message is the child's");
     tenuo_stack_free(s);

@@ -9,7 +9,7 @@
 #include "crypto.h"
 #include "err.h"
 
-#define VALUE_TEXT 512 /* one side of a comparison, cut with "..." */
+#define VALUE_TEXT TN_FAULT_TEXT
 #define LAST_SECOND 253402300799u /* 9999-12-31T23:59:59Z */
 
 void tn_fault_argument(struct tn_match_env *env, struct tn_str arg, const struct tenuo_constraint *parent,
@@ -20,6 +20,14 @@ void tn_fault_argument(struct tn_match_env *env, struct tn_str arg, const struct
     env->fault->arg = arg;
     env->fault->parent = parent;
     env->fault->child = child;
+}
+
+void tn_fault_texts(struct tn_match_env *env, const char *parent, const char *child)
+{
+    if (env->fault == NULL)
+        return;
+    (void)snprintf(env->fault->parent_text, sizeof env->fault->parent_text, "%s", parent != NULL ? parent : "");
+    (void)snprintf(env->fault->child_text, sizeof env->fault->child_text, "%s", child != NULL ? child : "");
 }
 
 static void tell(const struct tn_explain *x, const struct tenuo_explanation *said)
@@ -260,12 +268,17 @@ static void tell_fault(const struct tn_explain *x, const struct tenuo_stack *s, 
     const struct tn_fault *f = &x->fault;
     char tool[256] = "", field[256] = "", parent[VALUE_TEXT] = "", child[VALUE_TEXT] = "";
     tn_quote(tool, sizeof tool, f->tool.p, f->tool.n);
-    if (f->arg.p != NULL) {
+    if (f->arg.p != NULL)
         tn_quote(field, sizeof field, f->arg.p, f->arg.n);
+    else if (f->member != NULL)
+        (void)snprintf(field, sizeof field, "%s", f->member);
+    if (f->parent_text[0] != '\0' || f->child_text[0] != '\0') {
+        memcpy(parent, f->parent_text, sizeof parent);
+        memcpy(child, f->child_text, sizeof child);
+    } else if (f->arg.p != NULL) {
         put_constraint(parent, sizeof parent, f->parent);
         put_constraint(child, sizeof child, f->child);
     } else if (f->member != NULL) {
-        (void)snprintf(field, sizeof field, "%s", f->member);
         put_member(parent, sizeof parent, f->member, &s->w[i - 1], true);
         put_member(child, sizeof child, f->member, &s->w[i], false);
     }

@@ -10,11 +10,15 @@
 #include "warrant.h"
 #include <tenuo/explain.h>
 
+#define TN_FAULT_TEXT 512 /* one side of a comparison, cut with "..." */
+
 /* What a failing link compared, lent from the warrants. Filled by link.c, subset.c and gate.c. */
 struct tn_fault {
     const char *member; /* of the payload: "max_depth", "tools" ...; NULL: nothing noted */
     struct tn_str tool, arg; /* p NULL: none */
     const struct tenuo_constraint *parent, *child; /* of arg; NULL: that side has none */
+    char parent_text[TN_FAULT_TEXT],
+        child_text[TN_FAULT_TEXT]; /* instead, when not empty: what does not outlive the check */
 };
 
 struct tn_explain {
@@ -34,6 +38,8 @@ static inline void tn_fault_tool(struct tn_match_env *env, struct tn_str tool)
     if (env->fault != NULL)
         env->fault->tool = tool;
 }
+/* Both sides in words; either may be NULL for "". */
+void tn_fault_texts(struct tn_match_env *env, const char *parent, const char *child);
 void tn_fault_argument(struct tn_match_env *env, struct tn_str arg, const struct tenuo_constraint *parent,
                        const struct tenuo_constraint *child);
 

@@ -5,7 +5,10 @@
  */
 #include "gate.h"
 
+#include <stdio.h>
+
 #include "err.h"
+#include "explain.h"
 
 static int broken(struct tenuo_error *err, const char *what)
 {
@@ -119,6 +122,55 @@ static bool identical(const struct tenuo_constraint *a, const struct tenuo_const
     return same_text(a, b, nomem);
 }
 
+/* A gate of an argument in words; `g` NULL: there is none. */
+static void say_gate(char *buf, size_t size, const struct tn_arg_gate *g)
+{
+    size_t n = 0;
+    if (g == NULL || g->kind == TENUO_GATE_ALL) {
+        (void)snprintf(buf, size, "%s", g == NULL ? "no gate" : "all");
+        return;
+    }
+    n = (size_t)snprintf(buf, size, "%s", g->kind == TENUO_GATE_EXEMPT ? "exempt " : "fires on ");
+    (void)tenuo_constraint_describe(g->constraint, buf + n, size - n);
+}
+
+/* The refusal of an argument's gate, with both sides for who asks why. */
+static int arg_broken(const struct tn_arg_gate *p, const struct tn_arg_gate *c, struct tn_match_env *env,
+                      const char *what, struct tenuo_error *err)
+{
+    if (env->fault != NULL) {
+        char parent[TN_FAULT_TEXT], child[TN_FAULT_TEXT];
+        say_gate(parent, sizeof parent, p);
+        say_gate(child, sizeof child, c);
+        tn_fault_argument(env, p->name, NULL, NULL);
+        tn_fault_texts(env, parent, child);
+    }
+    return broken_at(err, what, p->name);
+}
+
+/* The same for a tool, whose gates are many: in few words. */
+static int tool_broken(const struct tn_gate *p, struct tn_match_env *env, const char *parent, const char *child,
+                       const char *what, struct tenuo_error *err)
+{
+    tn_fault_member(env, "approval_gates");
+    tn_fault_texts(env, parent, child);
+    return broken_at(err, what, p->tool);
+}
+
+/* The refusal of the approvers or of their number. */
+static int people_broken(const struct tenuo_warrant *p, const struct tenuo_warrant *c, struct tn_match_env *env,
+                         const char *what, struct tenuo_error *err)
+{
+    const struct tenuo_warrant *const both[] = { p, c };
+    char text[2][64];
+    for (size_t i = 0; i < 2; i++)
+        (void)snprintf(text[i], sizeof text[i], "%u of %zu approvers", tenuo_warrant_approval_threshold(both[i]),
+                       both[i]->napprovers);
+    tn_fault_member(env, "required_approvers");
+    tn_fault_texts(env, text[0], text[1]);
+    return broken(err, what);
+}
+
 /* Is the child's exemption within the parent's? */
 static int check_exempt(const struct tn_arg_gate *p, const struct tn_arg_gate *c, struct tn_match_env *env,
                         struct tenuo_error *err)
@@ -126,7 +178,7 @@ static int check_exempt(const struct tn_arg_gate *p, const struct tn_arg_gate *c
     int r = tn_constraint_narrower(p->constraint, c->constraint, env, err);
     if (r == TENUO_OK || r >= TENUO_E_NOMEM)
         return r;
-    return broken_at(err, "the child exempts values that its parent gates", p->name);
+    return arg_broken(p, c, env, "the child exempts values that its parent gates", err);
 }
 
 /*
@@ -140,29 +192,30 @@ static int check_arg(const struct tn_arg_gate *p, const struct tn_arg_gate *c, s
     if (c->kind == TENUO_GATE_ALL)
         return TENUO_OK;
     if (p->kind != c->kind)
-        return broken_at(err, "the child's gate for the argument is of a kind that cannot replace the parent's",
-                         p->name);
+        return arg_broken(p, c, env, "the child's gate for the argument is of a kind that cannot replace the parent's",
+                          err);
     if (identical(p->constraint, c->constraint, &nomem))
         return TENUO_OK;
     if (nomem)
         return tn_fail_code(err, TENUO_E_NOMEM);
     if (p->kind == TENUO_GATE_EXEMPT)
         return check_exempt(p, c, env, err);
-    return broken_at(err, "the child changes the constraint that gates the argument", p->name);
+    return arg_broken(p, c, env, "the child changes the constraint that gates the argument", err);
 }
 
 static int check_gate(const struct tn_gate *p, const struct tn_gate *c, struct tn_match_env *env,
                       struct tenuo_error *err)
 {
     if (c == NULL)
-        return broken_at(err, "the child drops the gate of a tool that it carries", p->tool);
+        return tool_broken(p, env, "a gate", "no gate", "the child drops the gate of a tool that it carries", err);
     if (c->whole)
         return TENUO_OK;
     if (p->whole)
-        return broken_at(err, "the parent gates every call, the child only some", p->tool);
+        return tool_broken(p, env, "every call", "by argument", "the parent gates every call, the child only some",
+                           err);
     for (size_t i = 0; i < p->nargs; i++) {
         const struct tn_arg_gate *arg = tn_gate_find_arg(c, p->args[i].name);
-        int r = arg == NULL ? broken_at(err, "the child drops the gate of the argument", p->args[i].name)
+        int r = arg == NULL ? arg_broken(&p->args[i], NULL, env, "the child drops the gate of the argument", err)
                             : check_arg(&p->args[i], arg, env, err);
         if (r != TENUO_OK)
             return r;
@@ -187,11 +240,12 @@ static int check_approvers(const struct tenuo_warrant *p, const struct tenuo_war
         return broken(err, "comparing the approvers takes too many steps");
     for (size_t i = 0; i < p->napprovers; i++)
         if (!names(c, p->approvers[i], c->napprovers))
-            return broken(err, "the child removes a parent approver");
+            return people_broken(p, c, env, "the child removes a parent approver", err);
     for (size_t i = 0; i < c->napprovers; i++)
         added += !names(p, c->approvers[i], p->napprovers) && !names(c, c->approvers[i], i);
     if (tenuo_warrant_approval_threshold(c) < tenuo_warrant_approval_threshold(p) + added)
-        return broken(err, "the child needs fewer approvals than its parent, with one more for each approver added");
+        return people_broken(
+            p, c, env, "the child needs fewer approvals than its parent, with one more for each approver added", err);
     return TENUO_OK;
 }
 
@@ -208,11 +262,14 @@ static int check_maps(const struct tenuo_warrant *p, const struct tn_gate_map *p
             continue;
         bound = true;
         r = check_gate(&pm->gates[i], tn_gate_find(cm, pm->gates[i].tool), env, err);
+        if (r != TENUO_OK &&
+            env->fault != NULL) /* the map is gone when it is told: the warrant's own name for the tool */
+            tn_fault_tool(env, pm->gates[i].tool);
         if (r != TENUO_OK)
             return r;
     }
     if (bound && p->napprovers == 0 && c->napprovers != 0)
-        return broken(err, "the child names approvers for gates that the parent lets nobody approve");
+        return people_broken(p, c, env, "the child names approvers for gates that the parent lets nobody approve", err);
     return p->napprovers == 0 || c->gates.n == 0 ? TENUO_OK : check_approvers(p, c, env, err);
 }
 

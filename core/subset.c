@@ -351,8 +351,11 @@ static int extra_argument(const struct tenuo_constraint_set *p, const struct ten
 int tn_constraint_set_narrower(const struct tenuo_constraint_set *p, const struct tenuo_constraint_set *c,
                                struct tn_match_env *env, struct tenuo_error *err)
 {
-    if (c->allow_unknown && !p->allow_unknown)
+    if (c->allow_unknown && !p->allow_unknown) {
+        tn_fault_member(env, "allow_unknown");
+        tn_fault_texts(env, "no", "yes");
         return tn_fail(err, TENUO_E_INVALID_ATTENUATION, "the child allows unknown arguments, its parent does not");
+    }
     for (size_t i = 0; i < p->n; i++) {
         const struct tn_named *theirs = &p->items[i];
         const struct tenuo_constraint *mine = tn_set_find(c, theirs->name);

@@ -24,6 +24,8 @@ static struct tenuo_constraint_set *path_under(const char *dir)
     return r == 0 ? set : NULL;
 }
 
+static void (*prepare)(struct tenuo_mint *m); /* what the warrant asks for besides */
+
 /* A child that may read below `dir`, with what `spoil` does to it; decoded as a stack. */
 static struct tenuo_stack *forge(const struct tenuo_stack *parent, const char *dir, void (*spoil)(struct tenuo_mint *m))
 {
@@ -36,6 +38,8 @@ static struct tenuo_stack *forge(const struct tenuo_stack *parent, const char *d
     r = r != 0 ? r : tenuo_mint_add_tool(m, "read", 4, set, NULL);
     tenuo_mint_set_id(m, id);
     tenuo_mint_set_ttl(m, 600);
+    if (prepare != NULL)
+        prepare(m);
     r = r != 0 ? r : tn_mint_settle(m, tenuo_signer_public_key(key), T0, NULL);
     if (spoil != NULL)
         spoil(m);
@@ -115,6 +119,56 @@ static void test_links(const struct tenuo_stack *root)
     tenuo_stack_free(good);
 }
 
+static void gated(struct tenuo_mint *m)
+{
+    is_int(tenuo_mint_add_arg_gate(m, "read", 4, "path", 4, TENUO_GATE_ALL, NULL, NULL), 0, "a gate");
+    is_int(tenuo_mint_add_approver(m, tenuo_signer_public_key(key), NULL), 0, "an approver");
+}
+static void exempting(struct tenuo_mint *m)
+{
+    /* {read: {args: {path: {exempt: Exact("x")}}}} */
+    static const char gates[] = "\xa1\x64"
+                                "read\xa1\x64"
+                                "args\xa1\x64"
+                                "path\xa1\x66"
+                                "exempt\x82\x01\xa1\x65"
+                                "value\x61x";
+    for (size_t i = 0; i < m->nextensions; i++)
+        if (tn_str_eq(m->extensions[i].key, tn_lit("tenuo.approval_gates")))
+            m->extensions[i].value = tn_lit(gates);
+}
+static void unapproved(struct tenuo_mint *m)
+{
+    m->napprovers = 0;
+}
+
+#define ON_THE_WAY \
+    "decode -1 0 [] [] [] []\nchain -1 0 [] [] [] []\ntrust 0 0 [] [] [] []\ntime 0 0 [] [] [] []\ntime 1 0 [] [] [] " \
+    "[]\n"
+
+static void test_gates(void)
+{
+    prepare = gated;
+    struct tenuo_stack *root = forge(NULL, "/data", NULL);
+    prepare = NULL;
+    struct tenuo_stack *exempt = forge(root, "/data", exempting), *nobody = forge(root, "/data", unapproved);
+    is_said(exempt, NULL, ON_THE_WAY "link 1 1405 [read] [path] [all] [exempt Exact(\"x\")]\n", "a weaker gate");
+    is_said(nobody, NULL, ON_THE_WAY "link 1 1405 [] [required_approvers] [1 of 1 approvers] [0 of 0 approvers]\n",
+            "nobody left to approve");
+    tenuo_stack_free(exempt);
+    tenuo_stack_free(nobody);
+    tenuo_stack_free(root);
+}
+
+static void open_world(struct tenuo_mint *m) { m->tools[0].set.allow_unknown = true; }
+
+static void test_unknown(const struct tenuo_stack *root)
+{
+    struct tenuo_stack *open = forge(root, "/data", open_world);
+    is_said(open, NULL, ON_THE_WAY "link 1 1502 [read] [allow_unknown] [no] [yes]\n", "unknown arguments");
+    tenuo_stack_free(open);
+}
+
 static struct tenuo_request *call(const struct tenuo_stack *stack, const char *path)
 {
     struct tenuo_request *q = NULL;
@@ -176,6 +230,8 @@ int main(void)
     is_int(r, 0, "a verifier");
     struct tenuo_stack *root = forge(NULL, "/data", shallow);
     test_links(root);
+    test_unknown(root);
+    test_gates();
     test_calls(root);
     test_undecodable();
     tenuo_stack_free(root);

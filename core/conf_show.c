@@ -87,16 +87,50 @@ static void ask_plugin(const struct tn_conf *conf, const struct tn_rule *rule, c
     tn_instance_free(instance);
 }
 
+/* Two sinks of one file: each decision would stand there twice. */
+static void look_for_twin(const struct tn_conf *conf, size_t i, struct tn_diag *d)
+{
+    const struct tn_rule *rule = &conf->rules[i];
+    const struct tn_conf_arg *path = tn_rule_arg(rule, "path");
+    if (rule->facility != TN_F_AUDIT || path == NULL || path->value == NULL)
+        return;
+    for (size_t k = 0; k < i; k++) {
+        const struct tn_rule *first = &conf->rules[k];
+        const struct tn_conf_arg *other = tn_rule_arg(first, "path");
+        if (first->facility != TN_F_AUDIT || other == NULL || other->value == NULL ||
+            strcmp(other->value, path->value) != 0)
+            continue;
+        tn_diag_warning(d, &path->place, "the line at %s:%u writes to this file too", first->place.file,
+                        first->place.line);
+        return;
+    }
+}
+
+/* A key that signs nothing: whoever set it believes that there are receipts. */
+static void warn_of_idle_key(const struct tn_conf *conf, struct tn_diag *d)
+{
+    for (size_t i = 0; i < conf->nset_lines; i++)
+        if (strcmp(conf->set_lines[i].key, "receipt_key") == 0)
+            tn_diag_warning(d, &conf->set_lines[i].place,
+                            "receipt_key is set and no audit line keeps receipts: none is made; add "
+                            "'audit required receipt path=/PATH'");
+}
+
 static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struct tn_diag *d)
 {
     struct claims claims = { { NULL } };
+    bool receipts = false;
     for (size_t i = 0; i < conf->nrules; i++) {
         const struct tn_rule *rule = &conf->rules[i];
         const struct tn_plugin *plugin = NULL;
         struct tenuo_arg *args = NULL;
         size_t nargs = 0;
-        if (tn_rule_load(rule, plugin_dir, d, &plugin, &args, &nargs) != TN_LOAD_OK)
+        look_for_twin(conf, i, d);
+        if (tn_rule_load(rule, plugin_dir, d, &plugin, &args, &nargs) != TN_LOAD_OK) {
+            receipts = receipts || rule->facility == TN_F_AUDIT; /* or it would have kept them */
             continue;
+        }
+        receipts = receipts || (rule->facility == TN_F_AUDIT && plugin->desc.audit->receipt != NULL);
         ask_plugin(conf, rule, plugin, args, nargs, d);
         (void)tn_rule_has_receipt_key(rule, plugin, &conf->set, d);
         if (rule->facility == TN_F_REVOCATION)
@@ -104,6 +138,8 @@ static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struc
         if (rule->facility == TN_F_MATCHER)
             claim_types(rule, plugin->desc.matcher->types, &claims, d);
     }
+    if (conf->set.receipt_key != NULL && !receipts)
+        warn_of_idle_key(conf, d);
 }
 
 int tenuo_conf_check(const char *service, const struct tenuo_open_options *options, int load,

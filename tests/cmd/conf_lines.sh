@@ -4,8 +4,9 @@
 configuration
 mkdir -m 0700 state
 tail -n +2 tenuo.conf >base.conf
-c() { # one more line
-    { cat base.conf; echo "$*"; } >one.conf
+key=
+c() { # one more line, behind $key
+    { cat base.conf; printf '%s' "$key"; echo "$*"; } >one.conf
     echo "* $*"
     "$TENUO" conf check --conf "$DIR/one.conf" --plugin-dir "$DIR/plugins" 2>&1 | grep -v 'conf: no [a-z]* line'
 }
@@ -25,9 +26,18 @@ c resolver required file credential=nobraces
 c audit required jsonl path="$DIR/state/a" mode=0777
 c replay required memory entries=5
 c set receipt_key root
-echo 'set receipt_key root' >>base.conf
+c audit required receipt path="$DIR/state/r"
+key='set receipt_key root
+'
+c audit required receipt path="$DIR/state/r"
 c audit required receipt path="$DIR/state/r" denials=relative
 c audit required receipt path="$DIR/state/r" denials="$DIR/state/r"
+key="$key
+audit optional receipt path=$DIR/state/r
+"
+c audit required receipt path="$DIR/state/r"
+c audit required jsonl path="$DIR/state/r"
+key=
 http_lines() {
     c revocation required http url=http://example.com/x floor="$DIR/state/floor"
     c revocation required http url=https://user:pw@h/x floor="$DIR/state/floor"
@@ -48,7 +58,10 @@ when_built redis redis_lines
 c resolver required file path="$DIR/no_keys"
 c trust required file path="$DIR/no.pub"
 c audit required jsonl path="$DIR/no/a"
+key='set receipt_key root
+'
 c audit required receipt path="$DIR/no/r"
+key=
 c revocation required file path="$DIR/no.srl" floor="$DIR/state/floor"
 c replay required memory entries=5000
 ls state

@@ -134,6 +134,7 @@ struct cel_program {
     size_t ncode, nconsts, stack, levels;
     struct cel_pattern patterns[TN_CEL_PATTERNS];
     size_t npatterns, pattern_bytes;
+    size_t ntried; /* also those that were refused, since that takes as long */
 };
 
 /* cel_parse.c: NULL with *fault filled. The text is copied. `regex` NULL: patterns are not compiled beforehand; else it

@@ -23,8 +23,9 @@ bool tn_cel_keep_pattern(struct cel_program *program, const struct tn_regex_engi
     struct tn_regex *compiled = NULL;
     size_t bytes = 0;
     enum tn_regex_result r;
-    if (regex == NULL || program->npatterns == TN_CEL_PATTERNS)
+    if (regex == NULL || program->ntried == TN_CEL_PATTERNS)
         return true;
+    program->ntried++;
     r = tn_regex_compile(regex, (const char *)pattern->p, pattern->n, &compiled, &bytes, why);
     if (r == TN_REGEX_NOMEM) {
         *fault = (struct cel_fault){ 0, "memory ran out", true };

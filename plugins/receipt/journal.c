@@ -44,14 +44,6 @@ static int open_dir(struct journal *j)
     return r;
 }
 
-int journal_check_dir(const struct tenuo_host *host, const struct journal_rules *rules)
-{
-    struct journal j = { .host = host, .rules = rules, .dir = -1, .lock = -1, .fd = -1 };
-    int r = open_dir(&j);
-    journal_close(&j);
-    return r;
-}
-
 static int check_file(const struct journal *j, int fd, off_t *ret_size)
 {
     struct stat st;
@@ -137,17 +129,6 @@ static int begin_new(struct journal *j, int (*put_away)(struct journal *j))
     return r;
 }
 
-/* Nothing in the file says yet whose it is: it may not be lost, even when it begins as a receipt does. */
-static int set_aside(struct journal *j)
-{
-    if (!journal_begins(j->fd)) {
-        j->host->error(j->host, "%s is no journal of receipts and is left as it is: name another file",
-                       j->rules->path);
-        return TENUO_E_AUDIT_REFUSED;
-    }
-    return begin_new(j, journal_set_aside);
-}
-
 /* What is left of a receipt whose process died counts for nothing: its call was never let through. Where the file can
  * only grow, the line is closed and passed over. */
 static int cut_half(struct journal *j, off_t end)
@@ -163,17 +144,47 @@ static int cut_half(struct journal *j, off_t end)
     return TENUO_OK;
 }
 
-/* Changes nothing before a receipt has been found in it: the path may be another file's by mistake. */
-static int mend(struct journal *j)
+/* Whether the file is a journal, and where its whole lines end. The path may be another file's by mistake. */
+static int judge(struct journal *j, off_t *ret_end)
 {
     off_t end = end_of_lines(j);
-    int r;
     if (end < 0)
         return refuse(j, "cannot be read");
-    if (end == 0)
-        return j->size == 0 ? TENUO_OK : set_aside(j);
-    r = journal_tail(j, j->fd, end, j->last, &j->has_last);
-    return r == TENUO_OK && end != j->size ? cut_half(j, end) : r;
+    if (end == 0 && j->size != 0 && !journal_begins(j->fd)) {
+        j->host->error(j->host, "receipt: %s is no journal of receipts and is left as it is: name another file",
+                       j->rules->path);
+        return TENUO_E_AUDIT_REFUSED;
+    }
+    *ret_end = end;
+    return end == 0 ? TENUO_OK : journal_tail(j, j->fd, end, j->last, &j->has_last);
+}
+
+/* When nothing stands before half a line, it may not be lost, even if it begins as a receipt does. */
+static int mend(struct journal *j)
+{
+    off_t end = 0;
+    int r = judge(j, &end);
+    if (r != TENUO_OK || end == j->size)
+        return r;
+    return end == 0 ? begin_new(j, journal_set_aside) : cut_half(j, end);
+}
+
+int journal_check(const struct tenuo_host *host, const struct journal_rules *rules)
+{
+    struct journal j = { .host = host, .rules = rules, .dir = -1, .lock = -1, .fd = -1 };
+    struct stat st;
+    off_t end;
+    int r = open_dir(&j);
+    if (r == TENUO_OK)
+        j.fd = openat(j.dir, j.name, O_RDONLY | OPEN_FLAGS);
+    if (r == TENUO_OK && j.fd < 0 && errno != ENOENT && errno != EACCES)
+        r = refuse(&j, errno == ELOOP ? "is a link: name the file itself" : "cannot be opened");
+    if (j.fd >= 0 && fstat(j.fd, &st) == 0) {
+        j.size = st.st_size;
+        r = judge(&j, &end);
+    }
+    journal_close(&j);
+    return r;
 }
 
 static bool is_due(const struct journal *j)

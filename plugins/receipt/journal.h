@@ -46,8 +46,9 @@ struct journal {
     bool has_last;
 };
 
-/* Only whether its directory is there and nobody else's; with a sentence. */
-int journal_check_dir(const struct tenuo_host *host, const struct journal_rules *rules);
+/* Whether its directory is there and nobody else's, and its file, as far as this user may read it, a journal; with a
+ * sentence. Makes and changes nothing. */
+int journal_check(const struct tenuo_host *host, const struct journal_rules *rules);
 /* Takes the journal for itself against threads and processes, until the call's deadline or until patience ends; opens
  * it, mends its end, and begins a new file when it is time. A file that is no journal is refused and left as it is.
  * Ends with journal_close, also on failure. */

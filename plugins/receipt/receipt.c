@@ -210,8 +210,8 @@ static int receipts_check(const struct tenuo_host *host, const struct tenuo_arg 
     int r = make(host, given, nargs, &s);
     if (r != TENUO_OK)
         return r;
-    if (journal_check_dir(host, &s->allows.rules) != TENUO_OK ||
-        (s->with_denials && journal_check_dir(host, &s->denials.rules) != TENUO_OK))
+    if (journal_check(host, &s->allows.rules) != TENUO_OK ||
+        (s->with_denials && journal_check(host, &s->denials.rules) != TENUO_OK))
         r = TENUO_E_UNAVAILABLE;
     receipts_close(s);
     return r;

@@ -61,6 +61,13 @@ c audit required jsonl path="$DIR/no/a"
 key='set receipt_key root
 '
 c audit required receipt path="$DIR/no/r"
+printf 'one line\nanother file' >state/other
+c audit required receipt path="$DIR/state/other"
+mkdir state/r.denied
+c audit required receipt path="$DIR/state/r"
+rmdir state/r.denied
+cat state/other
+echo
 key=
 c revocation required file path="$DIR/no.srl" floor="$DIR/state/floor"
 c replay required memory entries=5000

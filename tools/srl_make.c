@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lists that are signed: the first one, and each that follows from the one before. A list's file is replaced in one
- * step while it is locked, so that it is always whole, two runs never sign one version, and a full disk changes
+ * step under a lock, so that it is always whole, two runs never sign one version, and a full disk changes
  * nothing.
  */
 #include "srl.h"
@@ -81,19 +81,15 @@ int srl_create(struct srl_run *r, struct tenuo_error *err)
     return code;
 }
 
-/* The lock is on the file that the name still means once it is held. *ret_fd is -1 while another run has it. */
-static int try_lock(const char *path, int *ret_fd, struct tenuo_error *err)
+/* A file of its own, which only writers of the list can open: whoever may read a list must not be able to keep it from
+ * growing. It stays. *ret_fd is -1 while another run holds it. */
+static int try_lock(const char *lock_path, int *ret_fd, struct tenuo_error *err)
 {
-    struct stat held, named;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(fd, &held) != 0 || !S_ISREG(held.st_mode)) {
-        close(fd);
-        return cli_set_error(err, TENUO_E_SYSTEM, "%s: is no regular file", path);
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || stat(path, &named) != 0 || named.st_ino != held.st_ino ||
-        named.st_dev != held.st_dev) {
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot be opened to lock the list: %s", lock_path,
+                             strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
         fd = -1;
     }
@@ -105,14 +101,31 @@ static int try_lock(const char *path, int *ret_fd, struct tenuo_error *err)
 static int lock(const char *path, int *ret_fd, struct tenuo_error *err)
 {
     const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
-    for (unsigned waited = 0; waited <= LOCK_WAIT_MS; waited += LOCK_PAUSE_MS) {
-        int code = try_lock(path, ret_fd, err);
-        if (code || *ret_fd >= 0)
-            return code;
-        nanosleep(&pause, NULL);
+    size_t size = strlen(path) + sizeof ".lock";
+    char *lock_path = cli_alloc(size, 1);
+    int fd = -1, code = TENUO_OK;
+    snprintf(lock_path, size, "%s.lock", path);
+    for (unsigned waited = 0; !code && fd < 0 && waited <= LOCK_WAIT_MS; waited += LOCK_PAUSE_MS) {
+        code = try_lock(lock_path, &fd, err);
+        if (!code && fd < 0)
+            nanosleep(&pause, NULL);
     }
-    return cli_set_error(err, TENUO_E_SYSTEM, "%s: other runs have held it for %u s; try again", path,
-                         LOCK_WAIT_MS / 1000);
+    if (!code && fd < 0)
+        code = cli_set_error(err, TENUO_E_SYSTEM, "%s: other runs have held it for %u s; try again", lock_path,
+                             LOCK_WAIT_MS / 1000);
+    free(lock_path);
+    *ret_fd = fd;
+    return code;
+}
+
+/* What is there, which must be a list's file. */
+static int look(const char *path, struct stat *ret, struct tenuo_error *err)
+{
+    if (stat(path, ret) != 0)
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
+    if (!S_ISREG(ret->st_mode))
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: is no regular file", path);
+    return TENUO_OK;
 }
 
 struct pruning {
@@ -209,10 +222,12 @@ int srl_add(struct srl_run *r, struct tenuo_error *err)
     if (!real)
         return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
     int code = cli_signer(r->cli, r->key, r->key_id, NULL, &signer, err);
+    if (!code) /* no lock beside what is no list */
+        code = look(real, &st, err);
     if (!code)
         code = lock(real, &fd, err);
-    if (!code && fstat(fd, &st) != 0)
-        code = cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot look at it: %s", path, strerror(errno));
+    if (!code) /* as the run before left it */
+        code = look(real, &st, err);
     if (!code)
         code = add_locked(r, real, &st, signer, err);
     if (!code)

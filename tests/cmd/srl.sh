@@ -27,8 +27,13 @@ t srl add revoked.srl --key root.key --at $T tnu_wrt_12
 cmp before revoked.srl && ls
 # a full disk, and two runs at once
 (trap '' XFSZ; ulimit -f 0; "$TENUO" srl add revoked.srl --key root.key --at $T $ID1 2>&1; echo "= $?") | cat
-flock revoked.srl "$TENUO" srl add revoked.srl --key root.key --at $T $ID1 2>&1
+flock revoked.srl.lock "$TENUO" srl add revoked.srl --key root.key --at $T $ID1 2>&1
+stat -c %a revoked.srl.lock
 cmp before revoked.srl && ls revoked.srl*
+# a lock on the list itself, which every reader can take, keeps nobody from revoking
+cp revoked.srl open.srl
+flock open.srl "$TENUO" srl add open.srl --key root.key --at $T $ID1
+rm open.srl open.srl.lock
 quiet srl create many.srl --key root.key --at $T
 for i in 1 2 3 4 5 6; do
     "$TENUO" srl add many.srl --key root.key --at $T tnu_wrt_0192f00000007000800000000000001$i >/dev/null 2>many.$i || cat many.$i &

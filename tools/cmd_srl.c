@@ -19,6 +19,7 @@ enum {
     OPT_WARRANT,
     OPT_EXPIRED,
     OPT_ISSUER,
+    OPT_ROOT,
     OPT_AFTER,
     OPT_MAX_AGE,
     OPT_REASON
@@ -75,6 +76,18 @@ static error_t issuer_option(struct input *in, const char *arg)
     belongs(in, ADD | VERIFY, "--issuer");
     int code = cli_public_key("--issuer", arg, in->run.issuer, &err);
     in->run.has_issuer = true;
+    if (code == TENUO_E_INVALID_ARGUMENT)
+        return cli_usage(in->run.cli, "%s", err.msg);
+    if (code)
+        exit(cli_fail_and_close(in->run.cli, &err));
+    return 0;
+}
+
+static error_t root_option(struct input *in, const char *arg)
+{
+    struct tenuo_error err = { 0 };
+    belongs(in, ADD, "--root");
+    int code = cli_root_option(&in->run.roots, arg, &err);
     if (code == TENUO_E_INVALID_ARGUMENT)
         return cli_usage(in->run.cli, "%s", err.msg);
     if (code)
@@ -139,6 +152,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_ISSUER:
         return issuer_option(in, arg);
+    case OPT_ROOT:
+        return root_option(in, arg);
     case OPT_REQUEST:
     case OPT_WARRANT:
     case OPT_EXPIRED:
@@ -161,6 +176,8 @@ static const struct argp_option options[] = {
     { "request", OPT_REQUEST, "FILE", 0, "add: a signed request to revoke (repeatable)", 11 },
     { "warrant", OPT_WARRANT, "WARRANT", 0, "add: from your own records, what a request is about (repeatable)", 11 },
     { "prune", OPT_EXPIRED, "WARRANT", 0, "add: leave its id out once it has expired (repeatable)", 11 },
+    { "root", OPT_ROOT, "KEY", 0,
+      "add: a root whose warrants --prune and --warrant may name, beside the signing key (repeatable)", 11 },
     { "issuer", OPT_ISSUER, "KEY", 0,
       "verify: who must have signed; otherwise a root of the configuration. add: who signed the list so far", 12 },
     { "after", OPT_AFTER, "FILE", 0, "verify: the list that it replaces", 12 },
@@ -240,6 +257,7 @@ int cmd_srl(struct cli *cli, int argc, char **argv)
     int status;
     if (cli_parse(cli, &parser, argc, argv, &in, &status))
         status = run(&in);
+    tenuo_verifier_builder_free(in.run.roots);
     free(in.run.words.v);
     free(in.run.requests.v);
     free(in.run.warrants.v);

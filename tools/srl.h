@@ -17,6 +17,7 @@ struct srl_run {
     struct srl_words requests; /* add: files with signed requests */
     struct srl_words warrants; /* add: where the warrants of the requests are */
     struct srl_words expired;  /* add: warrants whose ids may go once they have expired */
+    struct tenuo_verifier_builder *roots; /* add: whose chains the last two may be; NULL: no --root */
     const char *key, *key_id, *out, *reason, *after;
     uint8_t issuer[TENUO_PUBLIC_KEY_BYTES];
     bool has_issuer, chain, has_at;
@@ -36,8 +37,8 @@ int srl_add_words(struct srl_run *r, size_t first, struct tenuo_srl_builder *bui
 int srl_add_requests(struct srl_run *r, const uint8_t *authority, struct tenuo_srl_builder *builder,
                      struct tenuo_error *err);
 /* Ids of the warrants in r->expired that have expired, as a list to leave out. Free *ret_ids. */
-int srl_expired_ids(struct srl_run *r, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTES], size_t *ret_n,
-                    struct tenuo_error *err);
+int srl_expired_ids(struct srl_run *r, const uint8_t *authority, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTES],
+                    size_t *ret_n, struct tenuo_error *err);
 
 /* srl_show.c: what only reads. Each returns the exit status. */
 int srl_read(const char *path, const uint8_t *issuer, struct tenuo_srl **ret, struct tenuo_error *err);

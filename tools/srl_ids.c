@@ -46,8 +46,36 @@ int srl_add_words(struct srl_run *r, size_t first, struct tenuo_srl_builder *bui
     return code;
 }
 
+/* An id is its issuer's free choice, so a stranger can make a warrant with any: the chain must hold, from the key that
+ * signs the list or from a root that was named. Judged by the time at which it was made, for it may have expired. */
+static int check_chain(struct srl_run *r, const uint8_t *authority, const char *file, const struct tenuo_stack *stack,
+                       struct tenuo_error *err)
+{
+    struct tenuo_decision *decision = NULL;
+    struct tenuo_verifier *verifier = NULL;
+    struct tenuo_matchers *matchers = NULL;
+    int64_t made = (int64_t)tenuo_warrant_issued_at(tenuo_stack_leaf(stack));
+    int code = r->roots ? TENUO_OK : tenuo_verifier_builder_new(&r->roots, err);
+    if (!code)
+        code = tenuo_verifier_builder_add_root(r->roots, authority, err);
+    if (!code)
+        code = cli_matchers(r->cli, cli_needs_matchers(stack), &matchers, err);
+    if (code)
+        return code;
+    tenuo_verifier_builder_set_matchers(r->roots, matchers);
+    code = tenuo_verifier_builder_build(r->roots, &verifier, err);
+    if (!code)
+        code = tenuo_verify_stack(verifier, stack, made, &decision, err);
+    if (!code && (code = tenuo_decision_code(decision)) != TENUO_OK)
+        cli_set_error(err, code, "%.100s: not believed: %.120s%s", file, tenuo_decision_reason(decision),
+                      code == TENUO_E_UNTRUSTED_ROOT ? ": name it with --root" : "");
+    tenuo_decision_free(decision);
+    tenuo_verifier_unref(verifier);
+    return code;
+}
+
 /* The warrant with this id among the files of --warrant, anywhere in their chains. */
-static int find_warrant(const struct srl_run *r, const char *id, struct tenuo_stack **ret_stack,
+static int find_warrant(struct srl_run *r, const uint8_t *authority, const char *id, struct tenuo_stack **ret_stack,
                         const struct tenuo_warrant **ret, struct tenuo_error *err)
 {
     char text[TENUO_WARRANT_ID_TEXT_BYTES];
@@ -59,6 +87,11 @@ static int find_warrant(const struct srl_run *r, const char *id, struct tenuo_st
         for (size_t k = 0; k < tenuo_stack_length(stack); k++) {
             tenuo_warrant_id_text(tenuo_warrant_id(tenuo_stack_warrant(stack, k)), text);
             if (strcmp(text, id) == 0) {
+                code = check_chain(r, authority, r->warrants.v[i], stack, err);
+                if (code) {
+                    tenuo_stack_free(stack);
+                    return code;
+                }
                 *ret = tenuo_stack_warrant(stack, k);
                 *ret_stack = stack;
                 return TENUO_OK;
@@ -83,7 +116,7 @@ static int add_request(struct srl_run *r, const char *path, const uint8_t *autho
         return code;
     code = tenuo_revocation_request_parse(file.data, file.len, &request, &why);
     if (!code)
-        code = find_warrant(r, tenuo_revocation_request_warrant_id(request), &stack, &w, &why);
+        code = find_warrant(r, authority, tenuo_revocation_request_warrant_id(request), &stack, &w, &why);
     if (!code)
         code = tenuo_revocation_request_check(request, w, authority, r->at, &why);
     if (code)
@@ -121,16 +154,20 @@ static void say_why(struct srl_run *r, const char *file, const struct tenuo_warr
              CLOCKS_APART);
 }
 
-int srl_expired_ids(struct srl_run *r, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTES], size_t *ret_n,
-                    struct tenuo_error *err)
+int srl_expired_ids(struct srl_run *r, const uint8_t *authority, uint8_t (**ret_ids)[TENUO_WARRANT_ID_BYTES],
+                    size_t *ret_n, struct tenuo_error *err)
 {
     uint8_t(*ids)[TENUO_WARRANT_ID_BYTES] = NULL;
     size_t n = 0;
     for (size_t i = 0; i < r->expired.n; i++) {
         struct tenuo_stack *stack = NULL;
-        if (cli_read_stack(r->expired.v[i], &stack, err)) {
+        int code = cli_read_stack(r->expired.v[i], &stack, err);
+        if (!code)
+            code = check_chain(r, authority, r->expired.v[i], stack, err);
+        if (code) {
+            tenuo_stack_free(stack);
             free(ids);
-            return err->code;
+            return code;
         }
         for (size_t k = 0; k < tenuo_stack_length(stack); k++) {
             const struct tenuo_warrant *w = tenuo_stack_warrant(stack, k);

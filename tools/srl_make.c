@@ -55,6 +55,11 @@ static int is_file(const char *path, struct tenuo_error *err)
     return TENUO_OK;
 }
 
+static int is_there(const char *path, struct tenuo_error *err)
+{
+    return cli_set_error(err, TENUO_E_SYSTEM, "%s: is there already; 'tenuo srl add' adds to a list", path);
+}
+
 int srl_create(struct srl_run *r, struct tenuo_error *err)
 {
     const char *path = r->words.v[0];
@@ -65,7 +70,7 @@ int srl_create(struct srl_run *r, struct tenuo_error *err)
     if (is_file(path, err))
         return err->code;
     if (lstat(path, &st) == 0) /* a second first list would take back what the first one revoked */
-        return cli_set_error(err, TENUO_E_SYSTEM, "%s: is there already; 'tenuo srl add' adds to a list", path);
+        return is_there(path, err);
     int code = cli_signer(r->cli, r->key, r->key_id, NULL, &signer, err);
     if (!code)
         code = tenuo_srl_builder_new(r->version ? r->version : 1, &builder, err);
@@ -73,6 +78,8 @@ int srl_create(struct srl_run *r, struct tenuo_error *err)
         code = srl_add_words(r, 1, builder, err);
     if (!code)
         code = sign(r, builder, signer, path, NULL, &made, err);
+    if (code == TENUO_E_SYSTEM && lstat(path, &st) == 0) /* another run was faster */
+        code = is_there(path, err);
     if (!code)
         report(r, made, tenuo_srl_count(made), 0);
     tenuo_srl_unref(made);
@@ -164,7 +171,7 @@ static int follow(struct srl_run *r, const struct tenuo_srl *old, const struct t
     uint64_t version = 0;
     int code = next_version(r, old, &version, err);
     if (!code)
-        code = srl_expired_ids(r, &pruned.ids, &pruned.n, err);
+        code = srl_expired_ids(r, tenuo_signer_public_key(signer), &pruned.ids, &pruned.n, err);
     if (!code && pruned.n)
         qsort(pruned.ids, pruned.n, sizeof *pruned.ids, id_cmp);
     if (!code)

@@ -34,6 +34,11 @@ cmp before revoked.srl && ls revoked.srl*
 cp revoked.srl open.srl
 flock open.srl "$TENUO" srl add open.srl --key root.key --at $T $ID1
 rm open.srl open.srl.lock
+for i in 1 2 3 4 5 6 7 8; do # of several first lists one is made, and the others say what to do
+    "$TENUO" srl create first.srl --key root.key --at $T 2>&1 &
+done | sort -u
+wait
+rm first.srl
 quiet srl create many.srl --key root.key --at $T
 for i in 1 2 3 4 5 6; do
     "$TENUO" srl add many.srl --key root.key --at $T tnu_wrt_0192f00000007000800000000000001$i >/dev/null 2>many.$i || cat many.$i &
@@ -55,6 +60,12 @@ stat -c %a revoked.srl
 cp two.srl list.srl
 t srl add list.srl --key root.key --at $((T + 600)) --prune bob.tenuo
 t srl add list.srl --key root.key --at $((T + 3600)) --prune bob.tenuo
+# a stranger's warrant may have any id; a root's counts when it is named
+quiet mint --key mallory.key --holder mallory.pub --at $((T - 7200)) --ttl 1h --id $ID1 --tool x -c a=any -o forged.tenuo
+t srl add list.srl --key root.key --at $((T + 3600)) --prune forged.tenuo
+cp list.srl rolled.srl
+t srl add rolled.srl --key alice.key --issuer root.pub --at $((T + 3900)) --prune alice.tenuo
+t srl add rolled.srl --key alice.key --issuer root.pub --at $((T + 3900)) --prune alice.tenuo --root root.pub
 t srl show list.srl
 t srl add list.srl --key root.key --at $((T + 3601)) --chain bob.tenuo --json
 # not whole, and not a list
@@ -77,6 +88,8 @@ t srl add asked.srl --key root.key --at $((T + 301)) --request bob.request --war
 t srl add asked.srl --key root.key --at $((T - 61)) --request bob.request --warrant bob.tenuo
 t srl add asked.srl --key root.key --at $T --request bob.request --warrant alice.tenuo
 t srl add asked.srl --key root.key --at $T --request bob.request
+quiet mint --key mallory.key --holder mallory.pub --at $T --ttl 1h --id $ID2 --tool x -c a=any -o forged.tenuo
+t srl add asked.srl --key root.key --at $T --request mallory.request --warrant forged.tenuo
 t srl add asked.srl --key root.key --at $T --request two.srl --warrant bob.tenuo
 t srl show asked.srl
 # what a list does: the leaf, its ancestor, and lists that cannot be used

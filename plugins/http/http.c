@@ -167,7 +167,9 @@ static int http_check(const struct tenuo_host *host, const struct tenuo_arg *arg
     h->host = host;
     r = set_rules(h, args);
     if (r == TENUO_OK && (set_file(h, args[ARG_CA].value, &h->ca) != TENUO_OK ||
-                          set_file(h, args[ARG_CERT].value, &h->cert) != TENUO_OK))
+                          set_file(h, args[ARG_CERT].value, &h->cert) != TENUO_OK ||
+                          http_try_secret(h, args[ARG_KEY].value) != TENUO_OK ||
+                          http_try_secret(h, args[ARG_TOKEN_FILE].value) != TENUO_OK))
         r = TENUO_E_UNAVAILABLE;
     http_close(h);
     return r;

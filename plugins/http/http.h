@@ -42,6 +42,8 @@ CURL *http_new_handle(const struct http *h);
 /* One GET. 0 with any status, else a code with its sentence said; ret_answer is filled either way, with a body on
  * success alone, which the caller frees. `conditional`: only if the server's tag is another one than h->etag. */
 int http_get(struct http *h, bool conditional, struct http_answer *ret_answer);
+/* Whether the file of a secret, NULL for none, can be read and nobody else reads it; with a sentence. */
+int http_try_secret(const struct http *h, const char *path);
 
 /* body.c: takes a list out of its JSON form {"srl": base64, "version": number}; raw lists stay as they are. *body is
  * malloc'ed and is replaced. On failure *ret_why is a phrase. */

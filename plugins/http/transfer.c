@@ -181,6 +181,15 @@ static int read_secret(const struct http *h, const char *path, char **ret_text, 
     return TENUO_OK;
 }
 
+int http_try_secret(const struct http *h, const char *path)
+{
+    char *text = NULL;
+    size_t n = 0;
+    int r = path == NULL ? TENUO_OK : read_secret(h, path, &text, &n);
+    free_secret(text);
+    return r;
+}
+
 static bool is_token(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -44,6 +44,11 @@ http_lines() {
     c revocation required http url=https://h/x cert=/a.pem floor="$DIR/state/floor"
     c revocation required http url=https://h/x connect_timeout=0s floor="$DIR/state/floor"
     c revocation required http url=https://h/x ca="$DIR/ca.pem" floor="$DIR/state/floor"
+    echo secret >token
+    chmod 0644 token
+    c revocation required http url=https://h/x token_file="$DIR/token" floor="$DIR/state/floor"
+    chmod 0600 token
+    c revocation required http url=https://h/x token_file="$DIR/token" floor="$DIR/state/floor"
     c revocation required http url=https://h/x floor="$DIR/state/floor"
 }
 when_built http http_lines

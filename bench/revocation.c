@@ -78,7 +78,7 @@ static void report_list(size_t ids, const char *power, const struct item *call, 
     must(tenuo_srl_parse(list.p, list.len, NULL, &srl, NULL), "list");
     double load = (cpu_ns() - start) / 1e6;
     double bytes = (double)(held() - before) / (double)ids;
-    const struct tenuo_revocation_source source = { srl, INT64_MAX, "bench" };
+    const struct tenuo_revocation_source source = { srl, INT64_MAX, "bench", NULL };
     must(tenuo_revocation_new(&source, 1, &snapshot, NULL), "snapshot");
     must(tenuo_verifier_with_revocation(call->verifier, snapshot, &with, NULL), "verifier");
     double without, added = added_us(call, with, &without);

@@ -23,7 +23,9 @@ int tenuo_revocation_new(const struct tenuo_revocation_source *sources, size_t c
     r->n = count;
     for (size_t i = 0; i < count; i++) {
         const char *name = sources[i].name != NULL ? sources[i].name : "";
+        const char *why = sources[i].why != NULL ? sources[i].why : "";
         tn_quote(r->sources[i].name, sizeof r->sources[i].name, name, strlen(name));
+        tn_quote(r->sources[i].why, sizeof r->sources[i].why, why, strlen(why));
         r->sources[i].fresh_until = sources[i].fresh_until;
         r->sources[i].list = sources[i].list == NULL ? NULL : tenuo_srl_ref(sources[i].list);
     }
@@ -46,9 +48,19 @@ void tenuo_revocation_unref(struct tenuo_revocation *revocation)
     free(revocation);
 }
 
-static int revoked(const struct tn_revocation_source *from, struct tenuo_error *err)
+bool tn_revocation_names(const struct tenuo_srl *list, const uint8_t id[16])
+{
+    return tenuo_srl_contains(list->newest != NULL ? list->newest : list, id) != 0;
+}
+
+static int revoked(const struct tn_revocation_source *from, const uint8_t id[16], struct tenuo_error *err)
 {
     bool named = from->name[0] != '\0';
+    if (!tn_revocation_names(from->list, id))
+        return tn_fail(err, TENUO_E_REVOKED,
+                       "the warrant was on an earlier revocation list than version %llu%s%s, and stays revoked here "
+                       "(revocation_union)",
+                       (unsigned long long)from->list->version, named ? " of " : "", from->name);
     return tn_fail(err, TENUO_E_REVOKED, "the warrant is on revocation list version %llu%s%s",
                    (unsigned long long)from->list->version, named ? " of " : "", from->name);
 }
@@ -56,8 +68,8 @@ static int revoked(const struct tn_revocation_source *from, struct tenuo_error *
 static int unavailable(const struct tn_revocation_source *from, const char *what, struct tenuo_error *err)
 {
     bool named = from->name[0] != '\0';
-    return tn_fail(err, TENUO_E_UNAVAILABLE, "%s%s%s: publish a current one where it is read from", what,
-                   named ? " for " : "", from->name);
+    return tn_fail(err, TENUO_E_UNAVAILABLE, "%s%s%s: %s", what, named ? " for " : "", from->name,
+                   from->why[0] != '\0' ? from->why : "publish a current one where it is read from");
 }
 
 int tn_revocation_check(const struct tenuo_revocation *r, const struct tenuo_stack *s, int64_t as_of, int *ret_link,
@@ -67,7 +79,7 @@ int tn_revocation_check(const struct tenuo_revocation *r, const struct tenuo_sta
         for (size_t k = 0; k < r->n; k++)
             if (r->sources[k].list != NULL && tenuo_srl_contains(r->sources[k].list, s->w[i].id)) {
                 *ret_link = (int)i;
-                return revoked(&r->sources[k], err);
+                return revoked(&r->sources[k], s->w[i].id, err);
             }
     for (size_t k = 0; k < r->n; k++) {
         if (r->sources[k].list == NULL)

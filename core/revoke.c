@@ -49,15 +49,26 @@ static int64_t wall_clock(void)
     return (int64_t)ts.tv_sec;
 }
 
-static void add_source(struct view *v, struct tenuo_srl *list, int64_t fresh_until, const char *name)
+static void add_source(struct view *v, struct tenuo_srl *list, int64_t fresh_until, const char *name, const char *why)
 {
-    v->sources[v->n++] = (struct tenuo_revocation_source){ list, fresh_until, name };
+    v->sources[v->n++] = (struct tenuo_revocation_source){ list, fresh_until, name, why };
+}
+
+/* The last failure without its place, which the source's name has. NULL: the last look was good. */
+static const char *reason(const struct tn_revoke_line *line)
+{
+    size_t n = strlen(line->instance->origin);
+    if (line->failures == 0)
+        return NULL;
+    if (strncmp(line->why.msg, line->instance->origin, n) == 0 && strncmp(line->why.msg + n, ": ", 2) == 0)
+        return line->why.msg + n + 2;
+    return line->why.msg;
 }
 
 /* A list that has to be fresh for an allow. */
 static void bind(struct view *v, const struct tn_revoke_line *line)
 {
-    add_source(v, line->used, line->fresh_until, line->name);
+    add_source(v, line->used, line->fresh_until, line->name, reason(line));
     v->answered = true;
     if (line->fresh_until < v->stale_at)
         v->stale_at = line->fresh_until;
@@ -72,9 +83,9 @@ static void add_line(struct view *v, const struct tn_revoke_line *line, bool fre
         return;
     }
     if (line->used != NULL)
-        add_source(v, line->used, INT64_MAX, line->name);
+        add_source(v, line->used, INT64_MAX, line->name, NULL);
     if (!fresh && must)
-        add_source(v, NULL, 0, line->name);
+        add_source(v, NULL, 0, line->name, reason(line));
     if (fresh && (v->last_resort == NULL || line->fresh_until > v->last_resort->fresh_until))
         v->last_resort = line;
 }
@@ -85,7 +96,8 @@ static void finish(struct view *v, const struct tn_revoke *r)
     if (good && !v->answered && v->last_resort != NULL)
         bind(v, v->last_resort);
     else if (!good)
-        add_source(v, NULL, 0, r->nlines != 0 ? r->lines[0].name : "every revocation line was left out");
+        add_source(v, NULL, 0, r->nlines != 0 ? r->lines[0].name : "every revocation line was left out",
+                   r->nlines != 0 ? reason(&r->lines[0]) : NULL);
 }
 
 /* Asks the lines that are due, in order, until the chain ends. */

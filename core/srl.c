@@ -145,6 +145,7 @@ void tenuo_srl_unref(struct tenuo_srl *srl)
 {
     if (srl == NULL || atomic_fetch_sub_explicit(&srl->refs, 1, memory_order_acq_rel) != 1)
         return;
+    tenuo_srl_unref(srl->newest); /* which has none itself */
     free(srl->ids);
     free(srl->odd);
     free(srl->text);

@@ -24,6 +24,7 @@ struct tenuo_srl {
     size_t nodd;
     uint8_t *text;
     size_t different; /* ids without repetition */
+    struct tenuo_srl *newest; /* of a union: the list whose version and hash it has; else NULL */
 };
 
 /* Walks ids and odd texts together in byte order, repetitions included. */

@@ -122,6 +122,7 @@ int tenuo_srl_union(const struct tenuo_srl *newer, const struct tenuo_srl *older
     copy_odd(s, newer, NULL, &text);
     copy_odd(s, older, newer, &text);
     tn_srl_settle(s);
+    s->newest = tenuo_srl_ref(newer->newest != NULL ? newer->newest : (struct tenuo_srl *)(uintptr_t)newer);
     *ret_srl = s;
     return TENUO_OK;
 }

@@ -241,7 +241,7 @@ static void describe_list(struct tenuo_decision *d, const struct judge *j, int c
     const struct tenuo_revocation *r = j->v->revocation;
     const uint8_t *revoked = code == TENUO_E_REVOKED ? j->stack->w[j->link].id : NULL;
     for (size_t i = 0; r != NULL && i < r->n && !d->has_srl; i++) {
-        if (r->sources[i].list == NULL || (revoked != NULL && !tenuo_srl_contains(r->sources[i].list, revoked)))
+        if (r->sources[i].list == NULL || (revoked != NULL && !tn_revocation_names(r->sources[i].list, revoked)))
             continue;
         d->has_srl = true;
         d->srl_version = r->sources[i].list->version;

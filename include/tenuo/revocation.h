@@ -136,6 +136,7 @@ struct tenuo_revocation_source {
     struct tenuo_srl *list; /* NULL: configured, but none available: every decision is refused with 9301 */
     int64_t fresh_until;    /* last as_of for which the list may decide; INT64_MAX: no bound */
     const char *name;       /* for the sentence of a refusal; copied, cut to 63 bytes; NULL: none */
+    const char *why; /* likewise, cut to 191 bytes: why there is no current list, with the remedy; NULL: not known */
 };
 
 /*
@@ -159,8 +160,8 @@ TENUO_API TENUO_MUST_USE int tenuo_verifier_with_revocation(struct tenuo_verifie
                                                             struct tenuo_revocation *revocation,
                                                             struct tenuo_verifier **ret_verifier,
                                                             struct tenuo_error *reterr);
-/* The first list of the snapshot under which a decision was made: SHA-256 of its bytes (NULL: no list), and its
- * version. */
+/* The list that revoked, else the first one of the snapshot under which a decision was made: SHA-256 of its bytes, and
+ * its version. NULL: no list, or what revoked was on an earlier one alone (revocation_union). */
 TENUO_API const uint8_t *tenuo_decision_srl_sha256(const struct tenuo_decision *d);
 TENUO_API uint64_t tenuo_decision_srl_version(const struct tenuo_decision *d);
 

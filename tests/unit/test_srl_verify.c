@@ -80,9 +80,9 @@ static int decide(const struct tenuo_revocation_source *sources, size_t n, struc
 static void decisions(void)
 {
     struct tenuo_srl *none = list_of(NULL, 3), *leaf = list_of(leaf_id(), 4), *top = list_of(root_id(), 5);
-    struct tenuo_revocation_source s[3] = { { none, INT64_MAX, "a" },
-                                            { leaf, INT64_MAX, "b" },
-                                            { top, INT64_MAX, NULL } };
+    struct tenuo_revocation_source s[3] = { { none, INT64_MAX, "a", NULL },
+                                            { leaf, INT64_MAX, "b", NULL },
+                                            { top, INT64_MAX, NULL, NULL } };
     struct tenuo_decision *d = NULL;
     is_int(decide(s, 1, &d), 0, "on no list");
     ok(tenuo_decision_srl_version(d) == 3 && memcmp(tenuo_decision_srl_sha256(d), tenuo_srl_sha256(none), 32) == 0,
@@ -104,6 +104,12 @@ static void decisions(void)
     is_str(tenuo_decision_reason(d),
            "the revocation list is too old to decide by for a: publish a current one where it is read from", "why");
     tenuo_decision_free(d);
+    s[0].why = "the disk is full";
+    is_int(decide(s, 1, &d), 9301, "with a cause");
+    is_str(tenuo_decision_reason(d), "the revocation list is too old to decide by for a: the disk is full",
+           "it is named");
+    tenuo_decision_free(d);
+    s[0].why = NULL;
     s[0].fresh_until = T0;
     is_int(decide(s, 1, NULL), 0, "its last second");
     s[0].list = NULL;
@@ -115,11 +121,38 @@ static void decisions(void)
     tenuo_srl_unref(top);
 }
 
+/* An id that only an earlier list had: said so, and the newer list is not named for it. */
+static void united(void)
+{
+    struct tenuo_srl *older = list_of(leaf_id(), 4), *newer = list_of(root_id(), 5), *both = NULL;
+    struct tenuo_srl *empty = list_of(NULL, 6), *kept = NULL;
+    struct tenuo_decision *d = NULL;
+    ok(tenuo_srl_union(newer, older, &both, NULL) == 0 && tenuo_srl_union(empty, older, &kept, NULL) == 0, "unions");
+    struct tenuo_revocation_source s = { both, INT64_MAX, "a", NULL };
+    is_int(decide(&s, 1, &d), 1800, "on the newer list of two");
+    is_str(tenuo_decision_reason(d), "the warrant is on revocation list version 5 of a", "that is named");
+    ok(tenuo_decision_srl_version(d) == 5, "in the decision too");
+    tenuo_decision_free(d);
+    s.list = kept;
+    is_int(decide(&s, 1, &d), 1800, "on the earlier list of two");
+    is_str(tenuo_decision_reason(d),
+           "the warrant was on an earlier revocation list than version 6 of a, and stays revoked here "
+           "(revocation_union)",
+           "the newer is not said to have it");
+    ok(tenuo_decision_srl_sha256(d) == NULL, "nor named in the decision");
+    tenuo_decision_free(d);
+    tenuo_srl_unref(older);
+    tenuo_srl_unref(newer);
+    tenuo_srl_unref(empty);
+    tenuo_srl_unref(both);
+    tenuo_srl_unref(kept);
+}
+
 /* Before a root is trusted or a time looked at. */
 static void comes_first(void)
 {
     struct tenuo_srl *leaf = list_of(leaf_id(), 1);
-    struct tenuo_revocation_source s = { leaf, INT64_MAX, NULL };
+    struct tenuo_revocation_source s = { leaf, INT64_MAX, NULL, NULL };
     struct tenuo_verifier_builder *b = NULL;
     struct tenuo_revocation *r = NULL;
     struct tenuo_verifier *v = NULL, *cleared = NULL, *again = NULL;
@@ -226,6 +259,7 @@ int main(void)
     tenuo_verifier_builder_free(b);
     mint();
     decisions();
+    united();
     comes_first();
     requests();
     published();

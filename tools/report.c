@@ -112,15 +112,21 @@ void cli_emit(struct cli *cli, json_t *object)
 
 void cli_line(FILE *out, const char *fmt, ...)
 {
-    char *line = NULL;
+    char *line = NULL, *safe = NULL;
+    size_t size = 0;
     va_list ap;
     va_start(ap, fmt);
     int len = vasprintf(&line, fmt, ap);
     va_end(ap);
-    if (len < 0)
+    FILE *memory = len < 0 ? NULL : open_memstream(&safe, &size);
+    if (!memory)
         cli_no_memory();
-    cli_print_ascii(out, line, (size_t)len);
-    putc('\n', out);
+    cli_print_ascii(memory, line, (size_t)len);
+    putc('\n', memory);
+    if (fclose(memory) != 0)
+        cli_no_memory();
+    (void)!fwrite(safe, 1, size, out); /* at once: other runs may be writing to the same place */
+    free(safe);
     free(line);
 }
 

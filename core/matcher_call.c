@@ -12,10 +12,14 @@
 
 int tn_matchers_missing(unsigned type, struct tenuo_error *err)
 {
-    const char *remedy = type == TENUO_C_REGEX ? " (add a line \"matcher required regex\")"
-                         : type == TENUO_C_CEL ? " (add a line \"matcher required cel\")" : "";
-    return tn_fail(err, remedy[0] != '\0' ? TENUO_E_UNKNOWN_CONSTRAINT : TENUO_E_CONSTRAINT_VIOLATION,
-                   "unknown constraint type ID %u: no matcher for it is loaded%s", type, remedy);
+    bool shipped = type == TENUO_C_REGEX || type == TENUO_C_CEL;
+    const char *name = type == TENUO_C_REGEX ? "regex" : type == TENUO_C_CEL ? "cel" : "NAME";
+    if (!shipped && type < 128) /* no plugin may claim it */
+        return tn_fail(err, TENUO_E_CONSTRAINT_VIOLATION, "unknown constraint type ID %u", type);
+    return tn_fail(err, shipped ? TENUO_E_UNKNOWN_CONSTRAINT : TENUO_E_CONSTRAINT_VIOLATION,
+                   "unknown constraint type ID %u: no matcher for it is loaded (add a line \"matcher required %s\", or "
+                   "give --matcher %s)",
+                   type, name, name);
 }
 
 /* What a plugin's code means. Its sentence must not be lost: it is the reason of the decision. */

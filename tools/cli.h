@@ -219,6 +219,9 @@ int cli_grants_bound(struct cli *cli, struct cli_grants *grants, const char *tex
 void cli_grants_allow_unknown(struct cli_grants *grants);
 /* Is there a constraint for a matcher plugin? And a warning for each that these cannot read. */
 bool cli_grants_need_matchers(const struct cli_grants *grants);
+/* Warns of a constraint that no matcher here can read. `what`: "constraint on 'x'". */
+void cli_check_constraint(struct cli *cli, const struct tenuo_matchers *matchers, const char *what,
+                          const struct tenuo_constraint *c);
 void cli_grants_check(struct cli *cli, const struct cli_grants *grants, const struct tenuo_matchers *matchers);
 size_t cli_grants_count(const struct cli_grants *grants);
 /* `parent` NULL: a root or an issued warrant. Otherwise tools without -c keep the parent's set. */

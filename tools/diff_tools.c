@@ -40,6 +40,20 @@ static const struct tenuo_constraint *find(set s, const char *name, size_t len)
     return NULL;
 }
 
+/* An experimental constraint whose matcher is not loaded: the library has no rule for it. */
+static bool unreadable(struct diff *d, const struct tenuo_constraint *c)
+{
+    unsigned type = c ? tenuo_constraint_needs_matcher(c) : 0;
+    return type >= 128 && !tenuo_matchers_has(d->matchers, type);
+}
+
+static enum verdict not_judged(const struct tenuo_constraint *c, struct tenuo_error *err)
+{
+    cli_set_error(err, TENUO_E_UNKNOWN_CONSTRAINT, "constraint type %u: no matcher for it is loaded (--matcher NAME)",
+                  tenuo_constraint_needs_matcher(c));
+    return UNDECIDED;
+}
+
 /* A set of at most two entries of `from` and one more, to ask the library what one change alone means. */
 static struct tenuo_constraint_set *probe(set from, const char *name, size_t len, const struct tenuo_constraint *c)
 {
@@ -70,6 +84,8 @@ static enum verdict judge_argument(struct diff *d, set parent, const char *name,
         if (same_constraint(p, c))
             return SAME;
         enum verdict v = judge(tenuo_constraint_attenuates(p, c, d->matchers, d->as_of, err));
+        if (v == WIDER && unreadable(d, p) && unreadable(d, c))
+            return not_judged(c, err);
         if (v == WIDER && tenuo_constraint_attenuates(c, p, d->matchers, d->as_of, NULL) != TENUO_OK)
             return INCOMPARABLE;
         return v;
@@ -114,6 +130,29 @@ static void unknown_row(struct diff *d, set parent, set child, const char *tool,
     diff_because(r, v, err.msg);
 }
 
+/* Both sets without the pairs that nobody here can read. */
+static enum verdict judge_readable(struct diff *d, set parent, set child, struct tenuo_error *err)
+{
+    struct tenuo_constraint_set *a = probe(NULL, NULL, 0, NULL), *b = probe(NULL, NULL, 0, NULL);
+    const char *name;
+    size_t len;
+    tenuo_constraint_set_allow_unknown(a, tenuo_constraint_set_allows_unknown(parent));
+    tenuo_constraint_set_allow_unknown(b, tenuo_constraint_set_allows_unknown(child));
+    for (size_t i = 0; i < tenuo_constraint_set_count(parent); i++) {
+        const struct tenuo_constraint *p = tenuo_constraint_set_get(parent, i, &name, &len);
+        if (!(unreadable(d, p) && unreadable(d, find(child, name, len))) &&
+            tenuo_constraint_set_put(a, name, len, p, NULL))
+            cli_no_memory();
+    }
+    for (size_t i = 0; i < tenuo_constraint_set_count(child); i++) {
+        const struct tenuo_constraint *c = tenuo_constraint_set_get(child, i, &name, &len);
+        if (!(unreadable(d, c) && unreadable(d, find(parent, name, len))) &&
+            tenuo_constraint_set_put(b, name, len, c, NULL))
+            cli_no_memory();
+    }
+    return judge_probes(d, a, b, err);
+}
+
 /* The verdict on a whole set is the library's; it alone decides, the rows of the arguments explain it. */
 static enum verdict judge_set(struct diff *d, set parent, set child, struct tenuo_error *err)
 {
@@ -127,7 +166,14 @@ static enum verdict judge_set(struct diff *d, set parent, set child, struct tenu
         c = find(child, name, len);
         same = c && same_constraint(p, c);
     }
-    return same ? SAME : judge(tenuo_constraint_set_attenuates(parent, child, d->matchers, d->as_of, err));
+    if (same)
+        return SAME;
+    enum verdict v = judge(tenuo_constraint_set_attenuates(parent, child, d->matchers, d->as_of, err));
+    struct tenuo_error rest = { 0 };
+    if (v != WIDER || judge_readable(d, parent, child, &rest) == WIDER)
+        return v;
+    cli_set_error(err, TENUO_E_UNKNOWN_CONSTRAINT, "a constraint needs a matcher that is not loaded");
+    return UNDECIDED;
 }
 
 static void set_rows(struct diff *d, set parent, set child, const char *tool, size_t tool_len)

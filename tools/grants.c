@@ -143,14 +143,24 @@ struct check {
 };
 
 /* A type without a matcher here may well have one where the call is decided. */
+void cli_check_constraint(struct cli *cli, const struct tenuo_matchers *matchers, const char *what,
+                          const struct tenuo_constraint *c)
+{
+    struct tenuo_error err = { 0 };
+    unsigned type = tenuo_constraint_needs_matcher(c);
+    const char *name = type == TENUO_C_REGEX ? " (regex)" : type == TENUO_C_CEL ? " (cel)" : "";
+    if (type && !tenuo_matchers_has(matchers, type))
+        cli_warn(cli, "%s: not checked: no matcher for constraint type %u%s is installed here", what, type, name);
+    else if (type && tenuo_constraint_check(c, matchers, &err) == TENUO_E_CONSTRAINT_VIOLATION)
+        cli_warn(cli, "%s: every call will be denied here: %s", what, err.msg);
+}
+
 static bool check(void *arg, const char *name, size_t len, const struct tenuo_constraint *c)
 {
     struct check *k = arg;
-    struct tenuo_error err = { 0 };
-    if (tenuo_matchers_has(k->matchers, tenuo_constraint_needs_matcher(c)) &&
-        tenuo_constraint_check(c, k->matchers, &err) == TENUO_E_CONSTRAINT_VIOLATION)
-        cli_warn(k->cli, "constraint on '%.*s': every call will be denied here: %s", (int)(len < 64 ? len : 64), name,
-                 err.msg);
+    char what[96];
+    snprintf(what, sizeof what, "constraint on '%.*s'", (int)(len < 64 ? len : 64), name);
+    cli_check_constraint(k->cli, k->matchers, what, c);
     return false;
 }
 

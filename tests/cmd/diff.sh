@@ -57,6 +57,12 @@ done
 t inspect --diff bare.tenuo gates.tenuo --json
 quiet attenuate gates.tenuo --key alice.key --holder bob.pub --at $T --tool f -o child.tenuo
 "$TENUO" inspect --diff child.tenuo | sed -n '/gate/,$p'
+# an experimental type without its plugin: nobody can say; what else is wider stays so
+m semver --tool f -c 'v:={"cbor":"8218c8643e312e34"}' -c x=exact:1
+m semver2 --tool f -c 'v:={"cbor":"8218c8643e312e35"}' -c x=exact:1
+m semver3 --tool f -c 'v:={"cbor":"8218c8643e312e35"}' -c x=any
+t inspect --diff semver.tenuo semver2.tenuo
+t inspect --diff semver.tenuo semver3.tenuo
 # text from strangers
 m hostile --tool "$(printf 'a\033[31m')" -c "$(printf 'x\007=exact:\033]0;')"
 t inspect --diff one.tenuo hostile.tenuo

@@ -104,7 +104,8 @@ int tn_chain_verify(const struct tenuo_verifier *v, const struct tenuo_stack *s,
     *ret_step = TENUO_STEP_CHAIN;
     r = check_shape(v, s, err);
     if (x != NULL)
-        tn_explain_step(x, TENUO_STEP_CHAIN, -1, r, err, "%zu warrants, no id twice", s->n);
+        tn_explain_step(x, TENUO_STEP_CHAIN, -1, r, err, "%zu warrant%s, no id twice", s->n,
+                        s->n == 1 ? "" : "s");
     if (r != TENUO_OK)
         return r;
     *ret_step = TENUO_STEP_TRUST;

@@ -204,8 +204,8 @@ static int judge(struct judge *j)
     const struct tenuo_warrant *leaf = &j->stack->w[j->stack->n - 1];
     int r;
     if (j->x != NULL)
-        tn_explain_step(j->x, TENUO_STEP_DECODE, -1, TENUO_OK, &j->err, "%zu warrants, every signature verified",
-                        j->stack->n);
+        tn_explain_step(j->x, TENUO_STEP_DECODE, -1, TENUO_OK, &j->err, "%zu warrant%s, every signature verified",
+                        j->stack->n, j->stack->n == 1 ? "" : "s");
     r = tn_chain_verify(j->v, j->stack, j->as_of, j->x, &j->step, &j->link, &j->err);
     if (r == TENUO_OK && j->q != NULL) {
         j->link = (int)j->stack->n - 1;

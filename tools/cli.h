@@ -240,10 +240,16 @@ struct cli_make;
 enum cli_make_kind { CLI_MINT, CLI_ATTENUATE, CLI_ISSUE };
 int cli_make_run(struct cli *cli, enum cli_make_kind kind, int argc, char **argv);
 
-/* explain.c: every step of a decision up to `last`; the library tells the steps that it knows, `decision` the others.
- */
+/* explain.c: every step of a decision; the library tells the steps that it knows, this the others. Without a verifier:
+ * of one that ended when the warrant was decoded. */
+struct cli_ending {
+    enum tenuo_step last; /* that is told of */
+    enum tenuo_step step; /* where it ended */
+    const char *reason;   /* of a denial; NULL: allowed */
+    bool recorded, replay_lines;
+};
 json_t *cli_explain(struct tenuo_verifier *verifier, const struct cli_bytes *bytes, const struct tenuo_request *request,
-                    int64_t as_of, const struct tenuo_decision *decision, enum tenuo_step last);
+                    int64_t as_of, const struct cli_ending *ending);
 void cli_print_steps(const json_t *steps);
 
 /* decide.c: verify and authorize share roots, configuration and the answer. */

@@ -51,10 +51,33 @@ static void identity_json(json_t *object, const struct tenuo_decision *decision)
 }
 
 /* A chain ends at its links, and a pure verifier neither asks stores nor writes records. */
+static enum tenuo_step last_step(const struct decide *d)
+{
+    return !d->call ? TENUO_STEP_LINK : d->audited ? TENUO_STEP_AUDIT : TENUO_STEP_GATE;
+}
+
+static void find_replay(void *arg, const char *line)
+{
+    bool *found = arg;
+    *found = *found || strncmp(line, "replay ", 7) == 0;
+}
+
+static bool has_replay_lines(struct cli *cli)
+{
+    struct tenuo_open_options options;
+    bool found = false;
+    cli_open_options(cli, &options);
+    return tenuo_conf_show(cli->service ? cli->service : "", &options, find_replay, &found, NULL) == TENUO_OK && found;
+}
+
 static json_t *explanation(const struct decide *d, const struct tenuo_decision *decision)
 {
-    enum tenuo_step last = !d->call ? TENUO_STEP_LINK : d->audited ? TENUO_STEP_AUDIT : TENUO_STEP_GATE;
-    return cli_explain(d->verifier, d->bytes, d->request, d->at, decision, last);
+    struct cli_ending ending = { .last = last_step(d),
+                                 .step = tenuo_decision_step(decision),
+                                 .reason = tenuo_decision_code(decision) ? tenuo_decision_reason(decision) : NULL,
+                                 .recorded = tenuo_decision_audited(decision) != 0,
+                                 .replay_lines = d->audited && has_replay_lines(d->cli) };
+    return cli_explain(d->verifier, d->bytes, d->request, d->at, &ending);
 }
 
 /* What the leaf of a good chain allows, in the shape of `inspect`. */
@@ -174,11 +197,15 @@ int decide_answer(struct decide *d, const struct tenuo_decision *decision)
 
 int decide_undecodable(struct decide *d, const struct tenuo_error *err)
 {
+    struct cli_ending ending = { .last = last_step(d), .step = TENUO_STEP_DECODE, .reason = err->msg };
     if (d->quiet)
         return cli_exit_status(err->code);
+    json_t *steps = d->explain ? cli_explain(NULL, d->bytes, NULL, d->at, &ending) : NULL;
     if (!d->cli->json) {
         printf("%s %d %s\n  %-11s %s\n  %-11s %s\n", d->call ? "DENY" : "INVALID", err->code, tenuo_err_name(err->code),
                "reason", err->msg, "step", tenuo_step_name(TENUO_STEP_DECODE));
+        cli_print_steps(steps);
+        json_decref(steps);
         return cli_exit_status(err->code);
     }
     json_t *object = cli_object(d->cli, false);
@@ -190,6 +217,8 @@ int decide_undecodable(struct decide *d, const struct tenuo_error *err)
     cli_set(object, "message", cli_text(err->msg, strlen(err->msg)));
     cli_set(object, "step", json_string(tenuo_step_name(TENUO_STEP_DECODE)));
     cli_set(object, "audited", json_false());
+    if (steps)
+        cli_set(object, "steps", steps);
     cli_emit(d->cli, object);
     return cli_exit_status(err->code);
 }

@@ -45,35 +45,49 @@ static void told(void *arg, const struct tenuo_explanation *step)
     t->last = step->step;
 }
 
-/* What the pure decision does not know: the steps of a context, and those behind the one that failed. */
-static void add_rest(struct telling *t, const struct tenuo_decision *decision, enum tenuo_step last)
+/* A denial is recorded too, and replay is asked only where a line says so. */
+static const char *result_of(enum tenuo_step s, const struct cli_ending *ending)
 {
-    enum tenuo_step end = tenuo_decision_step(decision);
-    bool failed = tenuo_decision_code(decision) != 0;
-    for (enum tenuo_step s = t->last + 1; s <= last; s++) {
-        json_t *entry = add_entry(t->steps, s, !failed || s < end ? "passed" : s == end ? "failed" : "not reached");
-        if (failed && s == end)
-            set_text(entry, "text", tenuo_decision_reason(decision));
+    bool failed = ending->reason != NULL;
+    if (failed && s == ending->step)
+        return "failed";
+    if (s == TENUO_STEP_AUDIT && ending->recorded)
+        return "recorded";
+    if (s == TENUO_STEP_REPLAY && !ending->replay_lines && (!failed || s < ending->step))
+        return "not asked";
+    return !failed || s < ending->step ? "passed" : "not reached";
+}
+
+/* What the pure decision does not know: the steps of a context, and those behind the one that failed. */
+static void add_rest(struct telling *t, const struct cli_ending *ending)
+{
+    for (enum tenuo_step s = t->last + 1; s <= ending->last; s++) {
+        const char *result = result_of(s, ending);
+        json_t *entry = add_entry(t->steps, s, result);
+        if (strcmp(result, "failed") == 0)
+            set_text(entry, "text", ending->reason);
+        else if (strcmp(result, "not asked") == 0)
+            set_text(entry, "text", "no replay line");
     }
 }
 
 json_t *cli_explain(struct tenuo_verifier *verifier, const struct cli_bytes *bytes, const struct tenuo_request *request,
-                    int64_t as_of, const struct tenuo_decision *decision, enum tenuo_step last)
+                    int64_t as_of, const struct cli_ending *ending)
 {
     struct telling t = { .steps = json_array(), .last = TENUO_STEP_DECODE };
     struct tenuo_stack *stack = NULL;
     struct tenuo_error err = { 0 };
     if (!t.steps)
         cli_no_memory();
-    int code = tenuo_stack_parse_any(bytes->data, bytes->len, &stack, &err);
-    if (!code)
-        code = tenuo_explain_stack(verifier, stack, request, as_of, told, &t, NULL, &err);
+    int code = verifier ? tenuo_stack_parse_any(bytes->data, bytes->len, &stack, &err) : TENUO_OK;
+    if (code || !verifier)
+        set_text(add_entry(t.steps, TENUO_STEP_DECODE, "failed"), "text", verifier ? err.msg : ending->reason);
     else
-        set_text(add_entry(t.steps, TENUO_STEP_DECODE, "failed"), "text", err.msg);
+        code = tenuo_explain_stack(verifier, stack, request, as_of, told, &t, NULL, &err);
     tenuo_stack_free(stack);
     if (code >= TENUO_E_NOMEM)
         cli_no_memory();
-    add_rest(&t, decision, last);
+    add_rest(&t, ending);
     return t.steps;
 }
 

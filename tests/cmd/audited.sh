@@ -9,6 +9,7 @@ good=$("$TENUO" sign bob.tenuo --conf "$conf" --key-id bob --at $T --tool read_f
 au() { t authorize bob.tenuo --conf "$conf" --at $T --tool read_file "$@" >out; mask <out; }
 au -a path=/data/reports/a --pop "$good"
 au -a path=/data/reports/a --pop "$good" --json
+au -a path=/data/reports/a --pop "$good" --explain >steps; grep -E ' (replay|audit) ' steps
 au -a path=/data/reports/b --pop "$good"
 au -a path=/data/reports/b --pop "$good" --json
 au -a path=/data/reports/a --pop "$good" --request-id r-1 --attribute user=u1 -q

@@ -11,6 +11,10 @@ t verify --root root.pub --at $T --explain bob.tenuo
 t verify --root root.pub --at $((T + 600)) bob.tenuo
 t verify --root root.pub --at $((T - 3600)) bob.tenuo
 t verify --root root.pub bob.tenuo -q
+# what cannot be decoded has steps like any other denial
+sed 's/....$/AAAA/' bob.tenuo >forged.tenuo
+t verify --root root.pub --at $T --explain forged.tenuo
+t verify --root root.pub --at $T --explain forged.tenuo --json
 au() { t authorize bob.tenuo --root root.pub --at $T --tool read_file "$@"; }
 good=$(pop /data/reports/a)
 au -a path=/data/reports/a --pop "$good"

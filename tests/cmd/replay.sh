@@ -25,6 +25,10 @@ au -a path=/data/reports/a --pop "$good" --request-id r-1 -q
 au -a path=/data/reports/a --pop "$good" --request-id r-1 -q
 au -a path=/data/reports/a --pop "$good" --request-id r-2 -q
 au -a path=/data/reports/b --pop "$(pop /data/reports/b)" -q
+# the steps of a context: replay is asked, and a denial is recorded too
+au -a path=/data/reports/c --pop "$(pop /data/reports/c)" --explain >steps; grep -E ' (replay|audit) ' steps
+au -a path=/data/reports/c --pop "$(pop /data/reports/c)" --explain >steps; grep -E ' (replay|audit) ' steps
+au -a path=/data/c --pop "$(pop /data/c)" --explain >steps; grep -E ' (replay|audit) ' steps
 # a denial uses nothing up
 au -a path=/data/c --pop "$(pop /data/c)" -q
 # the store is gone: nothing can be decided

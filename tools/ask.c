@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define ASK_SCHEMA "tenuo-approval-request/1"
+#define MOST_SHOWN 2000 /* characters of one value, for a person */
+#define SHOWN_END 400   /* of them its end */
 #define MAX_APPROVERS 4096 /* far more than a warrant of 64 KiB can name */
 
 static bool u64_of(const json_t *json, uint64_t *ret)
@@ -197,12 +199,15 @@ int cli_ask_parse(const char *text, size_t len, struct cli_ask *ret, struct tenu
 
 int cli_ask_read(const char *path, struct cli_ask *ret, struct tenuo_error *err)
 {
+    struct tenuo_error why = { 0 };
     struct cli_bytes file = { 0 };
     int code = cli_read_file(path, CLI_MAX_JSON_FILE, &file, err);
-    if (!code)
-        code = cli_ask_parse((const char *)file.data, file.len, ret, err);
+    if (code)
+        return code;
+    code = cli_ask_parse((const char *)file.data, file.len, ret, &why);
     cli_bytes_free(&file);
-    return code;
+    return code ? cli_set_error(err, code, "%.100s: %.150s", strcmp(path, "-") == 0 ? "standard input" : path, why.msg)
+                : TENUO_OK;
 }
 
 void cli_ask_free(struct cli_ask *ask)
@@ -243,7 +248,14 @@ static void print_json(FILE *out, const json_t *json)
         json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)
         cli_no_memory();
-    cli_print_ascii(out, text, strlen(text));
+    size_t n = strlen(text);
+    if (n <= MOST_SHOWN) {
+        cli_print_ascii(out, text, n);
+    } else { /* or what matters would scroll away above a question */
+        cli_print_ascii(out, text, MOST_SHOWN - SHOWN_END);
+        fprintf(out, " ... CUT: %zu characters, the whole stands in the request ... ", n);
+        cli_print_ascii(out, text + n - SHOWN_END, SHOWN_END);
+    }
     free(text);
 }
 

@@ -195,11 +195,14 @@ static void show(FILE *out, const struct approve *a)
 }
 
 /* What was typed before the question was read is no answer to it. */
-static bool is_yes(FILE *terminal)
+static bool is_yes(FILE *terminal, const struct cli_ask *ask)
 {
     char answer[8] = "";
+    size_t n = json_object_size(ask->args_json);
     tcflush(fileno(terminal), TCIFLUSH);
-    fputs("Approve this call? Type yes: ", terminal);
+    fputs("Approve this call of ", terminal); /* once more: the top may have scrolled away */
+    cli_print_escaped(terminal, ask->view.tool, ask->view.tool_len);
+    fprintf(terminal, " with %zu argument%s? Type yes: ", n, n == 1 ? "" : "s");
     fflush(terminal);
     return fgets(answer, sizeof answer, terminal) && strcmp(answer, "yes\n") == 0;
 }
@@ -214,7 +217,7 @@ static int ask_person(const struct approve *a, bool *ret_yes, struct tenuo_error
         setvbuf(terminal, NULL, _IONBF, 0);
     if (terminal || !a->cli->json)
         show(terminal ? terminal : stderr, a);
-    *ret_yes = a->yes || is_yes(terminal);
+    *ret_yes = a->yes || is_yes(terminal, &a->ask);
     if (terminal)
         fclose(terminal);
     return TENUO_OK;

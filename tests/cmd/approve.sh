@@ -73,6 +73,10 @@ call gated.tenuo alice.key --approval missing
 call gated.tenuo alice.key --approval signed.request --json
 # approve asks on the terminal: only "yes" is one, and nothing that was typed before the question counts
 approve() { python3 "$tty" "$1" "$2" "$TENUO" approve --root root.pub --at $T --key carol.key signed.request -o asked.approval; }
+# a long value is cut in the middle, and the question says once more what it is about
+"$TENUO" request child.tenuo --key mallory.key --at $T --tool deploy -a env="$(head -c 60000 /dev/zero | tr '\0' x)end" -a n=1 -o long.request 2>&1
+python3 "$tty" '' no "$TENUO" approve --root root.pub --at $T --key carol.key long.request -o long.approval >long
+grep -o 'CUT: .* in the request\|x*end"$\|Approve this.*' long | sed 's/x\{300,\}/xxx/'
 approve '' yes
 ls asked.approval && rm asked.approval
 approve '' no

@@ -10,17 +10,6 @@
 #include "crypto.h"
 #include "err.h"
 
-static bool copy(struct tn_arena *arena, struct tn_str s, struct tn_str *ret)
-{
-    uint8_t *p = tn_arena_alloc(arena, s.n);
-    if (p == NULL)
-        return false;
-    if (s.n != 0)
-        memcpy(p, s.p, s.n);
-    *ret = (struct tn_str){ p, s.n };
-    return true;
-}
-
 static bool copy_approvers(struct tenuo_approval_request *w, const uint8_t *const *keys, size_t n)
 {
     uint8_t(*own)[32] = tn_arena_array(&w->arena, n, sizeof *own);
@@ -41,11 +30,11 @@ static bool copy_message(struct tenuo_approval_request *w, const struct tn_gate 
     struct tn_buf b = { 0 };
     bool good;
     if (gate->message.p != NULL)
-        return copy(&w->arena, gate->message, &w->message);
+        return tn_arena_str(&w->arena, gate->message, &w->message);
     tn_buf_str(&b, tn_lit("Approval required for tool '"));
     tn_buf_str(&b, w->tool);
     tn_buf_str(&b, tn_lit("'"));
-    good = !b.failed && copy(&w->arena, tn_buf_view(&b), &w->message);
+    good = !b.failed && tn_arena_str(&w->arena, tn_buf_view(&b), &w->message);
     tn_buf_free(&b);
     return good;
 }
@@ -69,7 +58,7 @@ static int ask(const struct tenuo_warrant *leaf, struct tn_str tool, const struc
     tenuo_warrant_id_text(leaf->id, w->warrant_id);
     w->threshold = tenuo_warrant_approval_threshold(leaf);
     w->expires_at = leaf->expires_at;
-    if (!copy(&w->arena, tool, &w->tool) || !copy_message(w, gate) ||
+    if (!tn_arena_str(&w->arena, tool, &w->tool) || !copy_message(w, gate) ||
         !copy_approvers(w, leaf->approvers, leaf->napprovers))
         r = tn_fail_code(err, TENUO_E_NOMEM);
     if (r == TENUO_OK)
@@ -158,7 +147,7 @@ int tenuo_approval_request_copy(const struct tenuo_approval_request *wanted, str
     *w = *wanted;
     w->arena = arena;
     w->args = NULL;
-    if (!copy(&w->arena, wanted->tool, &w->tool) || !copy(&w->arena, wanted->message, &w->message) ||
+    if (!tn_arena_str(&w->arena, wanted->tool, &w->tool) || !tn_arena_str(&w->arena, wanted->message, &w->message) ||
         !copy_approvers(w, wanted->approvers, wanted->napprovers))
         r = tn_fail_code(reterr, TENUO_E_NOMEM);
     if (r == TENUO_OK)

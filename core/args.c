@@ -256,17 +256,6 @@ const struct tn_arg *tn_args_find(const struct tenuo_args *args, struct tn_str n
     return i < args->n && tn_str_eq(args->args[i].name, name) ? &args->args[i] : NULL;
 }
 
-static bool copy_str(struct tn_arena *arena, struct tn_str s, struct tn_str *ret)
-{
-    uint8_t *p = tn_arena_alloc(arena, s.n);
-    if (p == NULL)
-        return false;
-    if (s.n != 0)
-        memcpy(p, s.p, s.n);
-    *ret = (struct tn_str){ p, s.n };
-    return true;
-}
-
 static bool grow(struct tenuo_args *args)
 {
     size_t cap = args->cap == 0 ? 8 : args->cap * 2;
@@ -291,7 +280,7 @@ static int put(struct tenuo_args *args, struct tn_str name, struct tn_str value,
     if (args->n >= TN_MAX_ARGS || name.n + value.n > TN_MAX_ARGS_BYTES - args->bytes)
         return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "more than %d arguments or %d bytes of them", TN_MAX_ARGS,
                        TN_MAX_ARGS_BYTES);
-    if (!grow(args) || !copy_str(&args->arena, name, &arg.name) || !copy_str(&args->arena, value, &arg.value) ||
+    if (!grow(args) || !tn_arena_str(&args->arena, name, &arg.name) || !tn_arena_str(&args->arena, value, &arg.value) ||
         !tn_value_eq_form(arg.value, TN_FORM_ARGUMENT, &args->arena, &eq))
         return tn_fail_code(err, TENUO_E_NOMEM);
     arg.eq = eq.cbor;

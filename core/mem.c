@@ -83,6 +83,17 @@ void *tn_arena_array(struct tn_arena *arena, size_t count, size_t size)
     return tn_mul_size(count, size, &total) ? tn_arena_alloc(arena, total) : NULL;
 }
 
+bool tn_arena_str(struct tn_arena *arena, struct tn_str s, struct tn_str *ret)
+{
+    uint8_t *p = tn_arena_alloc(arena, s.n);
+    if (p == NULL)
+        return false;
+    if (s.n != 0)
+        memcpy(p, s.p, s.n);
+    *ret = (struct tn_str){ p, s.n };
+    return true;
+}
+
 bool tn_arena_defer(struct tn_arena *arena, void (*fn)(void *arg), void *arg)
 {
     struct tn_defer *d = tn_arena_alloc(arena, sizeof *d);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "str.h"
+
 struct tn_chunk;
 struct tn_defer;
 
@@ -25,6 +27,8 @@ void tn_arena_init(struct tn_arena *arena, size_t first);
 /* Zeroed, aligned for any object; NULL when memory is out. */
 void *tn_arena_alloc(struct tn_arena *arena, size_t size);
 void *tn_arena_array(struct tn_arena *arena, size_t count, size_t size);
+/* A copy of the bytes; false when memory is out. */
+bool tn_arena_str(struct tn_arena *arena, struct tn_str s, struct tn_str *ret);
 /* Calls fn(arg) when the arena is freed: for parts that own memory of their own. False when memory is out. */
 bool tn_arena_defer(struct tn_arena *arena, void (*fn)(void *arg), void *arg);
 void tn_arena_free(struct tn_arena *arena);

@@ -23,17 +23,6 @@ static bool is_given(struct tn_str name, const char *const *names, const size_t 
     return false;
 }
 
-static bool copy(struct tn_arena *arena, struct tn_str s, struct tn_str *ret)
-{
-    uint8_t *p = tn_arena_alloc(arena, s.n);
-    if (p == NULL)
-        return false;
-    if (s.n != 0)
-        memcpy(p, s.p, s.n);
-    *ret = (struct tn_str){ p, s.n };
-    return true;
-}
-
 static bool fill(struct tenuo_prevalidation *v, const struct tenuo_constraint_set *set, const char *const *names,
                  const size_t *lens, size_t count)
 {
@@ -47,7 +36,7 @@ static bool fill(struct tenuo_prevalidation *v, const struct tenuo_constraint_se
             v->unknown[v->nunknown++] = i;
     for (size_t i = 0; i < set->n; i++)
         if (!is_given(set->items[i].name, names, lens, count) &&
-            !copy(&v->arena, set->items[i].name, &v->missing[v->nmissing++]))
+            !tn_arena_str(&v->arena, set->items[i].name, &v->missing[v->nmissing++]))
             return false;
     return true;
 }

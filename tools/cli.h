@@ -81,6 +81,10 @@ extern const struct argp cli_conf_argp;   /* the same and --conf --service --plu
 extern const struct argp cli_matcher_argp; /* --matcher, beside one of the two */
 char *cli_help_filter(int key, const char *text, void *input);
 bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input, int *ret_status);
+/* Keeps an option's word; a usage error when there is one already. For a parser to return. */
+error_t cli_once(struct cli *cli, const char **target, const char *arg);
+/* The option -a ('a') or --args of a command that takes a call; for a parser to return. */
+error_t cli_args_option(struct cli *cli, json_t *args, int key, const char *arg);
 /* Reports a usage error from inside a parser; returns EINVAL for it to return. */
 error_t cli_usage(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

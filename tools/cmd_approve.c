@@ -27,14 +27,6 @@ struct approve {
     struct tenuo_signer *signer;
 };
 
-static error_t once(struct approve *a, const char **target, const char *arg)
-{
-    if (*target)
-        return cli_usage(a->cli, "'%.64s': given twice, or one word too many", arg);
-    *target = arg;
-    return 0;
-}
-
 static error_t root(struct approve *a, const char *arg)
 {
     struct tenuo_error err = { 0 };
@@ -48,7 +40,7 @@ static error_t form(struct approve *a, const char *arg)
 {
     if (strcmp(arg, "base64url") != 0 && strcmp(arg, "base64") != 0 && strcmp(arg, "cbor") != 0)
         return cli_usage(a->cli, "--form is base64url, base64 or cbor");
-    return once(a, &a->form, arg);
+    return cli_once(a->cli, &a->form, arg);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -59,15 +51,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = state->child_inputs[1] = a->cli;
         return 0;
     case ARGP_KEY_ARG:
-        return once(a, &a->path, arg);
+        return cli_once(a->cli, &a->path, arg);
     case 'r':
         return root(a, arg);
     case OPT_KEY:
-        return once(a, &a->key, arg);
+        return cli_once(a->cli, &a->key, arg);
     case OPT_KEY_ID:
-        return once(a, &a->key_id, arg);
+        return cli_once(a->cli, &a->key_id, arg);
     case OPT_EXTERNAL_ID:
-        return once(a, &a->external_id, arg);
+        return cli_once(a->cli, &a->external_id, arg);
     case OPT_LIFETIME:
         return cli_duration_parse(arg, &a->lifetime) && a->lifetime > 0
                    ? 0
@@ -83,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_FORM:
         return form(a, arg);
     case 'o':
-        return once(a, &a->out, arg);
+        return cli_once(a->cli, &a->out, arg);
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -25,23 +25,6 @@ struct request {
     json_t *unknown, *missing;
 };
 
-static error_t once(struct request *r, const char **target, const char *arg)
-{
-    if (*target)
-        return cli_usage(r->cli, "'%.64s': given twice, or one word too many", arg);
-    *target = arg;
-    return 0;
-}
-
-static error_t arguments(struct request *r, int key, const char *arg)
-{
-    struct tenuo_error err = { 0 };
-    int code = key == 'a' ? cli_args_put(r->args, arg, &err) : cli_args_put_json(r->args, arg, &err);
-    if (code && code != TENUO_E_INVALID_ARGUMENT)
-        exit(cli_fail_and_close(r->cli, &err));
-    return code ? cli_usage(r->cli, "%s", err.msg) : 0;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
@@ -51,18 +34,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_WARRANT:
     case ARGP_KEY_ARG:
-        return once(r, &r->warrant, arg);
+        return cli_once(r->cli, &r->warrant, arg);
     case OPT_KEY:
-        return once(r, &r->key, arg);
+        return cli_once(r->cli, &r->key, arg);
     case OPT_KEY_ID:
-        return once(r, &r->key_id, arg);
+        return cli_once(r->cli, &r->key_id, arg);
     case 't':
-        return once(r, &r->tool, arg);
+        return cli_once(r->cli, &r->tool, arg);
     case 'o':
-        return once(r, &r->out, arg);
+        return cli_once(r->cli, &r->out, arg);
     case 'a':
     case OPT_ARGS:
-        return arguments(r, key, arg);
+        return cli_args_option(r->cli, r->args, key, arg);
     case OPT_CHECK:
         r->check = true;
         return 0;

@@ -17,23 +17,6 @@ struct sign {
     int64_t at;
 };
 
-static error_t once(struct sign *s, const char **target, const char *arg)
-{
-    if (*target)
-        return cli_usage(s->cli, "'%.64s': given twice, or one word too many", arg);
-    *target = arg;
-    return 0;
-}
-
-static error_t arguments(struct sign *s, int key, const char *arg)
-{
-    struct tenuo_error err = { 0 };
-    int code = key == 'a' ? cli_args_put(s->args, arg, &err) : cli_args_put_json(s->args, arg, &err);
-    if (code && code != TENUO_E_INVALID_ARGUMENT)
-        exit(cli_fail_and_close(s->cli, &err));
-    return code ? cli_usage(s->cli, "%s", err.msg) : 0;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct sign *s = state->input;
@@ -43,18 +26,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_WARRANT:
     case ARGP_KEY_ARG:
-        return once(s, &s->warrant, arg);
+        return cli_once(s->cli, &s->warrant, arg);
     case OPT_KEY:
-        return once(s, &s->key, arg);
+        return cli_once(s->cli, &s->key, arg);
     case OPT_KEY_ID:
-        return once(s, &s->key_id, arg);
+        return cli_once(s->cli, &s->key_id, arg);
     case 't':
-        return once(s, &s->tool, arg);
+        return cli_once(s->cli, &s->tool, arg);
     case 'o':
-        return once(s, &s->out, arg);
+        return cli_once(s->cli, &s->out, arg);
     case 'a':
     case OPT_ARGS:
-        return arguments(s, key, arg);
+        return cli_args_option(s->cli, s->args, key, arg);
     case OPT_AT:
         s->has_at = true;
         return cli_time_parse(arg, &s->at)
@@ -63,7 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_FORM:
         if (strcmp(arg, "base64url") != 0 && strcmp(arg, "base64") != 0 && strcmp(arg, "hex") != 0)
             return cli_usage(s->cli, "--form is base64url, base64 or hex");
-        return once(s, &s->form, arg);
+        return cli_once(s->cli, &s->form, arg);
     default:
         return ARGP_ERR_UNKNOWN;
     }

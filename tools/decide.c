@@ -67,14 +67,6 @@ static error_t srl_issuer_option(struct decide *d, const char *arg, struct tenuo
     return cli_public_key("--srl-issuer", arg, d->srl_issuer, err);
 }
 
-static error_t once(struct decide *d, const char **target, const char *arg)
-{
-    if (*target)
-        return cli_usage(d->cli, "'%.64s': given twice, or one word too many", arg);
-    *target = arg;
-    return 0;
-}
-
 /* Reports at once, with the exit status of the code: an unreadable root is no usage error. */
 static error_t checked(struct decide *d, int code, const struct tenuo_error *err)
 {
@@ -98,14 +90,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_REQUIRE:
         return checked(d, require_option(d, arg, &err), &err);
     case OPT_SRL:
-        return once(d, &d->srl, arg);
+        return cli_once(d->cli, &d->srl, arg);
     case OPT_SRL_ISSUER:
         return checked(d, srl_issuer_option(d, arg, &err), &err);
     case OPT_STRICT_SESSION:
         return checked(d, strict_session_option(d, &err), &err);
     case OPT_WARRANT:
     case ARGP_KEY_ARG:
-        return once(d, &d->warrant, arg);
+        return cli_once(d->cli, &d->warrant, arg);
     case OPT_AT:
         d->has_at = true;
         return cli_time_parse(arg, &d->at)
@@ -118,15 +110,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         d->explain = true;
         return 0;
     case 't':
-        return once(d, &d->tool, arg);
+        return cli_once(d->cli, &d->tool, arg);
     case 'a':
         return checked(d, cli_args_put(d->args, arg, &err), &err);
     case OPT_ARGS:
         return checked(d, cli_args_put_json(d->args, arg, &err), &err);
     case OPT_POP:
-        return once(d, &d->pop, arg);
+        return cli_once(d->cli, &d->pop, arg);
     case OPT_REQUEST_ID:
-        return once(d, &d->request_id, arg);
+        return cli_once(d->cli, &d->request_id, arg);
     case OPT_ATTRIBUTE:
         d->attributes = cli_grow(d->attributes, d->nattributes + 1, sizeof *d->attributes);
         d->attributes[d->nattributes++] = arg;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
@@ -154,4 +155,21 @@ bool cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, 
         cli_usage(cli, "usage error");
     *ret_status = CLI_USAGE;
     return false;
+}
+
+error_t cli_once(struct cli *cli, const char **target, const char *arg)
+{
+    if (*target)
+        return cli_usage(cli, "'%.64s': given twice, or one word too many", arg);
+    *target = arg;
+    return 0;
+}
+
+error_t cli_args_option(struct cli *cli, json_t *args, int key, const char *arg)
+{
+    struct tenuo_error err = { 0 };
+    int code = key == 'a' ? cli_args_put(args, arg, &err) : cli_args_put_json(args, arg, &err);
+    if (code && code != TENUO_E_INVALID_ARGUMENT)
+        exit(cli_fail_and_close(cli, &err));
+    return code ? cli_usage(cli, "%s", err.msg) : 0;
 }

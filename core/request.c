@@ -108,6 +108,9 @@ int tenuo_request_add_attribute(struct tenuo_request *request, const char *name,
                        TN_MAX_ATTRIBUTE_NAME);
     if (request->nattrs == TN_MAX_ATTRIBUTES)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "more than %d attributes", TN_MAX_ATTRIBUTES);
+    for (size_t i = 0; i < request->nattrs; i++)
+        if (strcmp(request->attrs[i].name, name) == 0)
+            return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "the attribute '%s' is given twice", name);
     memcpy(attr.name, name, strlen(name) + 1);
     r = copy_text(attr.value, sizeof attr.value, value, "an attribute value", reterr);
     if (r != TENUO_OK)

@@ -13,6 +13,7 @@ au -a path=/data/reports/a --pop "$good" --explain >steps; grep -E ' (replay|aud
 au -a path=/data/reports/b --pop "$good"
 au -a path=/data/reports/b --pop "$good" --json
 au -a path=/data/reports/a --pop "$good" --request-id r-1 --attribute user=u1 -q
+au -a path=/data/reports/a --pop "$good" --attribute user=u1 --attribute user=u2
 grep -c decision audit/audit.jsonl
 grep -c '"r-1"' audit/audit.jsonl
 t verify --conf "$conf" --at $T bob.tenuo

@@ -21,7 +21,7 @@ static int settle_type(struct tenuo_mint *m, struct tenuo_error *err)
     if (m->type < 0)
         return structure(err, "the warrant has neither tools nor issuable tools");
     if (m->type == TENUO_EXECUTION && m->ntools == 0)
-        return structure(err, "an execution warrant needs at least one tool");
+        return structure(err, "an execution warrant needs at least one tool: add it, or keep all of a parent's");
     if (m->type == TENUO_EXECUTION && (m->nissuable != 0 || m->max_issue_depth >= 0))
         return structure(err, "issuable tools and max_issue_depth belong to issuer warrants");
     if (m->type == TENUO_EXECUTION && m->bounds != NULL)
@@ -189,7 +189,7 @@ static int settle_issued(struct tenuo_mint *m, uint64_t now, struct tenuo_error 
     if (r == TENUO_OK && !m->has_holder)
         r = structure(err, "an issued warrant needs a holder");
     if (r == TENUO_OK && m->expiry == TN_EXPIRY_DEFAULT)
-        r = tn_fail(err, TENUO_E_MISSING_FIELD, "an issued warrant needs a lifetime");
+        r = tn_fail(err, TENUO_E_MISSING_FIELD, "an issued warrant needs a lifetime: give a ttl or an expiry");
     if (r == TENUO_OK &&
         (memcmp(m->holder, m->parent->holder, 32) == 0 || memcmp(m->holder, m->parent->issuer, 32) == 0))
         r = tn_fail(err, TENUO_E_INVALID_ISSUER, "an issuer cannot issue to itself or to its own issuer");

@@ -6,8 +6,37 @@
 
 extern const struct cli_command cli_commands[];
 
+/* --json anywhere: an object with the commands, and errors as one too. */
+static int take_json(struct cli *cli, int argc, char **argv)
+{
+    int n = 0;
+    for (int i = 0; i < argc; i++)
+        if (i > 0 && strcmp(argv[i], "--json") == 0)
+            cli->json = true;
+        else
+            argv[n++] = argv[i];
+    return n;
+}
+
+static int list_json(struct cli *cli)
+{
+    json_t *object = cli_object(cli, true), *list = json_array();
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        json_t *entry = json_object();
+        if (!list || !entry)
+            cli_no_memory();
+        cli_set(entry, "command", json_string(c->name));
+        cli_set(entry, "help", json_string(c->help));
+        cli_append(list, entry);
+    }
+    cli_set(object, "commands", list);
+    cli_emit(cli, object);
+    return CLI_YES;
+}
+
 int cmd_help(struct cli *cli, int argc, char **argv)
 {
+    argc = take_json(cli, argc, argv);
     if (argc > 1 && strcmp(argv[1], "constraints") == 0) {
         fputs(cli_constraint_help, stdout);
         return CLI_YES;
@@ -20,6 +49,8 @@ int cmd_help(struct cli *cli, int argc, char **argv)
         }
     if (argc > 1 && strcmp(argv[1], "--help") != 0)
         return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "there is no command '%.64s'", argv[1]);
+    if (cli->json)
+        return list_json(cli);
     puts("Usage: tenuo COMMAND [OPTION...]\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         printf("  %-10s %s\n", c->name, c->help);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 t
 t help
+t help --json
+t help nosuch --json
 t --help
 t help constraints
 t help nothing

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define ONE_HOUR 3600 /* what verifiers accept unless they are told otherwise */
+#define MOST_DAYS 90 /* as long as a warrant may live */
 
 enum { OPT_KEY = CLI_OPT_FIRST, OPT_KEY_ID, OPT_LIFETIME, OPT_EXTERNAL_ID, OPT_YES, OPT_AT, OPT_FORM };
 
@@ -61,9 +62,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_EXTERNAL_ID:
         return cli_once(a->cli, &a->external_id, arg);
     case OPT_LIFETIME:
-        return cli_duration_parse(arg, &a->lifetime) && a->lifetime > 0
+        return cli_duration_parse(arg, &a->lifetime) && a->lifetime > 0 && a->lifetime <= MOST_DAYS * 86400
                    ? 0
-                   : cli_usage(a->cli, "--lifetime wants a time such as 90s, 5m or 1h");
+                   : cli_usage(a->cli, "--lifetime wants a time such as 90s, 5m or 1h, %d days at most", MOST_DAYS);
     case OPT_YES:
         a->yes = true;
         return 0;

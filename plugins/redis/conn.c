@@ -103,7 +103,12 @@ static bool say_error(struct redis *r, const redisReply *reply)
     size_t n = strspn(reply->str, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
     if (n > 0 && n < sizeof word)
         memcpy(word, reply->str, n);
-    return word[0] != '\0' ? redis_say(r, "refuses with the error %s", word) : redis_say(r, "refuses with an error");
+    const char *remedy = strcmp(word, "NOAUTH") == 0 ? ": it wants a login: password_file= or credential="
+                         : strcmp(word, "WRONGPASS") == 0 ? ": the password, or username=, is not the server's"
+                         : strcmp(word, "NOPERM") == 0    ? ": its user may not do this: see tenuo_redis(8)"
+                                                          : "";
+    return word[0] != '\0' ? redis_say(r, "refuses with the error %s%s", word, remedy)
+                           : redis_say(r, "refuses with an error");
 }
 
 /* An answer that nobody asked for would be taken for that of the next command. */

@@ -165,3 +165,4 @@ t request gated.tenuo
 t request gated.tenuo --tool deploy --check -o x
 t request gated.tenuo --tool deploy -a x
 t request missing.tenuo --tool deploy --json
+t approve call.request --key carol.key --root root.pub --at $T --lifetime 91d

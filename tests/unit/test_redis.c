@@ -298,7 +298,7 @@ static void check_passwords(void)
     ops->close(self);
     self = open_socket("s");
     is_int(use(self, 25), TENUO_E_UNAVAILABLE, "without a password: %s", mock_said);
-    ok(strstr(logged, "NOAUTH") != NULL && strstr(logged, "hunter2") == NULL, "logged: %s", logged);
+    ok(strstr(logged, "NOAUTH: it wants a login") != NULL && strstr(logged, "hunter2") == NULL, "logged: %s", logged);
     is_int(admin("hunter2", "ACL SETUSER default nopass"), 1, "no password any more");
     is_int(use_again(self, 25), TENUO_OK, "lets it in");
     ops->close(self);

@@ -38,10 +38,22 @@ static const char *type_name(int type)
     return names[type - TENUO_ARG_STRING]; /* the loader has checked the range */
 }
 
+/* The constraint types that a matcher line of it answers for. */
+static void say_types(const struct out *out, const uint8_t *types)
+{
+    char list[256 * 4 + 1] = "";
+    size_t n = 0;
+    for (; *types != 0 && n + 5 < sizeof list; types++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%u", n == 0 ? "" : " ", (unsigned)*types);
+    say(out, "types", "%s", list);
+}
+
 static void say_kind(const struct out *out, const struct tn_plugin *plugin, enum tn_facility facility)
 {
     const struct tenuo_arg_spec *row = tn_plugin_schema(plugin, facility);
     say(out, "kind", "%s", tn_facility_names[facility]);
+    if (facility == TN_F_MATCHER)
+        say_types(out, plugin->desc.matcher->types);
     for (; row->name != NULL; row++)
         say(out, "arg", "%s %s (%s%s): %s", tn_facility_names[facility], row->name, type_name(row->type),
             row->required ? ", required" : "", row->help != NULL ? row->help : "");

@@ -202,13 +202,15 @@ static int http_open(const struct tenuo_host *host, const struct tenuo_arg *args
 
 static const char *meaning(long status)
 {
+    if (status == 304)
+        return ", although it was not asked whether the list changed";
     if (status >= 300 && status < 400)
         return ": it redirects, which is not followed: name the last address in url=";
     if (status == 401 || status == 403)
         return ": it does not let us in: look at token_file=, cert= and key=";
     if (status == 404)
         return ": there is no list at that address";
-    return status == 304 ? ", although it was not asked whether the list changed" : "";
+    return "";
 }
 
 static int bad_status(struct http *h, const struct http_answer *a)
@@ -223,6 +225,10 @@ static int take_list(struct http *h, bool unchanged_ok, struct http_answer *a, c
 {
     const char *why = NULL;
     uint8_t digest[32];
+    if (a->len == 0) {
+        h->host->error(h->host, "%s: the answer is empty: publish the list at that address", h->server);
+        return TENUO_E_SRL_INVALID;
+    }
     if (!http_unwrap(&a->body, &a->len, &why)) {
         h->host->error(h->host, "%s: %s", h->server, why);
         return TENUO_E_SRL_INVALID;

@@ -51,3 +51,5 @@ ask abc --root root.pub $P
 ask abcd --root root.pub $P
 ask bcd --root root.pub $P
 ask "a$(printf '\303\251')" --root root.pub $P
+# which line answers for which type
+"$TENUO" plugin info cel --plugin-dir "$DIR/plugins" | grep -e ^kind -e ^types

@@ -66,6 +66,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def get_unasked304(self):
         self.answer(304)
 
+    def get_empty(self):
+        self.answer(200)
+
     def get_longtag(self):
         self.answer(200, content(), ETag='"' + "x" * 4000 + '"')
 

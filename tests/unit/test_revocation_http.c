@@ -174,7 +174,8 @@ static void check_bad(const struct server *s)
     is_refused(s, "nowhere", TENUO_E_UNAVAILABLE, "there is no list at that address");
     is_refused(s, "denied", TENUO_E_UNAVAILABLE, "token_file=");
     is_refused(s, "redirect", TENUO_E_UNAVAILABLE, "redirects");
-    is_refused(s, "unasked304", TENUO_E_UNAVAILABLE, "304");
+    is_refused(s, "unasked304", TENUO_E_UNAVAILABLE, "304, although it was not asked");
+    is_refused(s, "empty", TENUO_E_SRL_INVALID, "the answer is empty");
     is_refused(s, "dies", TENUO_E_UNAVAILABLE, "");
     is_refused(s, "garbage", TENUO_E_UNAVAILABLE, "");
     is_refused(s, "big", TENUO_E_SRL_INVALID, "longer than a revocation list");

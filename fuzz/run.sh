@@ -13,9 +13,9 @@ command -v python3 >/dev/null 2>&1 && python3 "$here/seeds.py" "$here/../tests/v
 mkdir -p "$seeds/conf" "$seeds/plugin_elf"
 cp "$here"/../tests/conf/*.conf "$seeds/conf/"
 find "$build/tests/plugin" -maxdepth 1 -name 'mock_marker.so' -exec cp {} "$seeds/plugin_elf/" \; 2>/dev/null || true
-for target in cel regex warrant stack constraint subset chain args text approval gate conf plugin_elf receipt floor http_body redis srl; do
-    program=$build/fuzz/fuzz_$target
-    [ -x "$program" ] || continue
+for program in "$build"/fuzz/fuzz_*; do
+    [ -f "$program" ] && [ -x "$program" ] || continue
+    target=${program##*/fuzz_}
     mkdir -p "$seeds/$target" "$build/fuzz-corpus/$target"
     if "$program" -help=1 2>&1 | grep -q max_total_time; then
         set -- -max_total_time="$seconds" -max_len=16384 -print_final_stats=0 -artifact_prefix="$build/fuzz-corpus/crash-$target-" \

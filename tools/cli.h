@@ -234,6 +234,8 @@ int cli_grants_apply(struct cli *cli, const struct cli_grants *grants, const str
 
 /* gates.c: --gate and --gate-message for a warrant to be made, and the gates of a warrant. */
 int cli_gate_add(struct cli *cli, struct tenuo_mint *mint, const char *text, struct tenuo_error *err);
+/* Warns of gates on arguments that the tool's constraints refuse. */
+void cli_warn_of_gates(struct cli *cli, const struct tenuo_warrant *w);
 int cli_gate_message(struct tenuo_mint *mint, const char *text, struct tenuo_error *err);
 json_t *cli_gate_json(const struct tenuo_gates *gates, size_t i);
 void cli_set_gates(json_t *object, const struct tenuo_warrant *w);

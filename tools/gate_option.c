@@ -119,3 +119,50 @@ int cli_gate_message(struct tenuo_mint *mint, const char *text, struct tenuo_err
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT, "--gate-message wants TOOL=TEXT");
     return tenuo_mint_set_gate_message(mint, text, (size_t)(equals - text), equals + 1, strlen(equals + 1), err);
 }
+
+/* What a call of the tool may have: NULL when any argument will do, or the tool is not the warrant's own. */
+static const struct tenuo_constraint_set *closed_set(const struct tenuo_warrant *w, const char *tool, size_t len)
+{
+    for (size_t i = 0; i < tenuo_warrant_tool_count(w); i++) {
+        size_t n;
+        const char *name = tenuo_warrant_tool_name(w, i, &n);
+        const struct tenuo_constraint_set *set = tenuo_warrant_tool_set(w, i);
+        if (n == len && memcmp(name, tool, n) == 0)
+            return tenuo_constraint_set_count(set) && !tenuo_constraint_set_allows_unknown(set) ? set : NULL;
+    }
+    return NULL;
+}
+
+static bool has_argument(const struct tenuo_constraint_set *set, const char *arg, size_t len)
+{
+    for (size_t i = 0; i < tenuo_constraint_set_count(set); i++) {
+        const char *name;
+        size_t n;
+        (void)tenuo_constraint_set_get(set, i, &name, &n);
+        if (n == len && memcmp(name, arg, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+void cli_warn_of_gates(struct cli *cli, const struct tenuo_warrant *w)
+{
+    struct tenuo_gates *gates = NULL;
+    struct tenuo_error err;
+    if (tenuo_gates_of(w, &gates, &err))
+        return;
+    for (size_t i = 0; i < tenuo_gates_count(gates); i++) {
+        size_t len, n;
+        const char *tool = tenuo_gates_tool(gates, i, &len);
+        const struct tenuo_constraint_set *set = closed_set(w, tool, len);
+        for (size_t k = 0; set && k < tenuo_gates_arg_count(gates, i); k++) {
+            const char *arg = tenuo_gates_arg_name(gates, i, k, &n);
+            if (!has_argument(set, arg, n))
+                cli_warn(cli,
+                         "gate of '%.*s' on '%.*s': no call of the tool may have that argument, so every call needs "
+                         "approval: gate the whole tool, or name another argument",
+                         shown((int)len), tool, shown((int)n), arg);
+        }
+    }
+    tenuo_gates_free(gates);
+}

@@ -440,6 +440,7 @@ static int set_matchers(struct make *m, const struct tenuo_stack *parent, struct
 static int finish(struct make *m, const struct tenuo_stack *stack, struct tenuo_error *err)
 {
     warn_of_approvals(m, tenuo_stack_leaf(stack));
+    cli_warn_of_gates(m->cli, tenuo_stack_leaf(stack));
     bool to_file = m->out && strcmp(m->out, "-") != 0;
     if (!m->cli->json || to_file) {
         int code = cli_write_stack(m->out ? m->out : "-", stack, m->form, err);

@@ -60,6 +60,8 @@ c --approver root.pub --min-approvals 1
 quiet mint --key root.key --holder alice.pub --at $T --ttl 1h --id $ID1 --type issuer --issuable deploy --approver bob.pub --gate deploy -o desk.tenuo
 t issue desk.tenuo --key alice.key --holder mallory.pub --at $T --id $ID2 --ttl 10m --tool deploy -c env=any -o out
 "$TENUO" inspect out | sed -n -e '/2 of 2/,$p' | grep -E 'appro|gate'
+# a gate on an argument that the tool refuses is a gate on every call
+m --approver bob.pub --gate deploy:other=all -o out
 # a gate that nobody here can read is told
 t mint --key root.key --holder alice.pub --at $T --ttl 1h --id $ID1 --tool deploy -c n=any --approver bob.pub --gate 'deploy:n:={"cbor":"8218c86161"}' -o out
 # text from strangers

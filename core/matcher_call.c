@@ -81,11 +81,13 @@ int tn_matchers_check(const struct tenuo_matchers *matchers, uint8_t type, struc
     return r;
 }
 
-/* Takes steps off what the decision, or the link, has left. */
+/* Takes steps off what the decision, or the link, has left. What cannot be paid takes all: nothing follows it. */
 static int spend(struct tn_match_env *env, uint64_t steps, struct tenuo_error *err)
 {
-    if (steps > env->budget.work)
+    if (steps >= env->budget.work) {
+        env->budget.work = 0;
         return tn_fail(err, TENUO_E_CONSTRAINT_VIOLATION, "matching takes more steps than one decision may take");
+    }
     env->budget.work -= steps;
     return TENUO_OK;
 }
@@ -118,9 +120,13 @@ enum tn_match tn_matchers_match(const struct tenuo_matchers *matchers, uint8_t t
                                 struct tn_str value, struct tn_match_env *env, int *ret_code, struct tenuo_error *err)
 {
     struct tn_instance *i = matchers->by_type[type];
-    struct tn_program *p = program_of(matchers, type, payload);
+    struct tn_program *p = NULL;
     int matched = -1;
-    int r = p == NULL ? tn_fail_code(err, TENUO_E_NOMEM) : match(i, p, value, env, &matched, err);
+    int r = spend(env, 0, err); /* the price of a program is known once it is made: not even that when all is spent */
+    if (r == TENUO_OK) {
+        p = program_of(matchers, type, payload);
+        r = p == NULL ? tn_fail_code(err, TENUO_E_NOMEM) : match(i, p, value, env, &matched, err);
+    }
     tn_program_unref(p);
     if (r == TENUO_OK && matched != 0 && matched != 1)
         r = tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "matcher '%.64s': match said neither yes nor no",

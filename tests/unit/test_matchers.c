@@ -404,6 +404,36 @@ static void test_cost(void)
     tenuo_matchers_unref(m);
 }
 
+/* When all steps of a link are spent, nothing more is compiled, however many pairs there still are. */
+static void test_spent(void)
+{
+    enum { N = 40 };
+    struct tenuo_matchers *m = with_own();
+    struct tenuo_constraint *regexes[N], *exacts[N], *parent = NULL, *child = NULL;
+    world.bytes = 24 << 20; /* five of them are the budget */
+    for (int i = 0; i < N; i++) {
+        char text[8];
+        struct tenuo_value *v = NULL;
+        int n = snprintf(text, sizeof text, "%d", i);
+        if (tenuo_constraint_text(TENUO_C_REGEX, text, (size_t)n, &regexes[i], NULL) != 0 ||
+            tenuo_value_string(text, (size_t)n, &v, NULL) != 0 || tenuo_constraint_exact(v, &exacts[i], NULL) != 0)
+            exit(1);
+        tenuo_value_free(v);
+    }
+    if (tenuo_constraint_combine(TENUO_C_ANY, (const struct tenuo_constraint *const *)regexes, N, &parent, NULL) != 0 ||
+        tenuo_constraint_combine(TENUO_C_ANY, (const struct tenuo_constraint *const *)exacts, N, &child, NULL) != 0)
+        exit(1);
+    ok(tenuo_constraint_attenuates(parent, child, m, 0, NULL) != TENUO_OK, "no pair narrows");
+    ok(world.compiled <= 6, "compiled %d times", world.compiled);
+    tenuo_constraint_free(parent);
+    tenuo_constraint_free(child);
+    for (int i = 0; i < N; i++) {
+        tenuo_constraint_free(regexes[i]);
+        tenuo_constraint_free(exacts[i]);
+    }
+    tenuo_matchers_unref(m);
+}
+
 static void *work(void *arg)
 {
     for (int i = 0; i < 300; i++)
@@ -508,6 +538,7 @@ int main(int argc, char **argv)
     test_compiled_once();
     test_bounds();
     test_cost();
+    test_spent();
     test_no_memory(TENUO_OK, TENUO_OK);
     test_no_memory(TENUO_E_INVALID_ARGUMENT, TENUO_E_CONSTRAINT_VIOLATION);
     test_fork();

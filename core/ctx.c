@@ -166,7 +166,6 @@ static int apply_settings(struct tenuo_ctx *c, struct tenuo_verifier_builder *b,
     tenuo_verifier_builder_set_max_lifetime(b, set->max_lifetime == 0 ? UINT64_MAX : set->max_lifetime);
     tenuo_verifier_builder_set_link_cache(b, set->link_cache);
     tenuo_verifier_builder_set_matchers(b, c->matchers);
-
     tenuo_verifier_builder_set_self_approval(b, set->self_approval);
     tenuo_verifier_builder_set_strict_session(b, set->strict_session);
     tenuo_verifier_builder_set_max_approval_lifetime(b, set->max_approval_lifetime);

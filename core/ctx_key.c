@@ -36,15 +36,18 @@ static int public_from_seed(const uint8_t *seed, uint8_t ret_key[32])
 static int ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, struct tn_key_found *f,
                struct tenuo_error *err)
 {
-    int r;
-    if (tn_resolver_can_sign(i)) {
+    unsigned can = 0;
+    int r = tn_resolver_can(i, &can, err);
+    if (r != TENUO_OK)
+        return r;
+    if ((can & TENUO_RESOLVER_SIGNS) != 0) {
         f->remote = i;
-        return tn_resolver_public_key(i, key_id, f->public_key, err);
+        return tn_resolver_public_key(i, key_id, 0, f->public_key, &f->version, err);
     }
     f->seed = tn_keycache_slot(&c->keys);
     if (f->seed == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    r = tn_resolver_export_seed(i, key_id, f->seed, err);
+    r = tn_resolver_export_seed(i, key_id, 0, f->seed, err);
     if (r == TENUO_OK)
         r = public_from_seed(f->seed, f->public_key);
     return r;
@@ -111,6 +114,7 @@ int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found
 struct remote {
     struct tenuo_ctx *ctx;
     struct tn_instance *instance;
+    uint32_t version;
     char id[TN_MAX_KEY_ID + 1];
 };
 
@@ -118,7 +122,7 @@ static int remote_sign(void *arg, const uint8_t *message, size_t len, uint8_t re
                        struct tenuo_error *err)
 {
     struct remote *r = arg;
-    return tn_resolver_sign(r->instance, r->id, message, len, ret_signature, err);
+    return tn_resolver_sign(r->instance, r->id, r->version, message, len, ret_signature, err);
 }
 
 static void remote_release(void *arg)
@@ -147,7 +151,7 @@ static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct ten
     r = calloc(1, sizeof *r);
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    *r = (struct remote){ .ctx = tenuo_ctx_ref(c), .instance = key->found.remote };
+    *r = (struct remote){ .ctx = tenuo_ctx_ref(c), .instance = key->found.remote, .version = key->found.version };
     memcpy(r->id, key->id, sizeof r->id);
     remote.arg = r;
     return tn_signer_remote(key->found.public_key, &remote, ret, err);

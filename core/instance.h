@@ -66,13 +66,16 @@ void tn_instance_free(struct tn_instance *i);
 uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint64_t missing);
 
 /* The calls. Outputs are written on success alone. err gets "FILE:LINE: MODULE: sentence". */
-bool tn_resolver_can_sign(const struct tn_instance *i);
-bool tn_resolver_can_export(const struct tn_instance *i);
-int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint8_t ret_key[32], struct tenuo_error *err);
-int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len,
+/* TENUO_RESOLVER_...: what the line can, at least one. */
+int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error *err);
+/* version 0: the newest. *ret_version: which one it was, 0 when the store keeps none; what sign wants. */
+int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint32_t version, uint8_t ret_key[32],
+                           uint32_t *ret_version, struct tenuo_error *err);
+int tn_resolver_sign(struct tn_instance *i, const char *key_id, uint32_t version, const uint8_t *message, size_t len,
                      uint8_t ret_signature[64], struct tenuo_error *err);
 /* ret_seed is written by the plugin itself: give guarded memory. It is wiped on failure. */
-int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint8_t ret_seed[32], struct tenuo_error *err);
+int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint32_t version, uint8_t ret_seed[32],
+                            struct tenuo_error *err);
 int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
                    struct tenuo_error *err);
 int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);

@@ -10,47 +10,76 @@
 
 #include "err.h"
 
-static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID,
-                                 0 };
+static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_CONFLICT,
+                                 TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID, 0 };
 static const int trust_codes[] = { TENUO_E_CONF, TENUO_E_KEY_INVALID, 0 };
 static const int audit_codes[] = { TENUO_E_AUDIT_REFUSED, 0 };
 static const int revocation_codes[] = { TENUO_E_SRL_INVALID, TENUO_E_CONF, TENUO_E_KEY_DENIED, 0 };
 static const int no_codes[] = { 0 };
 static const int replay_codes[] = { TENUO_E_REPLAYED, 0 };
 
-bool tn_resolver_can_sign(const struct tn_instance *i)
-{
-    const struct tenuo_resolver_ops *ops = i->ops;
-    return ops->sign != NULL && ops->public_key != NULL;
-}
-
-bool tn_resolver_can_export(const struct tn_instance *i)
-{
-    const struct tenuo_resolver_ops *ops = i->ops;
-    return ops->export_seed != NULL;
-}
-
 struct key_call {
     const char *key_id;
+    uint32_t version;
     const uint8_t *message;
     size_t len;
     uint8_t *out;
+    unsigned can;
 };
+
+static unsigned ways_of(const struct tenuo_resolver_ops *ops)
+{
+    return (ops->sign != NULL && ops->public_key != NULL ? TENUO_RESOLVER_SIGNS : 0u) |
+           (ops->export_seed != NULL ? TENUO_RESOLVER_EXPORTS : 0u);
+}
+
+static int call_can(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_resolver_ops *resolver = ops;
+    struct key_call *c = arg;
+    c->can = resolver->can(self);
+    return TENUO_OK;
+}
+
+int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error *err)
+{
+    const struct tenuo_resolver_ops *ops = i->ops;
+    struct key_call c = { .can = ways_of(ops) };
+    int r = TENUO_OK;
+    if (ops->can != NULL)
+        r = tn_instance_call(i, "can", "", no_codes, call_can, &c, err);
+    if (r != TENUO_OK)
+        return r;
+    if (c.can == 0 || (c.can & ~ways_of(ops)) != 0)
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: can answered %u, which it has no calls for", i->origin, c.can);
+    *ret_can = c.can;
+    return TENUO_OK;
+}
 
 static int call_public_key(const void *ops, void *self, void *arg)
 {
     const struct tenuo_resolver_ops *resolver = ops;
-    const struct key_call *c = arg;
-    return resolver->public_key(self, c->key_id, c->out);
+    struct key_call *c = arg;
+    uint32_t version = 0;
+    int r = resolver->public_key(self, c->key_id, c->version, c->out, &version);
+    if (r == TENUO_OK)
+        c->version = version;
+    return r;
 }
 
-int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint8_t ret_key[32], struct tenuo_error *err)
+int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint32_t version, uint8_t ret_key[32],
+                           uint32_t *ret_version, struct tenuo_error *err)
 {
     uint8_t key[TENUO_PUBKEY_BYTES] = { 0 };
-    struct key_call c = { .key_id = key_id, .out = key };
+    struct key_call c = { .key_id = key_id, .version = version, .out = key };
     int r = tn_instance_call(i, "public_key", key_id, key_codes, call_public_key, &c, err);
-    if (r == TENUO_OK)
+    if (r == TENUO_OK && version != 0 && c.version != version)
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: public_key answered with version %u when asked for %u",
+                       i->origin, (unsigned)c.version, (unsigned)version);
+    if (r == TENUO_OK) {
         memcpy(ret_key, key, sizeof key);
+        *ret_version = c.version;
+    }
     return r;
 }
 
@@ -58,14 +87,14 @@ static int call_sign(const void *ops, void *self, void *arg)
 {
     const struct tenuo_resolver_ops *resolver = ops;
     const struct key_call *c = arg;
-    return resolver->sign(self, c->key_id, c->message, c->len, c->out);
+    return resolver->sign(self, c->key_id, c->version, c->message, c->len, c->out);
 }
 
-int tn_resolver_sign(struct tn_instance *i, const char *key_id, const uint8_t *message, size_t len,
+int tn_resolver_sign(struct tn_instance *i, const char *key_id, uint32_t version, const uint8_t *message, size_t len,
                      uint8_t ret_signature[64], struct tenuo_error *err)
 {
     uint8_t signature[TENUO_SIG_BYTES] = { 0 };
-    struct key_call c = { .key_id = key_id, .message = message, .len = len, .out = signature };
+    struct key_call c = { .key_id = key_id, .version = version, .message = message, .len = len, .out = signature };
     int r = tn_instance_call(i, "sign", key_id, key_codes, call_sign, &c, err);
     if (r == TENUO_OK)
         memcpy(ret_signature, signature, sizeof signature);
@@ -76,12 +105,13 @@ static int call_export_seed(const void *ops, void *self, void *arg)
 {
     const struct tenuo_resolver_ops *resolver = ops;
     const struct key_call *c = arg;
-    return resolver->export_seed(self, c->key_id, c->out);
+    return resolver->export_seed(self, c->key_id, c->version, c->out);
 }
 
-int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint8_t ret_seed[32], struct tenuo_error *err)
+int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint32_t version, uint8_t ret_seed[32],
+                            struct tenuo_error *err)
 {
-    struct key_call c = { .key_id = key_id, .out = ret_seed };
+    struct key_call c = { .key_id = key_id, .version = version, .out = ret_seed };
     int r = tn_instance_call(i, "export_seed", key_id, key_codes, call_export_seed, &c, err);
     if (r != TENUO_OK)
         sodium_memzero(ret_seed, TENUO_SEED_BYTES);

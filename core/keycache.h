@@ -25,6 +25,7 @@ struct tn_key_found {
     uint8_t public_key[32];
     uint8_t *seed; /* guarded slot, owned by the entry; NULL: `remote` signs */
     struct tn_instance *remote;
+    uint32_t version; /* of the store, 0: it keeps none; what `remote` signs with */
     uint64_t ttl_ms, stale_ms; /* how long it holds, and how much longer while no store answers */
 };
 

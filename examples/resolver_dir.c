@@ -39,7 +39,7 @@ static void dir_close(void *self)
     free(d);
 }
 
-static int dir_export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int dir_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     struct dir *d = self;
     uint8_t seed[TENUO_SEED_BYTES];

@@ -51,6 +51,7 @@
 #define TENUO_E_KEY_NOT_FOUND 9300 /* the store answered: no such key. The chain goes on */
 #define TENUO_E_UNAVAILABLE 9301   /* the store did not answer. Remembered; the chain goes on */
 #define TENUO_E_WOULD_BLOCK 9302   /* the answer needs I/O that the caller forbade */
+#define TENUO_E_KEY_CONFLICT 9303  /* the store holds two keys under that id; generate, import: it is taken */
 #define TENUO_E_KEY_DENIED 9304    /* permission, policy, lockout */
 #define TENUO_E_KEY_INVALID 9305   /* there is something under that id, and it is no usable key */
 #define TENUO_E_AUDIT_REFUSED 9400 /* audit: the record could not be stored */
@@ -113,14 +114,30 @@ struct tenuo_arg {
 
 /* ---- kind "resolver": private keys by id ---- */
 
-struct tenuo_key_entry { /* one answer of list or describe */
+/*
+ * Versions. A store may keep several keys under one id, numbered from 1 upwards: `version` 0 asks for the newest, any
+ * other number for that one (TENUO_E_KEY_NOT_FOUND when it is not there). The host asks for a number only when it was
+ * told it by this line (public_key, describe) or by a person. A store without versions gets 0 and answers 0, and says
+ * TENUO_E_KEY_NOT_FOUND to any other number.
+ */
+
+#define TENUO_KEY_VERSIONS_MAX 64 /* of one id: what the host looks through, and what a store should keep at most */
+
+struct tenuo_key_entry { /* one answer of list or describe; the host has set `size` and zeroed the rest */
+    uint32_t size;
     char id[TENUO_KEY_ID_MAX + 1];
+    uint32_t version;        /* of this key; 0: the store keeps no versions */
+    uint32_t oldest, newest; /* the versions that are there under this id, or 0 */
     uint8_t public_key[TENUO_PUBKEY_BYTES];
     int has_public_key;
-    char note[128]; /* version, expiry, protection: free text for people */
+    int64_t created_at, expires_at; /* Unix seconds; 0: the store does not say */
+    char note[128];                 /* protection, place, what is wrong with it: for people */
 };
 
-#define TENUO_RESOLVE_NO_IO 1u /* flags: answer from memory or return TENUO_E_WOULD_BLOCK */
+#define TENUO_RESOLVER_SIGNS 1u   /* `can`: sign works on this line, and the secret stays in the store */
+#define TENUO_RESOLVER_EXPORTS 2u /* `can`: export_seed works on this line */
+
+#define TENUO_STORE_NEW_VERSION 1u /* generate, import: the id is there already and gets a newer version */
 
 struct tenuo_resolver_ops {
     uint32_t size;
@@ -128,17 +145,30 @@ struct tenuo_resolver_ops {
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
     int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
-    /* At least one of sign / export_seed; sign needs public_key. The host verifies what sign returns. */
-    int (*public_key)(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES]);
-    int (*sign)(void *self, const char *key_id, const uint8_t *message, size_t len,
+    /* Optional: which of the two ways this line has, when its arguments decide that (TENUO_RESOLVER_...). Without it
+     * the ops that are there do. Answers at once. */
+    unsigned (*can)(void *self);
+    /* At least one of sign / export_seed; sign needs public_key. The host signs with the version that public_key named,
+     * so that no rotation comes between, and verifies what sign returns. */
+    int (*public_key)(void *self, const char *key_id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
+                      uint32_t *ret_version);
+    int (*sign)(void *self, const char *key_id, uint32_t version, const uint8_t *message, size_t len,
                 uint8_t ret_signature[TENUO_SIG_BYTES]);
-    int (*export_seed)(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES]);
-    /* Optional store operations. `list` calls `each` until it returns non-zero. */
+    int (*export_seed)(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES]);
+    /*
+     * Optional store operations, for the administrator's commands. `list` calls `each` once an id, with its newest
+     * version, until it returns non-zero. generate and import answer TENUO_E_KEY_CONFLICT when the id is there already
+     * (with TENUO_STORE_NEW_VERSION: TENUO_E_KEY_NOT_FOUND when it is not); either the key is in the store afterwards
+     * or nothing changed. Without generate the host makes a seed and calls import. `remove` with version 0 removes all
+     * versions; the newest alone cannot go while older ones stay (TENUO_E_INVALID_ARGUMENT).
+     */
     int (*list)(void *self, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);
-    int (*describe)(void *self, const char *key_id, struct tenuo_key_entry *ret_entry);
-    int (*generate)(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES]);
-    int (*import)(void *self, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES]);
-    int (*remove)(void *self, const char *key_id);
+    int (*describe)(void *self, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry);
+    int (*generate)(void *self, const char *key_id, unsigned flags, uint8_t ret_key[TENUO_PUBKEY_BYTES],
+                    uint32_t *ret_version);
+    int (*import)(void *self, const char *key_id, unsigned flags, const uint8_t seed[TENUO_SEED_BYTES],
+                  uint32_t *ret_version);
+    int (*remove)(void *self, const char *key_id, uint32_t version);
 };
 
 /* ---- kind "trust": root public keys ---- */

@@ -88,27 +88,29 @@ static int read_seed(const struct env *env, const char *key_id, uint8_t ret_seed
     return TENUO_OK;
 }
 
-static int env_export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int env_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
-    return read_seed(self, key_id, ret_seed);
+    return version == 0 ? read_seed(self, key_id, ret_seed) : TENUO_E_KEY_NOT_FOUND;
 }
 
-static int env_public_key(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES])
+static int env_public_key(void *self, const char *key_id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
+                          uint32_t *ret_version)
 {
     uint8_t seed[TENUO_SEED_BYTES], secret[crypto_sign_SECRETKEYBYTES];
-    int r = read_seed(self, key_id, seed);
+    int r = env_export_seed(self, key_id, version, seed);
     if (r != TENUO_OK)
         return r;
     crypto_sign_seed_keypair(ret_key, secret, seed);
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(secret, sizeof secret);
+    *ret_version = 0;
     return TENUO_OK;
 }
 
-static int env_describe(void *self, const char *key_id, struct tenuo_key_entry *ret_entry)
+static int env_describe(void *self, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry)
 {
-    struct tenuo_key_entry entry = { .note = "environment variable" };
-    int r = env_public_key(self, key_id, entry.public_key);
+    struct tenuo_key_entry entry = { .size = sizeof entry, .note = "environment variable" };
+    int r = env_public_key(self, key_id, version, entry.public_key, &entry.version);
     if (r != TENUO_OK)
         return r;
     memcpy(entry.id, key_id, strlen(key_id) + 1);
@@ -121,11 +123,11 @@ static int env_describe(void *self, const char *key_id, struct tenuo_key_entry *
 static int list_one(struct env *env, const char *id, size_t n,
                     int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
 {
-    struct tenuo_key_entry entry = { .note = "no usable key" };
+    struct tenuo_key_entry entry = { .size = sizeof entry, .note = "no usable key" };
     char name[TENUO_KEY_ID_MAX + 1];
     memcpy(name, id, n);
     name[n] = '\0';
-    if (env_describe(env, name, &entry) != TENUO_OK)
+    if (env_describe(env, name, 0, &entry) != TENUO_OK)
         memcpy(entry.id, name, n + 1);
     return each(arg, &entry);
 }

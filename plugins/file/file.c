@@ -251,10 +251,10 @@ static int read_pair(const struct store *s, int dir, const char *key_id, uint8_t
     return r;
 }
 
-static int file_export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int file_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     uint8_t seed[TENUO_SEED_BYTES], key[TENUO_PUBKEY_BYTES];
-    int dir = -1, r = open_dir(self, &dir);
+    int dir = -1, r = version == 0 ? open_dir(self, &dir) : TENUO_E_KEY_NOT_FOUND;
     if (r != TENUO_OK)
         return r;
     r = read_pair(self, dir, key_id, seed, key);
@@ -279,19 +279,22 @@ static int find_public(const struct store *s, int dir, const char *key_id, uint8
     return r;
 }
 
-static int file_public_key(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES])
+static int file_public_key(void *self, const char *key_id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
+                           uint32_t *ret_version)
 {
-    int dir = -1, r = open_dir(self, &dir);
+    int dir = -1, r = version == 0 ? open_dir(self, &dir) : TENUO_E_KEY_NOT_FOUND;
     if (r != TENUO_OK)
         return r;
     r = find_public(self, dir, key_id, ret_key);
     close(dir);
+    if (r == TENUO_OK)
+        *ret_version = 0;
     return r;
 }
 
 static int describe_in(const struct store *s, int dir, const char *key_id, struct tenuo_key_entry *ret_entry)
 {
-    struct tenuo_key_entry entry = { 0 };
+    struct tenuo_key_entry entry = { .size = sizeof entry };
     int r = find_public(s, dir, key_id, entry.public_key);
     if (r != TENUO_OK)
         return r;
@@ -302,9 +305,9 @@ static int describe_in(const struct store *s, int dir, const char *key_id, struc
     return TENUO_OK;
 }
 
-static int file_describe(void *self, const char *key_id, struct tenuo_key_entry *ret_entry)
+static int file_describe(void *self, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry)
 {
-    int dir = -1, r = open_dir(self, &dir);
+    int dir = -1, r = version == 0 ? open_dir(self, &dir) : TENUO_E_KEY_NOT_FOUND;
     if (r != TENUO_OK)
         return r;
     r = describe_in(self, dir, key_id, ret_entry);
@@ -335,7 +338,7 @@ static int list_dir(struct store *s, DIR *dir, int (*each)(void *arg, const stru
             return errno == 0 ? TENUO_OK : TENUO_E_UNAVAILABLE;
         if (!id_of(s, d->d_name, id))
             continue;
-        entry = (struct tenuo_key_entry){ .note = "no usable key" };
+        entry = (struct tenuo_key_entry){ .size = sizeof entry, .note = "no usable key" };
         if (describe_in(s, dirfd(dir), id, &entry) != TENUO_OK)
             memcpy(entry.id, id, sizeof id);
         if (each(arg, &entry) != 0)
@@ -405,18 +408,26 @@ static int store_seed(struct store *s, const char *key_id, const uint8_t seed[TE
     return r;
 }
 
-static int file_generate(void *self, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES])
+static int file_generate(void *self, const char *key_id, unsigned flags, uint8_t ret_key[TENUO_PUBKEY_BYTES],
+                         uint32_t *ret_version)
 {
     uint8_t seed[TENUO_SEED_BYTES];
+    if (flags != 0)
+        return TENUO_E_INVALID_ARGUMENT;
+    *ret_version = 0;
     randombytes_buf(seed, sizeof seed);
     int r = store_seed(self, key_id, seed, ret_key);
     sodium_memzero(seed, sizeof seed);
     return r;
 }
 
-static int file_import(void *self, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES])
+static int file_import(void *self, const char *key_id, unsigned flags, const uint8_t seed[TENUO_SEED_BYTES],
+                       uint32_t *ret_version)
 {
     uint8_t key[TENUO_PUBKEY_BYTES];
+    if (flags != 0)
+        return TENUO_E_INVALID_ARGUMENT;
+    *ret_version = 0;
     return store_seed(self, key_id, seed, key);
 }
 
@@ -438,9 +449,9 @@ static int remove_pair(const struct store *s, int dir, const char *key_id)
     return fsync(dir) == 0 ? TENUO_OK : judge(s, name, TN_KEYFILE_SYSTEM, strerror(errno));
 }
 
-static int file_remove(void *self, const char *key_id)
+static int file_remove(void *self, const char *key_id, uint32_t version)
 {
-    int dir = -1, r = open_writable(self, key_id, &dir);
+    int dir = -1, r = version == 0 ? open_writable(self, key_id, &dir) : TENUO_E_KEY_NOT_FOUND;
     if (r != TENUO_OK)
         return r;
     r = remove_pair(self, dir, key_id);

@@ -24,10 +24,11 @@ static inline void mock_close(void *self)
 }
 
 /* The seed of every id is 32 times 7. */
-static inline int mock_export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static inline int mock_export_seed(void *self, const char *key_id, uint32_t version,
+                                   uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     (void)self;
-    if (strcmp(key_id, "mock") != 0)
+    if (strcmp(key_id, "mock") != 0 || version != 0)
         return TENUO_E_KEY_NOT_FOUND;
     memset(ret_seed, 7, TENUO_SEED_BYTES);
     return TENUO_OK;

@@ -2,9 +2,9 @@
 /* Returns codes that no call may return. */
 #include "mock.h"
 
-static int export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
-    (void)self, (void)key_id, (void)ret_seed;
+    (void)self, (void)version, (void)key_id, (void)ret_seed;
     return 42;
 }
 

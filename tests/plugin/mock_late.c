@@ -26,10 +26,10 @@ static void oversleep(const struct late *self)
     nanosleep(&time, NULL);
 }
 
-static int export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     oversleep(self);
-    return mock_export_seed(self, key_id, ret_seed);
+    return mock_export_seed(self, key_id, version, ret_seed);
 }
 
 static int decision(void *self, const struct tenuo_audit_event *event)

@@ -2,10 +2,10 @@
 /* Signs, and cannot say with which key. */
 #include "mock.h"
 
-static int sign(void *self, const char *key_id, const uint8_t *message, size_t len,
+static int sign(void *self, const char *key_id, uint32_t version, const uint8_t *message, size_t len,
                 uint8_t ret_signature[TENUO_SIG_BYTES])
 {
-    (void)self, (void)key_id, (void)message, (void)len, (void)ret_signature;
+    (void)self, (void)key_id, (void)version, (void)message, (void)len, (void)ret_signature;
     return TENUO_E_UNAVAILABLE;
 }
 

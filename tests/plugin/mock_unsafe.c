@@ -25,10 +25,10 @@ static int guarded_pause(struct unsafe *self)
     return TENUO_OK;
 }
 
-static int export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     int r = guarded_pause(self);
-    return r != TENUO_OK ? r : mock_export_seed(self, key_id, ret_seed);
+    return r != TENUO_OK ? r : mock_export_seed(self, key_id, version, ret_seed);
 }
 
 static int decision(void *self, const struct tenuo_audit_event *event)

@@ -2,9 +2,9 @@
 /* Finds a key of the wrong size, and leaves half of it in the output although it fails. */
 #include "mock.h"
 
-static int export_seed(void *self, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
+static int export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
-    (void)self, (void)key_id;
+    (void)self, (void)version, (void)key_id;
     memset(ret_seed, 7, TENUO_SEED_BYTES / 2);
     return TENUO_E_KEY_INVALID;
 }

@@ -67,14 +67,19 @@ static int act(const struct self *s)
     return s->owner == getpid() ? world.code : TENUO_E_KEY_DENIED; /* an instance of another process */
 }
 
-static int w_export(void *self, const char *key_id, uint8_t ret_seed[32])
+static uint32_t version_of_key;
+
+static int w_export(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[32])
 {
+    (void)version;
     memset(ret_seed, key_id[0], 32);
     return act(self);
 }
 
-static int w_public_key(void *self, const char *key_id, uint8_t ret_key[32])
+static int w_public_key(void *self, const char *key_id, uint32_t version, uint8_t ret_key[32], uint32_t *ret_version)
 {
+    (void)version;
+    *ret_version = 0;
     memset(ret_key, key_id[0], 32);
     return act(self);
 }
@@ -134,6 +139,7 @@ static void reset(void)
 
 static void check_success(void)
 {
+    unsigned can = 0;
     struct tn_plugin plugin = plugin_with(0);
     struct tn_rule rule;
     uint8_t seed[32] = { 0 }, key[32] = { 0 };
@@ -143,11 +149,12 @@ static void check_success(void)
     is_int(tn_instance_open(i, NULL), TENUO_OK, "opens");
     is_int(tn_instance_open(i, NULL), TENUO_OK, "once");
     is_int(atomic_load(&world.opened), 1, "really");
-    is_int(tn_resolver_export_seed(i, "s", seed, NULL), TENUO_OK, "export_seed");
+    is_int(tn_resolver_export_seed(i, "s", 0, seed, NULL), TENUO_OK, "export_seed");
     ok(seed[31] == 's', "the seed");
-    is_int(tn_resolver_public_key(i, "p", key, NULL), TENUO_OK, "public_key");
+    is_int(tn_resolver_public_key(i, "p", 0, key, &version_of_key, NULL), TENUO_OK, "public_key");
     ok(key[31] == 'p', "the key");
-    ok(tn_resolver_can_export(i) && !tn_resolver_can_sign(i), "what it can");
+    is_int(tn_resolver_can(i, &can, NULL), TENUO_OK, "can");
+    ok(can == TENUO_RESOLVER_EXPORTS, "what it can");
     tn_instance_free(i);
     is_int(atomic_load(&world.closed), 1, "closed");
 }
@@ -182,9 +189,9 @@ static void check_codes(void)
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         uint8_t seed[32] = { 0 }, key[32] = { 0 };
         world.code = rows[k].code;
-        is_int(tn_resolver_export_seed(r, "s", seed, NULL), rows[k].resolver, "resolver answers %d", rows[k].code);
+        is_int(tn_resolver_export_seed(r, "s", 0, seed, NULL), rows[k].resolver, "resolver answers %d", rows[k].code);
         ok(seed[0] == (rows[k].resolver == 0 ? 's' : 0), "no seed but on success");
-        is_int(tn_resolver_public_key(r, "p", key, NULL), rows[k].resolver, "public_key answers %d", rows[k].code);
+        is_int(tn_resolver_public_key(r, "p", 0, key, &version_of_key, NULL), rows[k].resolver, "public_key answers %d", rows[k].code);
         ok(key[0] == (rows[k].resolver == 0 ? 'p' : 0), "no key but on success");
         is_int(tn_audit_decision(a, &e, NULL), rows[k].audit, "sink answers %d", rows[k].code);
     }
@@ -201,19 +208,19 @@ static void check_sentences(void)
     reset();
     struct tn_instance *i = make(&plugin, &rule, TN_F_RESOLVER, 0);
     world.code = TENUO_E_UNAVAILABLE;
-    (void)tn_resolver_export_seed(i, "s", seed, &err);
+    (void)tn_resolver_export_seed(i, "s", 0, seed, &err);
     is_str(err.msg, "/etc/t.conf:7: world: a store did not answer", "without a sentence: the code's");
     world.sentence = "token\nexpired";
-    (void)tn_resolver_export_seed(i, "s", seed, &err);
+    (void)tn_resolver_export_seed(i, "s", 0, seed, &err);
     is_str(err.msg, "/etc/t.conf:7: world: token?expired", "place, module, the plugin's sentence in one line");
     world.code = 77;
-    (void)tn_resolver_export_seed(i, "s", seed, &err);
+    (void)tn_resolver_export_seed(i, "s", 0, seed, &err);
     is_str(err.msg, "/etc/t.conf:7: world: export_seed answered 77, which it may not", "an illegal code");
     world.sentence = NULL;
     world.code = TENUO_OK;
-    is_int(tn_resolver_export_seed(i, "s", seed, &err), TENUO_OK, "well again");
+    is_int(tn_resolver_export_seed(i, "s", 0, seed, &err), TENUO_OK, "well again");
     world.code = TENUO_E_SYSTEM;
-    (void)tn_resolver_export_seed(i, "s", seed, &err);
+    (void)tn_resolver_export_seed(i, "s", 0, seed, &err);
     ok(strstr(err.msg, "expired") == NULL, "no sentence of an earlier call: %s", err.msg);
     tn_instance_free(i);
 }
@@ -226,9 +233,9 @@ static void check_late(void)
     uint8_t seed[32] = { 0 };
     reset();
     struct tn_instance *i = make(&plugin, &rule, TN_F_RESOLVER, 2);
-    is_int(tn_resolver_export_seed(i, "s", seed, NULL), TENUO_OK, "in time");
+    is_int(tn_resolver_export_seed(i, "s", 0, seed, NULL), TENUO_OK, "in time");
     world.call_ms = 120;
-    is_int(tn_resolver_export_seed(i, "s", seed, &err), TENUO_E_UNAVAILABLE, "a good answer that is late is none");
+    is_int(tn_resolver_export_seed(i, "s", 0, seed, &err), TENUO_E_UNAVAILABLE, "a good answer that is late is none");
     ok(seed[0] == 0, "and leaves no seed");
     is_str(err.msg, "/etc/t.conf:7: world: export_seed answered after its deadline of 50 ms", "says so");
     ok(strstr(logged, "/etc/t.conf:7: world: trace: export_seed(s) = 0 (ok), ") != NULL, "traced");
@@ -254,18 +261,18 @@ static void check_reopen(void)
     world.open_code = TENUO_E_UNAVAILABLE;
     struct tn_instance *i = make(&plugin, &rule, TN_F_RESOLVER, 0);
     is_int(tn_instance_open(i, NULL), TENUO_E_UNAVAILABLE, "away at start");
-    is_int(tn_resolver_export_seed(i, "s", seed, &err), TENUO_E_UNAVAILABLE, "still away");
+    is_int(tn_resolver_export_seed(i, "s", 0, seed, &err), TENUO_E_UNAVAILABLE, "still away");
     is_str(err.msg, "/etc/t.conf:7: world: the store is away", "the sentence of open");
     is_int(atomic_load(&world.calls), 0, "no call without an instance");
     world.open_code = TENUO_OK;
-    is_int(tn_resolver_export_seed(i, "s", seed, NULL), TENUO_OK, "back: opened by the call");
+    is_int(tn_resolver_export_seed(i, "s", 0, seed, NULL), TENUO_OK, "back: opened by the call");
     tn_instance_free(i);
 }
 
 static void *one_call(void *arg)
 {
     uint8_t key[32];
-    return tn_resolver_public_key(arg, "p", key, NULL) == TENUO_OK ? arg : NULL;
+    return tn_resolver_public_key(arg, "p", 0, key, &version_of_key, NULL) == TENUO_OK ? arg : NULL;
 }
 
 static int together(uint32_t flags)
@@ -305,7 +312,7 @@ static void check_busy(void)
     pthread_create(&thread, NULL, one_call, i);
     while (atomic_load(&world.inside) == 0)
         sleep_ms(1);
-    is_int(tn_resolver_public_key(i, "p", key, &err), TENUO_E_UNAVAILABLE, "a line that is busy beyond the deadline");
+    is_int(tn_resolver_public_key(i, "p", 0, key, &version_of_key, &err), TENUO_E_UNAVAILABLE, "a line that is busy beyond the deadline");
     ok(strstr(err.msg, "waited longer than 50 ms") != NULL, "says so: %s", err.msg);
     pthread_join(thread, NULL);
     tn_instance_free(i);
@@ -318,8 +325,8 @@ static int child_status(struct tn_instance *i, int want_opened)
     if (child == 0) {
         uint8_t key[32];
         alarm(10);
-        int r = tn_resolver_public_key(i, "p", key, NULL);
-        int second = tn_resolver_public_key(i, "p", key, NULL);
+        int r = tn_resolver_public_key(i, "p", 0, key, &version_of_key, NULL);
+        int second = tn_resolver_public_key(i, "p", 0, key, &version_of_key, NULL);
         int opened = atomic_load(&world.opened);
         int closed = atomic_load(&world.closed);
         _exit(r != second               ? 90

@@ -9,6 +9,8 @@
 
 static const struct tenuo_resolver_ops *ops;
 
+static uint32_t version;
+
 static void *opened(const char *prefix)
 {
     struct tenuo_arg args[] = { { "prefix", prefix, 0 } };
@@ -25,7 +27,7 @@ static void seed_is(void *self, const char *id, int want)
     memset(seed, 0x55, sizeof seed);
     memcpy(before, seed, sizeof before);
     mock_said[0] = '\0';
-    is_int(ops->export_seed(self, id, seed), want, "seed of %s", id);
+    is_int(ops->export_seed(self, id, 0, seed), want, "seed of %s", id);
     ok(memcmp(seed, want == TENUO_OK ? ones : before, 32) == 0, "the output is the seed, or untouched");
     if (want == TENUO_E_KEY_INVALID || want == TENUO_E_KEY_NOT_FOUND)
         ok(strstr(mock_said, id) != NULL && strstr(mock_said, "AQEB") == NULL, "said: %s", mock_said);
@@ -82,9 +84,9 @@ static void public_keys(void *self)
     static const uint8_t want[4] = { 0x8a, 0x88, 0xe3, 0xdd };
     struct tenuo_key_entry entry = { .has_public_key = 0 };
     uint8_t key[32] = { 0 };
-    is_int(ops->public_key(self, "b64", key), TENUO_OK, "public key");
+    is_int(ops->public_key(self, "b64", 0, key, &version), TENUO_OK, "public key");
     ok(memcmp(key, want, sizeof want) == 0, "of the seed");
-    is_int(ops->describe(self, "b64", &entry), TENUO_OK, "describe");
+    is_int(ops->describe(self, "b64", 0, &entry), TENUO_OK, "describe");
     ok(entry.has_public_key == 1 && memcmp(entry.public_key, key, 32) == 0 && strcmp(entry.id, "b64") == 0,
        "says the same");
 }

@@ -19,6 +19,8 @@ static int open_with(const char *path, const char *credential, void **ret_self)
     return ops->open(&mock_host, args, 2, ret_self);
 }
 
+static uint32_t version;
+
 static void *opened(const char *path, const char *credential)
 {
     void *self = NULL;
@@ -33,7 +35,7 @@ static void seed_is(void *self, const char *id, int want, const char *what)
     memset(seed, 0x55, sizeof seed);
     memcpy(before, seed, sizeof before);
     mock_said[0] = '\0';
-    is_int(ops->export_seed(self, id, seed), want, "%s", what);
+    is_int(ops->export_seed(self, id, 0, seed), want, "%s", what);
     ok(memcmp(seed, want == TENUO_OK ? ones : before, 32) == 0, "the output is the seed, or untouched");
     if (want != TENUO_OK && want != TENUO_E_INVALID_ARGUMENT)
         ok(mock_said[0] != '\0' && strstr(mock_said, "0101") == NULL, "said: %s", mock_said);
@@ -95,12 +97,12 @@ static void public_keys(void *self)
     seed_is(self, "mixed", TENUO_E_KEY_INVALID, "a secret with the public key of another");
     seed_is(self, "open", TENUO_E_KEY_DENIED, "a public key that all can write");
     seed_is(self, "alone", TENUO_E_KEY_NOT_FOUND, "a public key alone cannot sign");
-    is_int(ops->public_key(self, "alone", key), TENUO_OK, "but can be read");
+    is_int(ops->public_key(self, "alone", 0, key, &version), TENUO_OK, "but can be read");
     ok(key[0] == 0x8a && key[1] == 0x88, "and is the right one");
     memset(key, 0, sizeof key);
-    is_int(ops->public_key(self, "hex", key), TENUO_OK, "without ID.pub it comes from the secret");
+    is_int(ops->public_key(self, "hex", 0, key, &version), TENUO_OK, "without ID.pub it comes from the secret");
     ok(key[0] == 0x8a && key[1] == 0x88, "and is the right one");
-    is_int(ops->public_key(self, "none", key), TENUO_E_KEY_NOT_FOUND, "no such key");
+    is_int(ops->public_key(self, "none", 0, key, &version), TENUO_E_KEY_NOT_FOUND, "no such key");
 }
 
 static int listed, with_key;
@@ -126,25 +128,25 @@ static void writing(void)
     uint8_t key[32] = { 0 }, again[32] = { 0 }, seed[32], ones[32];
     memset(ones, 1, sizeof ones);
     void *self = opened(stage_mkdir("new", 0700), NULL);
-    is_int(ops->generate(self, "agent-1", key), TENUO_OK, "generate");
+    is_int(ops->generate(self, "agent-1", 0, key, &version), TENUO_OK, "generate");
     is_int(mode_of("new/agent-1.key"), 0600, "the secret is the owner's");
     is_int(mode_of("new/agent-1.pub"), 0644, "the public key is for all");
-    is_int(ops->public_key(self, "agent-1", again), TENUO_OK, "its public key");
+    is_int(ops->public_key(self, "agent-1", 0, again, &version), TENUO_OK, "its public key");
     ok(memcmp(key, again, 32) == 0, "is what generate said");
-    is_int(ops->export_seed(self, "agent-1", seed), TENUO_OK, "its seed can be read");
-    is_int(ops->generate(self, "agent-1", again), TENUO_E_KEY_DENIED, "a key is never written over");
-    is_int(ops->import(self, "agent-1", ones), TENUO_E_KEY_DENIED, "nor by import");
-    is_int(ops->import(self, "in", ones), TENUO_OK, "import");
+    is_int(ops->export_seed(self, "agent-1", 0, seed), TENUO_OK, "its seed can be read");
+    is_int(ops->generate(self, "agent-1", 0, again, &version), TENUO_E_KEY_DENIED, "a key is never written over");
+    is_int(ops->import(self, "agent-1", 0, ones, &version), TENUO_E_KEY_DENIED, "nor by import");
+    is_int(ops->import(self, "in", 0, ones, &version), TENUO_OK, "import");
     seed_is(self, "in", TENUO_OK, "an imported seed comes back");
     is_int(ops->list(self, each, NULL), TENUO_OK, "list");
     ok(listed == 2 && with_key == 2, "two keys");
-    is_int(ops->remove(self, "agent-1"), TENUO_OK, "remove");
-    is_int(ops->remove(self, "agent-1"), TENUO_E_KEY_NOT_FOUND, "remove again");
+    is_int(ops->remove(self, "agent-1", 0), TENUO_OK, "remove");
+    is_int(ops->remove(self, "agent-1", 0), TENUO_E_KEY_NOT_FOUND, "remove again");
     is_int(mode_of("new/agent-1.pub"), 0, "the public key went too");
     listed = 0;
     is_int(ops->list(self, each, strdupa("in")), TENUO_OK, "list again");
     is_int(listed, 1, "one key, and no left-over file");
-    is_int(ops->generate(self, ".hidden", again), TENUO_E_INVALID_ARGUMENT, "no hidden ids");
+    is_int(ops->generate(self, ".hidden", 0, again, &version), TENUO_E_INVALID_ARGUMENT, "no hidden ids");
     ops->close(self);
 }
 
@@ -187,8 +189,8 @@ static void credentials(void)
     listed = 0;
     is_int(ops->list(self, each, NULL), TENUO_OK, "list");
     is_int(listed, 2, "only what the template names");
-    is_int(ops->generate(self, "new", key), TENUO_E_KEY_DENIED, "credentials cannot be made");
-    is_int(ops->remove(self, "a"), TENUO_E_KEY_DENIED, "nor removed");
+    is_int(ops->generate(self, "new", 0, key, &version), TENUO_E_KEY_DENIED, "credentials cannot be made");
+    is_int(ops->remove(self, "a", 0), TENUO_E_KEY_DENIED, "nor removed");
     ops->close(self);
 }
 

@@ -51,7 +51,8 @@ int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error
     if (r != TENUO_OK)
         return r;
     if (c.can == 0 || (c.can & ~ways_of(ops)) != 0)
-        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: can answered %u, which it has no calls for", i->origin, c.can);
+        return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: can answered %u, which it has no calls for", i->origin,
+                       c.can);
     *ret_can = c.can;
     return TENUO_OK;
 }

@@ -179,7 +179,7 @@ static void check_codes(void)
         { 1, 9203, 9203 },
         { -1, 9203, 9203 },
         { 1501, 9203, 9203 },
-        { TENUO_E_KEY_CONFLICT, 9203, 9203 },
+        { TENUO_E_KEY_CONFLICT, 9303, 9203 },
     };
     struct tn_plugin plugin = plugin_with(0);
     struct tn_rule r1, r2;
@@ -191,7 +191,8 @@ static void check_codes(void)
         world.code = rows[k].code;
         is_int(tn_resolver_export_seed(r, "s", 0, seed, NULL), rows[k].resolver, "resolver answers %d", rows[k].code);
         ok(seed[0] == (rows[k].resolver == 0 ? 's' : 0), "no seed but on success");
-        is_int(tn_resolver_public_key(r, "p", 0, key, &version_of_key, NULL), rows[k].resolver, "public_key answers %d", rows[k].code);
+        is_int(tn_resolver_public_key(r, "p", 0, key, &version_of_key, NULL), rows[k].resolver, "public_key answers %d",
+               rows[k].code);
         ok(key[0] == (rows[k].resolver == 0 ? 'p' : 0), "no key but on success");
         is_int(tn_audit_decision(a, &e, NULL), rows[k].audit, "sink answers %d", rows[k].code);
     }

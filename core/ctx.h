@@ -44,4 +44,21 @@ struct tenuo_ctx {
 /* ctx_key.c: resolve one id through the resolver lines; for tn_keycache_get, `arg` is the context. */
 int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found, struct tenuo_error *err);
 
+/* What one line has under the id and version; also after a failure, give it back with tn_ctx_drop. */
+int tn_ctx_ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, uint32_t version, struct tn_key_found *f,
+               struct tenuo_error *err);
+void tn_ctx_drop(struct tenuo_ctx *c, struct tn_key_found *f);
+int tn_ctx_make_signer(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
+                       struct tenuo_signer **ret, struct tenuo_error *err);
+
+/* store.c: the one resolver line of that name; 9001 with the names when there is none or more than one. */
+int tn_ctx_store(struct tenuo_ctx *c, const char *store, struct tn_instance **ret, struct tenuo_error *err);
+/* describe of the line; without one, what the key itself says. */
+int tn_ctx_describe(struct tenuo_ctx *c, struct tn_instance *i, const char *id, uint32_t version,
+                    struct tenuo_key_entry *ret, struct tenuo_error *err);
+/* A reference into its parts, or 9001. */
+int tn_store_reference(const char *reference, char ret_id[TN_MAX_KEY_ID + 1], uint32_t *ret_version,
+                       struct tenuo_error *err);
+int tn_store_cannot(const struct tn_instance *i, const char *what, struct tenuo_error *err);
+
 #endif

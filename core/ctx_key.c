@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "../common/versions.h"
 #include "chain_run.h"
 #include "ctx.h"
 #include "err.h"
@@ -13,15 +14,15 @@
 
 bool tn_key_id_valid(const char *id)
 {
-    size_t n = strnlen(id, TN_MAX_KEY_ID + 1);
-    if (n == 0 || n > TN_MAX_KEY_ID || strcmp(id, ".") == 0 || strstr(id, "..") != NULL)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)id[i];
-        if (!tn_is_alpha(c) && !tn_is_digit(c) && c != '.' && c != '_' && c != '-')
-            return false;
-    }
-    return true;
+    char copy[TN_MAX_KEY_ID + 1];
+    uint32_t version;
+    return tn_key_reference(id, copy, &version) && version == 0;
+}
+
+bool tn_key_reference(const char *text, char ret_id[TN_MAX_KEY_ID + 1], uint32_t *ret_version)
+{
+    size_t n = strnlen(text, TN_VERSION_NAME_BYTES);
+    return n < TN_VERSION_NAME_BYTES && tn_version_parse(text, n, ret_id, ret_version);
 }
 
 static int public_from_seed(const uint8_t *seed, uint8_t ret_key[32])
@@ -32,8 +33,7 @@ static int public_from_seed(const uint8_t *seed, uint8_t ret_key[32])
     return r;
 }
 
-/* What one line has under the id. */
-static int ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, struct tn_key_found *f,
+int tn_ctx_ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, uint32_t version, struct tn_key_found *f,
                struct tenuo_error *err)
 {
     unsigned can = 0;
@@ -42,18 +42,19 @@ static int ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, s
         return r;
     if ((can & TENUO_RESOLVER_SIGNS) != 0) {
         f->remote = i;
-        return tn_resolver_public_key(i, key_id, 0, f->public_key, &f->version, err);
+        return tn_resolver_public_key(i, key_id, version, f->public_key, &f->version, err);
     }
     f->seed = tn_keycache_slot(&c->keys);
     if (f->seed == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    r = tn_resolver_export_seed(i, key_id, 0, f->seed, err);
+    r = tn_resolver_export_seed(i, key_id, version, f->seed, err);
     if (r == TENUO_OK)
         r = public_from_seed(f->seed, f->public_key);
+    f->version = version;
     return r;
 }
 
-static void drop(struct tenuo_ctx *c, struct tn_key_found *f)
+void tn_ctx_drop(struct tenuo_ctx *c, struct tn_key_found *f)
 {
     if (f->seed != NULL)
         tn_keycache_give(&c->keys, f->seed);
@@ -70,10 +71,10 @@ static int merge(struct tenuo_ctx *c, struct tn_key_found *kept, bool *has, stru
         return TENUO_OK;
     }
     if (memcmp(kept->public_key, found->public_key, 32) == 0) {
-        drop(c, found);
+        tn_ctx_drop(c, found);
         return TENUO_OK;
     }
-    drop(c, found);
+    tn_ctx_drop(c, found);
     return tn_fail(err, TENUO_E_KEY_CONFLICT, "key '%s': two stores hold different keys under this id; remove one",
                    key_id);
 }
@@ -93,18 +94,18 @@ int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found
                                           tn_instance_duration(line->instance, "cache_ttl", c->conf->set.key_cache_ms),
                                       .stale_ms = tn_instance_duration(line->instance, "stale_if_error", 0) };
         struct tenuo_error why = { 0 };
-        r = ask(c, line->instance, key_id, &found, &why);
+        r = tn_ctx_ask(c, line->instance, key_id, 0, &found, &why);
         if (r == TENUO_OK)
             r = merge(c, &kept, &has, &found, key_id, &why);
         else
-            drop(c, &found);
+            tn_ctx_drop(c, &found);
         if (tn_chain_feed(&chain, line->control, r, &why))
             break;
     }
     snprintf(what, sizeof what, "key '%s'", key_id);
     r = tn_chain_end(&chain, what, err);
     if (r != TENUO_OK)
-        drop(c, &kept);
+        tn_ctx_drop(c, &kept);
     else
         *ret_found = kept;
     return r;
@@ -137,13 +138,13 @@ static void local_release(void *arg)
     tenuo_ctx_unref(arg);
 }
 
-static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct tenuo_signer **ret,
-                       struct tenuo_error *err)
+int tn_ctx_make_signer(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
+                       struct tenuo_signer **ret, struct tenuo_error *err)
 {
     struct tn_remote_key remote = { .sign = remote_sign, .release = remote_release };
     struct remote *r;
-    if (key->found.seed != NULL) {
-        int code = tn_signer_local(key->found.seed, local_release, tenuo_ctx_ref(c), ret, err);
+    if (found->seed != NULL) {
+        int code = tn_signer_local(found->seed, local_release, tenuo_ctx_ref(c), ret, err);
         if (code != TENUO_OK)
             tenuo_ctx_unref(c);
         return code;
@@ -151,10 +152,10 @@ static int make_signer(struct tenuo_ctx *c, const struct tn_key *key, struct ten
     r = calloc(1, sizeof *r);
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    *r = (struct remote){ .ctx = tenuo_ctx_ref(c), .instance = key->found.remote, .version = key->found.version };
-    memcpy(r->id, key->id, sizeof r->id);
+    *r = (struct remote){ .ctx = tenuo_ctx_ref(c), .instance = found->remote, .version = found->version };
+    memcpy(r->id, key_id, strlen(key_id) + 1);
     remote.arg = r;
-    return tn_signer_remote(key->found.public_key, &remote, ret, err);
+    return tn_signer_remote(found->public_key, &remote, ret, err);
 }
 
 int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, const uint8_t *holder,
@@ -172,7 +173,7 @@ int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, 
     if (holder != NULL && memcmp(holder, key->found.public_key, 32) != 0)
         r = tn_fail(reterr, TENUO_E_HOLDER_MISMATCH, "key '%s' is not the holder of the warrant", key_id);
     else
-        r = make_signer(ctx, key, ret_signer, reterr);
+        r = tn_ctx_make_signer(ctx, key_id, &key->found, ret_signer, reterr);
     tn_keycache_put(&ctx->keys, key);
     return r;
 }

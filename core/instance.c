@@ -102,10 +102,10 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
     i->trace = flag_arg(rule, "trace");
     i->deadline_ms = (uint32_t)tn_instance_duration(i, "timeout", deadline_ms);
     if (rule->place.line != 0)
-        snprintf(i->origin, sizeof i->origin, "%s:%u: %.40s", short_file(rule->place.file), rule->place.line,
-                 plugin->desc.name);
+        snprintf(i->place, sizeof i->place, "%s:%u", short_file(rule->place.file), rule->place.line);
     else
-        snprintf(i->origin, sizeof i->origin, "%s: %.40s", short_file(rule->place.file), plugin->desc.name);
+        snprintf(i->place, sizeof i->place, "%s", short_file(rule->place.file));
+    snprintf(i->origin, sizeof i->origin, "%s: %.38s", i->place, plugin->desc.name);
     atomic_init(&i->failures, 0);
     i->opened = new_opened(i);
     if (i->opened == NULL) {

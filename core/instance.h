@@ -43,6 +43,7 @@ struct tn_instance {
     uint32_t deadline_ms; /* 0: none may be taken */
     bool trace;
     char origin[160]; /* "FILE:LINE: MODULE", in front of every message */
+    char place[120];  /* "FILE:LINE" */
     atomic_ullong failures; /* audit: records that an optional line did not take */
 };
 
@@ -76,6 +77,19 @@ int tn_resolver_sign(struct tn_instance *i, const char *key_id, uint32_t version
 /* ret_seed is written by the plugin itself: give guarded memory. It is wiped on failure. */
 int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint32_t version, uint8_t ret_seed[32],
                             struct tenuo_error *err);
+/* instance_store.c: the store operations, for the administrator. TENUO_STORE_... of the line: */
+int tn_store_abilities(struct tn_instance *i, unsigned *ret_abilities, struct tenuo_error *err);
+/* malloc'ed; judged, sorted by id. */
+int tn_store_list(struct tn_instance *i, struct tenuo_key_entry **ret_entries, size_t *ret_n, struct tenuo_error *err);
+int tn_store_describe(struct tn_instance *i, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry,
+                      struct tenuo_error *err);
+/* flags: 0 or TENUO_STORE_NEW_VERSION. The version is judged, the key is a usable one. */
+int tn_store_generate(struct tn_instance *i, const char *key_id, unsigned flags, uint8_t ret_key[32],
+                      uint32_t *ret_version, struct tenuo_error *err);
+int tn_store_import(struct tn_instance *i, const char *key_id, unsigned flags, const uint8_t seed[32],
+                    uint32_t *ret_version, struct tenuo_error *err);
+int tn_store_remove(struct tn_instance *i, const char *key_id, uint32_t version, struct tenuo_error *err);
+
 int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
                    struct tenuo_error *err);
 int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);

@@ -308,6 +308,16 @@ int tenuo_signer_from_file(const char *path, struct tenuo_signer **ret_signer, s
     return r;
 }
 
+int tn_signer_seed(const struct tenuo_signer *signer, uint8_t ret_seed[32], struct tenuo_error *err)
+{
+    if (signer->secret == NULL)
+        return tn_fail(err, TENUO_E_KEY_DENIED, "remote key: its store keeps the secret");
+    int r = check_owner(signer, err);
+    if (r == TENUO_OK)
+        memcpy(ret_seed, signer->secret->expanded, TENUO_SECRET_SEED_BYTES);
+    return r;
+}
+
 int tenuo_signer_secret_pem(const struct tenuo_signer *signer, int pkcs8_version,
                             char ret_pem[TENUO_SECRET_PEM_MAX_BYTES], struct tenuo_error *reterr)
 {

@@ -241,6 +241,18 @@ void tn_keycache_put(struct tn_keycache *cache, struct tn_key *key)
     tn_lock_release(&cache->lock);
 }
 
+void tn_keycache_forget(struct tn_keycache *cache, const char *key_id)
+{
+    struct tn_key *next;
+    lock_cache(cache);
+    for (struct tn_key *key = cache->keys; key != NULL; key = next) {
+        next = key->next;
+        if (strcmp(key->id, key_id) == 0)
+            unlist(cache, key);
+    }
+    tn_lock_release(&cache->lock);
+}
+
 uint8_t *tn_keycache_slot(struct tn_keycache *cache)
 {
     lock_cache(cache);

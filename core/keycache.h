@@ -19,6 +19,8 @@ struct tn_instance;
 
 /* ctx_key.c: [A-Za-z0-9._-]{1,128}, not "." and no "..": no store ever sees another one. */
 bool tn_key_id_valid(const char *id);
+/* ID, or ID@N: *ret_version 0 for the newest. */
+bool tn_key_reference(const char *text, char ret_id[TN_MAX_KEY_ID + 1], uint32_t *ret_version);
 
 /* What a resolver chain found. */
 struct tn_key_found {
@@ -60,6 +62,8 @@ void tn_keycache_free(struct tn_keycache *cache);
 int tn_keycache_get(struct tn_keycache *cache, const char *key_id, bool no_io, tn_key_resolve_fn *resolve, void *arg,
                     struct tn_key **ret_key, struct tenuo_error *err);
 void tn_keycache_put(struct tn_keycache *cache, struct tn_key *key);
+/* The key was changed: what is held of that id goes, and a lookup under way is not kept. */
+void tn_keycache_forget(struct tn_keycache *cache, const char *key_id);
 /* Guarded slots for resolve functions. */
 uint8_t *tn_keycache_slot(struct tn_keycache *cache);
 void tn_keycache_give(struct tn_keycache *cache, uint8_t *slot);

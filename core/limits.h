@@ -72,6 +72,7 @@
 #define TN_MAX_PLUGIN_BYTES 67108864
 #define TN_MAX_KEY_ID 128
 #define TN_MAX_KEY_CACHE 1024      /* keys held at once */
+#define TN_MAX_STORE_KEYS 65536    /* ids of one store that are listed */
 #define TN_MAX_FLOOR_FILE 1048576 /* bytes: 4096 issuers */
 
 #endif

@@ -27,6 +27,8 @@ int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, 
  */
 int tn_signer_sign_own(const struct tenuo_signer *signer, const uint8_t *message, size_t len, uint8_t ret_signature[64],
                        struct tenuo_error *err);
+/* The seed of a local signer, into memory that the caller wipes: for a store that takes keys. */
+int tn_signer_seed(const struct tenuo_signer *signer, uint8_t ret_seed[32], struct tenuo_error *err);
 /* False when a local secret could not be locked into memory (RLIMIT_MEMLOCK): it may reach swap. For whoever logs. */
 bool tn_signer_is_locked(const struct tenuo_signer *signer);
 

@@ -13,6 +13,7 @@
 #include <tenuo/receipt.h>
 #include <tenuo/request.h>
 #include <tenuo/revocation.h>
+#include <tenuo/store.h>
 #include <tenuo/verify.h>
 #include <tenuo/version.h>
 #include <tenuo/warrant.h>

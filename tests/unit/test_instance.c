@@ -313,7 +313,8 @@ static void check_busy(void)
     pthread_create(&thread, NULL, one_call, i);
     while (atomic_load(&world.inside) == 0)
         sleep_ms(1);
-    is_int(tn_resolver_public_key(i, "p", 0, key, &version_of_key, &err), TENUO_E_UNAVAILABLE, "a line that is busy beyond the deadline");
+    is_int(tn_resolver_public_key(i, "p", 0, key, &version_of_key, &err), TENUO_E_UNAVAILABLE,
+           "a line that is busy beyond the deadline");
     ok(strstr(err.msg, "waited longer than 50 ms") != NULL, "says so: %s", err.msg);
     pthread_join(thread, NULL);
     tn_instance_free(i);

@@ -98,6 +98,9 @@ def written():
     yield "http_body", b' {"version": 1, "srl": "****"}'
     yield "http_body", b'{"srl": [[[1, 2], {}], {"srl": ""}]}'
     yield "http_body", bytes.fromhex("a2677061796c6f6164a0")
+    yield "json", b'{"data":{"data":{"key":"AAAA\\/\\u00e9\\ud83d\\ude00"},"metadata":{"version":3,"destroyed":false}},"warnings":null}'
+    yield "json", b' {"keys":{"1":{"public_key":"eA=="}},"list":[1,-2.5e3,true,"x",[],{}],"a":1,"a":2} '
+    yield "json", b'{"errors":["no handler for route"]}'
     info = b"# Server\r\nuptime_in_seconds:100\r\nmaxmemory_policy:noeviction\r\nrole:master\r\n"
     for answer in (b"+OK\r\n", b"$-1\r\n", b"-READONLY no\r\n", b":1\r\n", b"*1\r\n+OK\r\n"):
         yield "redis", b"$%d\r\n%s\r\n" % (len(info), info) + answer

@@ -49,6 +49,7 @@ struct cli_command {
 };
 
 int cmd_keygen(struct cli *cli, int argc, char **argv);
+int cmd_key(struct cli *cli, int argc, char **argv);
 int cmd_mint(struct cli *cli, int argc, char **argv);
 int cmd_attenuate(struct cli *cli, int argc, char **argv);
 int cmd_issue(struct cli *cli, int argc, char **argv);
@@ -153,6 +154,10 @@ int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_P
 /* From --key FILE, or --key-id ID through the configuration. */
 int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint8_t *holder, struct tenuo_signer **ret,
                struct tenuo_error *err);
+/* The secret in a file that others cannot read, or on standard input that is no terminal. `option`: what it is for. */
+int cli_signer_from_file(const char *option, const char *file, struct tenuo_signer **ret, struct tenuo_error *err);
+/* No copy of this process's memory from now on: it holds or is about to hold a secret. */
+void cli_hold_secret(void);
 int cli_open(struct cli *cli, struct tenuo_error *err); /* cli->ctx */
 /* --root KEY, which makes the builder when there is none; and the verifier of the roots, with the matchers that the
  * chain needs, or of the configuration when `builder` is NULL. */
@@ -162,6 +167,14 @@ int cli_verifier(struct cli *cli, struct tenuo_verifier_builder *builder, const 
 void cli_open_options(struct cli *cli, struct tenuo_open_options *ret);
 /* The path made absolute; NULL stays. *made is to be freed. */
 const char *cli_absolute(const char *path, char **made);
+
+/* terminal.c: the terminal, NULL when there is none; and a question, which ends with "Type yes: ". */
+FILE *cli_terminal(void);
+bool cli_terminal_yes(FILE *terminal);
+
+/* words.c: the next word of a line of tenuo_conf_show, unquoted, to be freed; NULL at the end or where the remark about
+ * the place begins. */
+char *cli_next_word(const char **line);
 
 /* matchers.c: does a warrant of the chain have a constraint that a matcher plugin judges? */
 bool cli_needs_matchers(const struct tenuo_stack *stack);

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <time.h>
 
 #define ONE_HOUR 3600 /* what verifiers accept unless they are told otherwise */
@@ -146,11 +145,25 @@ static bool is_approver(const struct tenuo_warrant *leaf, const uint8_t *key)
     return false;
 }
 
+/* After a rotation the warrant may still name the older key: the version that it names is the one to sign with. */
+static void choose_version(struct approve *a, const struct tenuo_warrant *leaf)
+{
+    struct tenuo_signer *other = NULL;
+    for (size_t i = 0; i < tenuo_warrant_approver_count(leaf); i++)
+        if (cli_signer(a->cli, NULL, a->key_id, tenuo_warrant_approver(leaf, i), &other, NULL) == TENUO_OK) {
+            tenuo_signer_free(a->signer);
+            a->signer = other;
+            return;
+        }
+}
+
 static int open_key(struct approve *a, const struct tenuo_warrant *leaf, struct tenuo_error *err)
 {
     int code = cli_signer(a->cli, a->key, a->key_id, NULL, &a->signer, err);
     if (code)
         return code;
+    if (a->key_id && !is_approver(leaf, tenuo_signer_public_key(a->signer)))
+        choose_version(a, leaf);
     const uint8_t *key = tenuo_signer_public_key(a->signer);
     if (!is_approver(leaf, key))
         return cli_set_error(err, TENUO_E_APPROVER_NOT_AUTHORIZED, "this key is not among the warrant's approvers");
@@ -187,27 +200,21 @@ static void show(FILE *out, const struct approve *a)
     cli_ask_print(out, &a->ask, (uint64_t)a->at, a->lifetime);
 }
 
-/* What was typed before the question was read is no answer to it. */
 static bool is_yes(FILE *terminal, const struct cli_ask *ask)
 {
-    char answer[8] = "";
     size_t n = json_object_size(ask->args_json);
-    tcflush(fileno(terminal), TCIFLUSH);
     fputs("Approve this call of ", terminal); /* once more: the top may have scrolled away */
     cli_print_escaped(terminal, ask->view.tool, ask->view.tool_len);
-    fprintf(terminal, " with %zu argument%s? Type yes: ", n, n == 1 ? "" : "s");
-    fflush(terminal);
-    return fgets(answer, sizeof answer, terminal) && strcmp(answer, "yes\n") == 0;
+    fprintf(terminal, " with %zu argument%s? ", n, n == 1 ? "" : "s");
+    return cli_terminal_yes(terminal);
 }
 
 static int ask_person(const struct approve *a, bool *ret_yes, struct tenuo_error *err)
 {
     FILE *terminal = NULL;
-    if (!a->yes && !(terminal = fopen("/dev/tty", "r+e")))
+    if (!a->yes && !(terminal = cli_terminal()))
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
                              "there is no terminal to ask on; --yes is for callers that have asked a person");
-    if (terminal)
-        setvbuf(terminal, NULL, _IONBF, 0);
     if (terminal || !a->cli->json)
         show(terminal ? terminal : stderr, a);
     *ret_yes = a->yes || is_yes(terminal, &a->ask);

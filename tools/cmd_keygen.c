@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tenuo keygen. The secret goes to a file of mode 0600 that must not exist, or to standard output on request; nowhere
- * else.
+ * tenuo keygen. The secret goes to a file of mode 0600 that must not exist, into a key store, or to standard output on
+ * request; nowhere else, and onto a terminal only when that is asked for in so many words.
  */
-#include "cli.h"
+#include "key.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_FORCE = CLI_OPT_FIRST, OPT_PUBLIC, OPT_PKCS8 };
+enum { OPT_PUBLIC = CLI_OPT_FIRST, OPT_PKCS8, OPT_TO, OPT_ALSO_PUBLIC, OPT_SHOW_SECRET };
 
 struct keygen {
     struct cli *cli;
-    const char *name, *public_of;
-    bool force;
-    int pkcs8;
+    const char *name, *public_of, *to, *also_public;
+    bool force, show_secret;
+    int pkcs8; /* 0: not given */
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -29,7 +29,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         k->force = true;
         return 0;
     case OPT_PUBLIC:
-        k->public_of = arg;
+        return cli_once(k->cli, &k->public_of, arg);
+    case OPT_TO:
+        return cli_once(k->cli, &k->to, arg);
+    case OPT_ALSO_PUBLIC:
+        return cli_once(k->cli, &k->also_public, arg);
+    case OPT_SHOW_SECRET:
+        k->show_secret = true;
         return 0;
     case OPT_PKCS8:
         if (strcmp(arg, "1") != 0 && strcmp(arg, "2") != 0)
@@ -47,19 +53,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "force", 'f', NULL, 0, "Replace key files that are there", 10 },
+    { "to", OPT_TO, "STORE:ID", 0, "Make the key in this store of the configuration, under an id that is free", 9 },
+    { "also-public", OPT_ALSO_PUBLIC, "FILE", 0, "--to: write the public key to this file as well", 9 },
+    { "force", 'f', NULL, 0, "Replace files that are there; a key in a store is never replaced", 10 },
     { "public", OPT_PUBLIC, "FILE", 0, "Make no key: print the public key of this secret key file", 10 },
     { "pkcs8", OPT_PKCS8, "VERSION", 0, "Version of the secret's PEM: 1 (default) or 2", 10 },
+    { "show-secret", OPT_SHOW_SECRET, NULL, 0, "NAME is -: also when standard output is a terminal", 10 },
     { 0 }
 };
-static const struct argp_child children[] = { { &cli_common_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp parser = {
     options,
     parse,
-    "NAME|-",
-    "Make an Ed25519 key pair: NAME.key (mode 0600) and NAME.pub. With - the secret goes to standard output.\v"
+    "NAME|-\n--to STORE:ID\n--public FILE",
+    "Make an Ed25519 key pair: NAME.key (mode 0600) and NAME.pub. With - the secret goes to standard output. With --to "
+    "it is made in a key store and stays there; STORE is what name= of its resolver line says, or else the module.\v"
     "Examples:\n"
     "  tenuo keygen alice\n"
+    "  tenuo keygen --to keyring:alice --also-public alice.pub\n"
+    "  tenuo keygen --to vault:web --service web\n"
     "  tenuo keygen - | systemd-creds encrypt - alice.cred\n"
     "  tenuo keygen --public alice.key\n",
     children,
@@ -120,7 +132,7 @@ static int generate(struct keygen *k, struct tenuo_error *err)
     struct tenuo_signer *signer = NULL;
     int code = tenuo_signer_generate(&signer, err);
     if (!code)
-        code = tenuo_signer_secret_pem(signer, k->pkcs8, pem, err);
+        code = tenuo_signer_secret_pem(signer, k->pkcs8 ? k->pkcs8 : 1, pem, err);
     if (!code) {
         tenuo_public_key_pem(tenuo_signer_public_key(signer), public_pem);
         if (strcmp(k->name, "-") != 0) {
@@ -151,18 +163,38 @@ static int show_public(struct keygen *k, struct tenuo_error *err)
     return code;
 }
 
+/* What does not go together; NULL: all of it does. */
+static const char *conflict(const struct keygen *k)
+{
+    if ((k->name != NULL) + (k->public_of != NULL) + (k->to != NULL) != 1)
+        return "give a NAME for a new key pair, - for standard output, --to STORE:ID or --public FILE";
+    if (!k->to && (k->also_public || k->cli->conf || k->cli->service))
+        return "--also-public, --conf and --service go with --to";
+    if (k->to && k->pkcs8)
+        return "--pkcs8 is about a file; a store has its own form";
+    if (!k->name || strcmp(k->name, "-") != 0)
+        return k->show_secret ? "--show-secret goes with -" : NULL;
+    if (k->cli->json)
+        return "--json never prints a secret: give a NAME instead of -";
+    if (isatty(STDOUT_FILENO) && !k->show_secret)
+        return "the secret would stand on the terminal: send it into a pipe or a file, or say --show-secret";
+    return NULL;
+}
+
 int cmd_keygen(struct cli *cli, int argc, char **argv)
 {
-    struct keygen k = { .cli = cli, .pkcs8 = 1 };
+    struct keygen k = { .cli = cli };
     struct tenuo_error err = { 0 };
-    int status;
+    int status, code;
     if (!cli_parse(cli, &parser, argc, argv, &k, &status))
         return status;
-    if (!k.name == !k.public_of)
-        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT,
-                         "give a NAME for a new key pair, - for standard output, or --public FILE");
-    if (cli->json && k.name && strcmp(k.name, "-") == 0)
-        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "--json never prints a secret: give a NAME instead of -");
-    int code = k.name ? generate(&k, &err) : show_public(&k, &err);
+    const char *wrong = conflict(&k);
+    if (wrong)
+        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "%s", wrong);
+    cli_hold_secret();
+    if (k.to)
+        code = key_generate(cli, k.to, k.also_public, k.force, &err);
+    else
+        code = k.name ? generate(&k, &err) : show_public(&k, &err);
     return code ? cli_fail(cli, &err) : CLI_YES;
 }

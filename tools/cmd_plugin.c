@@ -78,32 +78,15 @@ static void probe_line(void *arg, const char *line)
     }
 }
 
-/* The next word of a line of tenuo_conf_show, unquoted; NULL at the end or where the remark about the place begins. */
-static char *next_word(const char **line)
-{
-    *line += strspn(*line, " ");
-    if (**line == '\0' || **line == '#')
-        return NULL;
-    char *word = cli_alloc(strlen(*line) + 1, 1), *out = word;
-    bool quoted = **line == '"';
-    *line += quoted;
-    while (**line && **line != (quoted ? '"' : ' ')) {
-        *line += quoted && **line == '\\' && (*line)[1];
-        *out++ = *(*line)++;
-    }
-    *line += quoted && **line == '"';
-    return word;
-}
-
 static void collect(void *arg, const char *line)
 {
     struct plugin *p = arg;
     const char *rest = line;
-    char *first = next_word(&rest), *second = first ? next_word(&rest) : NULL;
+    char *first = cli_next_word(&rest), *second = first ? cli_next_word(&rest) : NULL;
     if (first && second && strcmp(first, "set") == 0) {
         if (strcmp(second, "plugin_dir") == 0) {
             free(p->dir);
-            p->dir = next_word(&rest);
+            p->dir = cli_next_word(&rest);
         }
     } else if (first && second) {
         p->rules = cli_grow(p->rules, p->nrules + 1, sizeof *p->rules);
@@ -147,8 +130,8 @@ static void say_rule(struct plugin *p, const char *facility, const char *control
 /* True when the rule's module can be loaded and serves the rule's facility. */
 static bool list_rule(struct plugin *p, const char *line)
 {
-    char *facility = next_word(&line), *control = facility ? next_word(&line) : NULL,
-         *module = control ? next_word(&line) : NULL;
+    char *facility = cli_next_word(&line), *control = facility ? cli_next_word(&line) : NULL,
+         *module = control ? cli_next_word(&line) : NULL;
     struct probe probe = { .facility = facility };
     struct tenuo_error err = { 0 };
     if (module) {

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,8 +103,20 @@ int cli_open(struct cli *cli, struct tenuo_error *err)
     return tenuo_open(cli->service ? cli->service : "", &options, &cli->ctx, err);
 }
 
+/* Guarded pages are left out of a core dump, but the bytes of a file on their way there are not. The limit stops files;
+ * handlers that take the dump from a pipe do not ask for it, and the flag stops those, and debuggers of the same user. */
+void cli_hold_secret(void)
+{
+    const struct rlimit none = { 0, 0 };
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 static int signer_from_stdin(struct tenuo_signer **ret, struct tenuo_error *err)
 {
+    if (isatty(STDIN_FILENO)) /* it would stand on the screen */
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "standard input is a terminal, which shows what is typed: use a file or a pipe");
     struct cli_bytes b = { 0 };
     if (cli_read_file("-", CLI_MAX_KEY_FILE, &b, err))
         return err->code;
@@ -118,27 +132,33 @@ static bool looks_like_key(const char *word)
     return n >= 43 && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+_-=") == n;
 }
 
+int cli_signer_from_file(const char *option, const char *file, struct tenuo_signer **ret, struct tenuo_error *err)
+{
+    bool standard = strcmp(file, "-") == 0;
+    if (looks_like_key(file) && access(file, F_OK) != 0)
+        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
+                             "%s wants the name of a file; a key on the command line can be seen by every process",
+                             option);
+    struct tenuo_error why = { 0 };
+    int code = standard ? signer_from_stdin(ret, &why) : tenuo_signer_from_file(file, ret, &why);
+    if (code && code < TENUO_E_NOMEM) /* a bad key file is no answer about a warrant */
+        return cli_set_error(err, TENUO_E_KEY_INVALID, "%s%s", standard ? "standard input: " : "", why.msg);
+    if (code)
+        *err = why;
+    return code;
+}
+
 int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint8_t *holder, struct tenuo_signer **ret,
                struct tenuo_error *err)
 {
     if (!file == !key_id)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
                              "name the signing key with --key FILE or with --key-id ID%s", file ? ", not both" : "");
-    if (key_id) {
-        int code = cli_open(cli, err);
-        return code ? code : tenuo_ctx_signer(cli->ctx, key_id, 0, holder, ret, err);
-    }
-    if (looks_like_key(file) && access(file, F_OK) != 0)
-        return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
-                             "--key wants the name of a file; a key on the command line can be seen by every process");
-    struct tenuo_error why = { 0 };
-    int code = strcmp(file, "-") == 0 ? signer_from_stdin(ret, &why) : tenuo_signer_from_file(file, ret, &why);
-    if (code && code < TENUO_E_NOMEM) /* a bad key file is no answer about a warrant */
-        return cli_set_error(err, TENUO_E_KEY_INVALID, "%s%s", strcmp(file, "-") == 0 ? "standard input: " : "",
-                             why.msg);
-    if (code)
-        *err = why;
-    return code;
+    cli_hold_secret();
+    if (!key_id)
+        return cli_signer_from_file("--key", file, ret, err);
+    int code = cli_open(cli, err);
+    return code ? code : tenuo_ctx_signer(cli->ctx, key_id, 0, holder, ret, err);
 }
 
 int cli_root_option(struct tenuo_verifier_builder **builder, const char *text, struct tenuo_error *err)

@@ -149,8 +149,9 @@ static bool is_approver(const struct tenuo_warrant *leaf, const uint8_t *key)
 static void choose_version(struct approve *a, const struct tenuo_warrant *leaf)
 {
     struct tenuo_signer *other = NULL;
+    struct tenuo_error why = { 0 };
     for (size_t i = 0; i < tenuo_warrant_approver_count(leaf); i++)
-        if (cli_signer(a->cli, NULL, a->key_id, tenuo_warrant_approver(leaf, i), &other, NULL) == TENUO_OK) {
+        if (cli_signer(a->cli, NULL, a->key_id, tenuo_warrant_approver(leaf, i), &other, &why) == TENUO_OK) {
             tenuo_signer_free(a->signer);
             a->signer = other;
             return;

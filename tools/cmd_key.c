@@ -113,7 +113,8 @@ static const struct argp_option options[] = {
     { "warrants", OPT_WARRANTS, "FILE...", 0, "rotate: say which of these warrants name the old key", 10 },
     { "check", OPT_CHECK, NULL, 0, "rotate: change nothing; only say what names the key", 10 },
     { "yes", OPT_YES, NULL, 0, "remove: do not ask", 11 },
-    { "holder", OPT_HOLDER, "KEY", 0, "test: the version that is this public key, as for a warrant with that holder", 12 },
+    { "holder", OPT_HOLDER, "KEY", 0, "test: the version that is this public key, as for a warrant with that holder",
+      12 },
     { "pem", OPT_PEM, NULL, 0, "show: only the public key in PEM, as 'key public' prints it", 12 },
     { 0 }
 };

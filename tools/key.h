@@ -50,6 +50,8 @@ int key_describe(struct tenuo_ctx *ctx, const char *store, const char *ref, stru
 /* key_print.c */
 json_t *key_json(const char *store, const struct tenuo_stored_key *key);
 void key_set_error(json_t *object, const struct tenuo_error *err);
+/* FILE:LINE of a store's line, or "" when the message begins with it. */
+const char *key_place(const char *origin, const struct tenuo_error *err);
 void key_print(const char *store, const struct tenuo_stored_key *key, const char *remark);
 void key_print_table(const json_t *rows); /* arrays of text, the first one the heading; columns of "-" are left out */
 void key_time(int64_t when, char ret_text[CLI_TIME_TEXT]); /* "-" for 0 */
@@ -60,8 +62,6 @@ void key_report(struct cli *cli, const struct key_name *name, uint32_t version,
 /* key_make.c: keys into a store. */
 int key_generate(struct cli *cli, const char *to, const char *public_file, bool force, struct tenuo_error *err);
 int key_import(struct key_run *r, struct tenuo_error *err);
-/* From a file that others cannot read, or from standard input that is no terminal; never the word itself. */
-int key_read_secret(const char *file, struct tenuo_signer **ret, struct tenuo_error *err);
 
 /* key_remove.c, key_rotate.c */
 int key_remove(struct key_run *r, bool *ret_declined, struct tenuo_error *err);

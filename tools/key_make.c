@@ -8,11 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int key_read_secret(const char *file, struct tenuo_signer **ret, struct tenuo_error *err)
-{
-    return cli_signer_from_file("the secret", file, ret, err);
-}
-
 static int write_public(const char *file, const uint8_t key[TENUO_PUBLIC_KEY_BYTES], bool force,
                         const struct key_name *name, struct tenuo_error *err)
 {
@@ -51,7 +46,7 @@ int key_import(struct key_run *r, struct tenuo_error *err)
     uint32_t version = 0;
     int code = key_name_open(r->cli, r->words.v[0], true, &name, err);
     if (!code)
-        code = key_read_secret(r->words.v[1], &signer, err);
+        code = cli_signer_from_file("import", r->words.v[1], &signer, err);
     if (!code && r->new_version)
         code = tenuo_store_rotate(r->cli->ctx, name.store, name.ref, signer, key, &version, err);
     else if (!code)

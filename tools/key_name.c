@@ -14,7 +14,8 @@ static void store_names(const struct tenuo_ctx *ctx, char *ret, size_t size)
     size_t used = 0;
     *ret = '\0';
     for (size_t i = 0; i < tenuo_ctx_store_count(ctx) && used < size; i++)
-        used += (size_t)snprintf(ret + used, size - used, "%s%s", i ? ", " : "", tenuo_ctx_store_name(ctx, i, NULL, NULL));
+        used +=
+            (size_t)snprintf(ret + used, size - used, "%s%s", i ? ", " : "", tenuo_ctx_store_name(ctx, i, NULL, NULL));
 }
 
 static int no_store(const struct tenuo_ctx *ctx, struct tenuo_error *err)

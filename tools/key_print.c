@@ -20,6 +20,11 @@ void key_set_error(json_t *object, const struct tenuo_error *err)
     cli_set(object, "message", cli_text(err->msg, strlen(err->msg)));
 }
 
+const char *key_place(const char *origin, const struct tenuo_error *err)
+{
+    return strncmp(err->msg, origin, strlen(origin)) == 0 ? "" : origin;
+}
+
 static void set_key(json_t *object, const uint8_t key[TENUO_PUBLIC_KEY_BYTES])
 {
     char text[44], fingerprint[TENUO_FINGERPRINT_TEXT_BYTES];

@@ -30,8 +30,7 @@ static int look(struct key_run *r, const struct key_name *name, unsigned *ret_ve
     return key_versions(r->cli->ctx, name->store, name->ref, count, ret_versions, err);
 }
 
-static void say_what(FILE *terminal, const struct key_name *name, unsigned versions,
-                     const struct tenuo_stored_key *key)
+static void say_what(FILE *terminal, const struct key_name *name, unsigned versions, const struct tenuo_stored_key *key)
 {
     char text[44];
     if (versions > 1)

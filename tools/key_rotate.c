@@ -33,10 +33,12 @@ static int look(struct rotation *t, struct tenuo_error *err)
     if (!code)
         code = key_describe(r->cli->ctx, t->name.store, t->name.ref, &t->old, err);
     if (!code && !t->old.has_public_key)
-        code = cli_set_error(err, TENUO_E_KEY_INVALID, "%s:%s: the store does not say its public key, so nothing can "
-                             "be said about what names it", t->name.store, t->name.ref);
+        code = cli_set_error(err, TENUO_E_KEY_INVALID,
+                             "%s:%s: the store does not say its public key, so nothing can "
+                             "be said about what names it",
+                             t->name.store, t->name.ref);
     if (!code && r->import && !r->check)
-        code = key_read_secret(r->import, &t->signer, err);
+        code = cli_signer_from_file("--import", r->import, &t->signer, err);
     struct key_old old = { .key = t->old.public_key, .id = t->name.ref, .newest = true };
     if (!code)
         code = key_names_in_warrants(&r->warrants, &old, t->found, &t->expired, err);
@@ -76,7 +78,8 @@ static void print_names(const struct rotation *t)
     size_t i;
     if (json_array_size(t->found))
         puts("\nThese name the old key:");
-    json_array_foreach (t->found, i, entry) {
+    json_array_foreach(t->found, i, entry)
+    {
         cli_line(stdout, "  %s:", json_string_value(json_object_get(entry, "where")));
         cli_line(stdout, "      %s", json_string_value(json_object_get(entry, "text")));
     }
@@ -110,8 +113,9 @@ static void print(const struct rotation *t)
         return;
     }
     if (t->stays)
-        cli_line(stdout, "\nUntil then the old key works on: whoever signs with %s gets the version that the warrant "
-                         "names.\nWhen nothing names it any more: tenuo key remove %s:%s@%u",
+        cli_line(stdout,
+                 "\nUntil then the old key works on: whoever signs with %s gets the version that the warrant "
+                 "names.\nWhen nothing names it any more: tenuo key remove %s:%s@%u",
                  id, store, id, (unsigned)t->old.version);
     puts("Programs that run take the new key when their cached one has expired (key_cache, cache_ttl), or on reload.");
 }

@@ -45,7 +45,8 @@ static void failure(struct view *v, const char *origin, const struct tenuo_error
     if (!v->failed++)
         v->first = *why;
     if (!v->run->cli->json)
-        cli_line(stderr, "tenuo key: store %s (%s): %s", v->store, origin, why->msg);
+        cli_line(stderr, "tenuo key: store %s: %s%s%s", v->store, key_place(origin, why),
+                 *key_place(origin, why) ? ": " : "", why->msg);
 }
 
 static json_t *store_json(struct view *v, size_t i, const struct tenuo_error *why)
@@ -175,8 +176,8 @@ static void take_shown(void *arg, const struct tenuo_stored_key *key, const stru
 {
     struct view *v = arg;
     bool newest = key->version && key->version == key->newest;
-    const char *remark = v->answers ? (newest ? "newest; what this line answers" : "what this line answers")
-                                    : (newest ? "newest" : "");
+    const char *remark =
+        v->answers ? (newest ? "newest; what this line answers" : "what this line answers") : (newest ? "newest" : "");
     json_t *object = key_json(v->store, key);
     cli_set(object, "newest", json_boolean(newest || key->version == 0));
     cli_set(object, "answers", json_boolean(v->answers));
@@ -203,8 +204,10 @@ static void show_store(struct view *v, size_t i, const char *ref)
     if (!code) {
         bool differs = v->answered && key.has_public_key && memcmp(key.public_key, v->answer, sizeof v->answer) != 0;
         if (differs)
-            cli_warn(v->run->cli, "store %s has another key under this id: unless a sufficient line before it has "
-                                  "answered, nobody can sign with it (9303)", v->store);
+            cli_warn(v->run->cli,
+                     "store %s has another key under this id: unless a sufficient line before it has "
+                     "answered, nobody can sign with it (9303)",
+                     v->store);
         v->answers = !v->answered && !v->failed;
         if (v->answers && key.has_public_key) {
             v->answered = true;
@@ -240,8 +243,10 @@ int key_show(struct key_run *r)
         if (!name.store || strcmp(tenuo_ctx_store_name(r->cli->ctx, i, NULL, NULL), name.store) == 0)
             show_store(&v, i, name.ref);
     if (!v.told && !v.failed)
-        status = cli_failf(r->cli, TENUO_E_KEY_NOT_FOUND, "%s has a key '%.140s'; 'tenuo key list' shows what there is",
-                           name.store ? "the store says that it does not have one: no line" : "no store", name.ref);
+        status =
+            cli_failf(r->cli, TENUO_E_KEY_NOT_FOUND, "%s%.80s has %s '%.140s'; 'tenuo key list' shows what there is",
+                      name.store ? "store " : "no store", name.store ? name.store : "", name.store ? "no key" : "a key",
+                      name.ref);
     else
         status = finish(&v, "keys", v.keys);
     json_decref(v.keys);
@@ -264,8 +269,8 @@ static int find_public(struct cli *cli, const struct key_name *name, const char 
         if (code != TENUO_E_KEY_NOT_FOUND)
             return code;
     }
-    return cli_set_error(err, TENUO_E_KEY_NOT_FOUND, "no store has a key '%.140s'; 'tenuo key list' shows what there is",
-                         name->ref);
+    return cli_set_error(err, TENUO_E_KEY_NOT_FOUND,
+                         "no store has a key '%.140s'; 'tenuo key list' shows what there is", name->ref);
 }
 
 int key_public(struct key_run *r)
@@ -279,7 +284,8 @@ int key_public(struct key_run *r)
     if (!code)
         code = find_public(r->cli, &name, &store, &key, &err);
     if (!code && !key.has_public_key)
-        code = cli_set_error(&err, TENUO_E_KEY_INVALID, "%s:%s: the store does not say its public key", store, name.ref);
+        code =
+            cli_set_error(&err, TENUO_E_KEY_INVALID, "%s:%s: the store does not say its public key", store, name.ref);
     if (!code) {
         tenuo_public_key_pem(key.public_key, pem);
         if (r->cli->json) {

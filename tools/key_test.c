@@ -87,6 +87,8 @@ static void probe_chain(const struct test *t, struct probe *p)
     int code = tenuo_ctx_signer(t->run->cli->ctx, t->name.ref, 0, t->run->has_holder ? t->run->holder : NULL, &signer,
                                 &p->err);
     p->us = now_us() - start;
+    if (code == TENUO_E_HOLDER_MISMATCH)
+        cli_set_error(&p->err, code, "key '%.140s': no version of it is the key of --holder", t->name.ref);
     if (!code)
         judge(t, signer, p);
 }
@@ -100,7 +102,8 @@ static int choose(const struct test *t, const char *store, char ret_ref[TENUO_KE
         return code;
     snprintf(ret_ref, TENUO_KEY_REFERENCE_BYTES, "%s", t->name.ref);
     p->version = key.version;
-    if (!t->run->has_holder || !key.has_public_key || memcmp(key.public_key, t->run->holder, sizeof key.public_key) == 0)
+    if (!t->run->has_holder || !key.has_public_key ||
+        memcmp(key.public_key, t->run->holder, sizeof key.public_key) == 0)
         return TENUO_OK;
     if (strchr(t->name.ref, '@') || !key_find(t->run->cli->ctx, store, t->name.ref, t->run->holder, &key))
         return cli_set_error(&p->err, TENUO_E_HOLDER_MISMATCH, "no version of the key here is the one of --holder");
@@ -243,14 +246,16 @@ static void print_line(const struct test *t, size_t i)
     char fingerprint[TENUO_FINGERPRINT_TEXT_BYTES], version[24] = "";
     const char *origin = "", *store = tenuo_ctx_store_name(t->run->cli->ctx, i, NULL, &origin);
     if (p->err.code) {
-        cli_line(stdout, "  %s (%s): %d %s: %s", store, origin, p->err.code, tenuo_err_name(p->err.code), p->err.msg);
+        origin = key_place(origin, &p->err);
+        cli_line(stdout, "  %s: %d %s: %s%s%s", store, p->err.code, tenuo_err_name(p->err.code), origin,
+                 *origin ? ": " : "", p->err.msg);
         return;
     }
     tenuo_fingerprint(p->key, fingerprint);
     if (p->version)
         snprintf(version, sizeof version, "version %u, ", (unsigned)p->version);
-    cli_line(stdout, "  %s (%s): good, %s, %s%s, %ju us", store, origin, fingerprint, version,
-             p->local ? "local" : "remote", (uintmax_t)p->us);
+    cli_line(stdout, "  %s: good, %s, %s%s, %ju us (%s)", store, fingerprint, version, p->local ? "local" : "remote",
+             (uintmax_t)p->us, origin);
 }
 
 static int report(const struct test *t)
@@ -286,6 +291,10 @@ int key_test(struct key_run *r)
         code = tenuo_signer_generate(&t.root, &err);
     if (!code)
         probe_all(&t);
+    if (!code && t.cold.err.code == TENUO_E_INVALID_ARGUMENT) { /* a bad reference: no store was asked */
+        err = t.cold.err;
+        code = err.code;
+    }
     int status = code ? cli_fail(r->cli, &err) : report(&t);
     tenuo_signer_free(t.root);
     free(t.lines);

@@ -104,7 +104,8 @@ int cli_open(struct cli *cli, struct tenuo_error *err)
 }
 
 /* Guarded pages are left out of a core dump, but the bytes of a file on their way there are not. The limit stops files;
- * handlers that take the dump from a pipe do not ask for it, and the flag stops those, and debuggers of the same user. */
+ * handlers that take the dump from a pipe do not ask for it, and the flag stops those, and debuggers of the same user.
+ */
 void cli_hold_secret(void)
 {
     const struct rlimit none = { 0, 0 };

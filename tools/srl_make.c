@@ -216,6 +216,18 @@ static void check_owner(struct cli *cli, const char *path, const struct stat *ol
                  (uintmax_t)old->st_uid, (uintmax_t)old->st_gid, (uintmax_t)now.st_uid, (uintmax_t)now.st_gid);
 }
 
+/* Verifiers may trust the issuer of the list so far alone: of a key with versions that one signs on, unless --issuer
+ * says that it is changed. */
+static int open_signer(struct srl_run *r, const char *path, struct tenuo_signer **ret, struct tenuo_error *err)
+{
+    struct tenuo_srl *old = NULL;
+    struct tenuo_error why = { 0 };
+    bool keep = r->key_id && !r->key && !r->has_issuer && srl_read(path, NULL, &old, &why) == TENUO_OK;
+    int code = keep ? cli_signer(r->cli, NULL, r->key_id, tenuo_srl_issuer(old), ret, err) : TENUO_E_HOLDER_MISMATCH;
+    tenuo_srl_unref(old);
+    return code == TENUO_E_HOLDER_MISMATCH ? cli_signer(r->cli, r->key, r->key_id, NULL, ret, err) : code;
+}
+
 int srl_add(struct srl_run *r, struct tenuo_error *err)
 {
     const char *path = r->words.v[0];
@@ -228,7 +240,7 @@ int srl_add(struct srl_run *r, struct tenuo_error *err)
     real = realpath(path, NULL); /* through a link, so that the link stays one */
     if (!real)
         return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
-    int code = cli_signer(r->cli, r->key, r->key_id, NULL, &signer, err);
+    int code = open_signer(r, real, &signer, err);
     if (!code) /* no lock beside what is no list */
         code = look(real, &st, err);
     if (!code)

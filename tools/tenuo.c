@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 extern const struct cli_command cli_commands[];
-const struct cli_command cli_commands[] = { { "keygen", cmd_keygen, "make an Ed25519 key pair, in files or in a store" },
+const struct cli_command cli_commands[] = { { "keygen", cmd_keygen,
+                                              "make an Ed25519 key pair, in files or in a store" },
                                             { "key", cmd_key, "keys in the stores of a configuration" },
                                             { "mint", cmd_mint, "make a root warrant" },
                                             { "attenuate", cmd_attenuate, "narrow a warrant for another holder" },

@@ -154,6 +154,8 @@ int cli_public_key(const char *option, const char *text, uint8_t ret_key[TENUO_P
 /* From --key FILE, or --key-id ID through the configuration. */
 int cli_signer(struct cli *cli, const char *file, const char *key_id, const uint8_t *holder, struct tenuo_signer **ret,
                struct tenuo_error *err);
+/* A key typed where something else is wanted? Such a word is never shown. */
+bool cli_looks_like_key(const char *word);
 /* The secret in a file that others cannot read, or on standard input that is no terminal. `option`: what it is for. */
 int cli_signer_from_file(const char *option, const char *file, struct tenuo_signer **ret, struct tenuo_error *err);
 /* No copy of this process's memory from now on: it holds or is about to hold a secret. */

@@ -33,6 +33,8 @@ struct key_name {
 /* key_name.c. Opens the configuration; with `store` the word must name one. */
 int key_name_open(struct cli *cli, const char *word, bool store, struct key_name *ret, struct tenuo_error *err);
 void key_name_free(struct key_name *name);
+/* The reference for a message that says that there is no such key: it may be a secret in the wrong place. */
+const char *key_shown(const char *ref);
 /* "STORE:ID" or "STORE:ID@N"; to be freed. */
 char *key_reference(const char *store, const char *id, uint32_t version);
 /* The key itself and, unless the reference has a version, the older ones, newest first. `why`: what is wrong with one

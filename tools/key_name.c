@@ -36,10 +36,20 @@ int key_name_open(struct cli *cli, const char *word, bool store, struct key_name
         return code;
     if (tenuo_ctx_store_count(cli->ctx) == 0 || (store && !colon) || colon == word || (colon && !colon[1]))
         return no_store(cli->ctx, err);
-    *ret = (struct key_name){ .ref = colon ? colon + 1 : word };
-    if (colon && !(ret->store = strndup(word, (size_t)(colon - word))))
+    char *name = colon ? strndup(word, (size_t)(colon - word)) : NULL;
+    if (colon && !name)
         cli_no_memory();
+    if (name && cli_looks_like_key(name)) { /* no store has such a name */
+        free(name);
+        return no_store(cli->ctx, err);
+    }
+    *ret = (struct key_name){ .store = name, .ref = colon ? colon + 1 : word };
     return TENUO_OK;
+}
+
+const char *key_shown(const char *ref)
+{
+    return cli_looks_like_key(ref) ? "..." : ref;
 }
 
 void key_name_free(struct key_name *name)

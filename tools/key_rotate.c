@@ -75,13 +75,17 @@ static void print_key(const char *label, const struct tenuo_stored_key *key)
 static void print_names(const struct rotation *t)
 {
     const json_t *entry;
+    const char *before = "";
     size_t i;
     if (json_array_size(t->found))
         puts("\nThese name the old key:");
     json_array_foreach(t->found, i, entry)
     {
-        cli_line(stdout, "  %s:", json_string_value(json_object_get(entry, "where")));
+        const char *where = json_string_value(json_object_get(entry, "where"));
+        if (strcmp(where, before) != 0) /* several things in one warrant */
+            cli_line(stdout, "  %s:", where);
         cli_line(stdout, "      %s", json_string_value(json_object_get(entry, "text")));
+        before = where;
     }
     if (t->run->warrants.n)
         printf("\n%zu file%s with warrants looked at, %zu of them expired.\n", t->run->warrants.n,
@@ -112,11 +116,13 @@ static void print(const struct rotation *t)
         puts("\nNothing was changed (--check).");
         return;
     }
-    if (t->stays)
-        cli_line(stdout,
-                 "\nUntil then the old key works on: whoever signs with %s gets the version that the warrant "
-                 "names.\nWhen nothing names it any more: tenuo key remove %s:%s@%u",
-                 id, store, id, (unsigned)t->old.version);
+    putchar('\n');
+    if (t->stays) {
+        cli_line(stdout, "Until then the old key works on: who signs with %s gets the version that the warrant names.",
+                 id);
+        cli_line(stdout, "When nothing names it any more: tenuo key remove %s:%s@%u", store, id,
+                 (unsigned)t->old.version);
+    }
     puts("Programs that run take the new key when their cached one has expired (key_cache, cache_ttl), or on reload.");
 }
 

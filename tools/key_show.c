@@ -270,7 +270,7 @@ static int find_public(struct cli *cli, const struct key_name *name, const char 
             return code;
     }
     return cli_set_error(err, TENUO_E_KEY_NOT_FOUND,
-                         "no store has a key '%.140s'; 'tenuo key list' shows what there is", name->ref);
+                         "no store has a key '%.140s'; 'tenuo key list' shows what there is", key_shown(name->ref));
 }
 
 int key_public(struct key_run *r)

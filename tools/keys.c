@@ -126,8 +126,7 @@ static int signer_from_stdin(struct tenuo_signer **ret, struct tenuo_error *err)
     return code;
 }
 
-/* A key typed where its file is wanted: such a word is never shown. */
-static bool looks_like_key(const char *word)
+bool cli_looks_like_key(const char *word)
 {
     size_t n = strlen(word);
     return n >= 43 && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+_-=") == n;
@@ -136,7 +135,7 @@ static bool looks_like_key(const char *word)
 int cli_signer_from_file(const char *option, const char *file, struct tenuo_signer **ret, struct tenuo_error *err)
 {
     bool standard = strcmp(file, "-") == 0;
-    if (looks_like_key(file) && access(file, F_OK) != 0)
+    if (cli_looks_like_key(file) && access(file, F_OK) != 0)
         return cli_set_error(err, TENUO_E_INVALID_ARGUMENT,
                              "%s wants the name of a file; a key on the command line can be seen by every process",
                              option);

@@ -1,21 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tenuo plugin. `list` walks the rules of a configuration and says for each whether its module can be loaded; `info`
- * describes one. Both load plugins exactly as a context would, trust walk first, and open no store.
+ * describes one; `test` (conform.c) makes it show that it keeps the contract. All load plugins exactly as a context
+ * would, trust walk first; the first two open no store.
  */
-#include "cli.h"
+#include "conform.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct plugin {
     struct cli *cli;
-    const char *action, *name;
+    const char *action, *name, *key_id, *kind;
+    char **words; /* ARG=VALUE, for test */
+    size_t nwords;
+    bool write;
     char *dir; /* "set plugin_dir" of the configuration */
     char **rules;
     size_t nrules;
     json_t *list;
 };
+
+enum { OPT_KEY_ID = CLI_OPT_FIRST, OPT_KIND, OPT_WRITE };
+
+static const struct argp_option options[] = {
+    { NULL, 0, NULL, 0, "Test:", 1 },
+    { "key-id", OPT_KEY_ID, "ID", 0, "A key that is in the store, for what only a key can show", 2 },
+    { "kind", OPT_KIND, "KIND", 0, "Which kind, when it serves several: resolver, trust, audit, ...", 2 },
+    { "write", OPT_WRITE, NULL, 0, "Also make, rotate and remove keys of its own, or write records", 2 },
+    { 0 }
+};
+
+static error_t take_word(struct plugin *p, char *arg)
+{
+    if (p->name && strcmp(p->action, "test") != 0)
+        return cli_usage(p->cli, "'%.64s' is one word too many", arg);
+    if (p->name) {
+        p->words = cli_grow(p->words, p->nwords + 1, sizeof *p->words);
+        p->words[p->nwords++] = arg;
+    } else {
+        *(p->action ? &p->name : &p->action) = arg;
+    }
+    return 0;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -24,11 +51,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = p->cli;
         return 0;
-    case ARGP_KEY_ARG:
-        if (p->name)
-            return cli_usage(p->cli, "'%.64s' is one word too many", arg);
-        *(p->action ? &p->name : &p->action) = arg;
+    case OPT_KEY_ID:
+        return cli_once(p->cli, &p->key_id, arg);
+    case OPT_KIND:
+        return cli_once(p->cli, &p->kind, arg);
+    case OPT_WRITE:
+        p->write = true;
         return 0;
+    case ARGP_KEY_ARG:
+        return take_word(p, arg);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -36,15 +67,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp parser = {
-    NULL,
+    options,
     parse,
-    "list|info NAME",
-    "List the plugins that a configuration uses and their state, or describe one by name or absolute path.\v"
-    "Exit status: 0 all can be loaded, 3 one cannot.\n"
+    "list|info NAME|test NAME [ARG=VALUE...]",
+    "List the plugins that a configuration uses and their state, or describe one by name or absolute path, or test "
+    "whether one keeps the contract of plugins (tenuo-plugin(3)), opened with the arguments of a configuration line.\v"
+    "Exit status: 0 all can be loaded, 3 one cannot; test: 0 no check failed, 1 one did, 3 it cannot be tested.\n"
     "Examples:\n"
     "  tenuo plugin list --service web\n"
     "  tenuo plugin info jsonl\n"
-    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n",
+    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n"
+    "  tenuo plugin test file path=/var/lib/tenuo/keys --key-id alice\n"
+    "  tenuo plugin test ./tenuo_mine.so url=https://store.test timeout=2s --write\n",
     children,
     cli_help_filter,
     NULL
@@ -152,11 +186,11 @@ static bool list_rule(struct plugin *p, const char *line)
 
 static int list(struct plugin *p)
 {
-    struct tenuo_open_options options;
+    struct tenuo_open_options open;
     struct tenuo_error err = { 0 };
     bool good = true;
-    cli_open_options(p->cli, &options);
-    if (tenuo_conf_show(p->cli->service ? p->cli->service : "", &options, collect, p, &err))
+    cli_open_options(p->cli, &open);
+    if (tenuo_conf_show(p->cli->service ? p->cli->service : "", &open, collect, p, &err))
         return cli_fail(p->cli, &err);
     for (size_t i = 0; i < p->nrules; i++)
         good = list_rule(p, p->rules[i]) && good;
@@ -189,17 +223,23 @@ static void info_line(void *arg, const char *line)
     cli_append(p->list, entry);
 }
 
+/* The plugin_dir of a configuration that is named is the place to look. */
+static int look_into_conf(struct plugin *p, struct tenuo_error *err)
+{
+    struct tenuo_open_options open;
+    cli_open_options(p->cli, &open);
+    if (!p->cli->conf && !p->cli->service)
+        return TENUO_OK;
+    return tenuo_conf_show(p->cli->service ? p->cli->service : "", &open, collect, p, err);
+}
+
 static int info(struct plugin *p)
 {
-    struct tenuo_open_options options;
     struct tenuo_error err = { 0 };
-    cli_open_options(p->cli, &options);
     if (!p->name)
         return cli_failf(p->cli, TENUO_E_INVALID_ARGUMENT, "name the plugin: tenuo plugin info NAME");
-    if (p->cli->conf || p->cli->service) { /* its plugin_dir is the place to look */
-        if (tenuo_conf_show(p->cli->service ? p->cli->service : "", &options, collect, p, &err))
-            return cli_fail(p->cli, &err);
-    }
+    if (look_into_conf(p, &err))
+        return cli_fail(p->cli, &err);
     if (tenuo_plugin_describe(p->name, p->dir ? p->dir : p->cli->plugin_dir, info_line, p, &err)) {
         int status = cli_fail(p->cli, &err);
         return status == CLI_USAGE ? status : CLI_UNDECIDED;
@@ -212,20 +252,62 @@ static int info(struct plugin *p)
     return CLI_YES;
 }
 
+static bool is_kind(const char *word)
+{
+    for (unsigned k = 0; k < CONFORM_KINDS; k++)
+        if (strcmp(word, conform_kind_names[k]) == 0)
+            return true;
+    return false;
+}
+
+static int test(struct plugin *p)
+{
+    struct tenuo_error err = { 0 };
+    if (!p->name)
+        return cli_failf(p->cli, TENUO_E_INVALID_ARGUMENT, "name the plugin: tenuo plugin test NAME [ARG=VALUE...]");
+    if (p->kind && !is_kind(p->kind))
+        return cli_failf(p->cli, TENUO_E_INVALID_ARGUMENT,
+                         "--kind is one of resolver, trust, audit, revocation, replay, matcher");
+    if (p->key_id && !conform_id_valid(p->key_id))
+        return cli_failf(p->cli, TENUO_E_INVALID_ARGUMENT, "--key-id: no key has such an id ([A-Za-z0-9._-]{1,128})");
+    int code = look_into_conf(p, &err);
+    if (code)
+        return cli_fail(p->cli, &err);
+    const struct conform_options o = { .name = p->name,
+                                       .plugin_dir = p->dir ? p->dir : p->cli->plugin_dir,
+                                       .kind = p->kind,
+                                       .key_id = p->key_id,
+                                       .words = p->words,
+                                       .nwords = p->nwords,
+                                       .write = p->write };
+    return conform_test(p->cli, &o);
+}
+
 int cmd_plugin(struct cli *cli, int argc, char **argv)
 {
+    static const struct {
+        const char *word;
+        int (*run)(struct plugin *p);
+    } actions[] = { { "list", list }, { "info", info }, { "test", test } };
     struct plugin p = { .cli = cli };
     int status;
     if (!cli_parse(cli, &parser, argc, argv, &p, &status))
         return status;
-    if (!p.action || (strcmp(p.action, "list") != 0 && strcmp(p.action, "info") != 0))
-        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "say 'tenuo plugin list' or 'tenuo plugin info NAME'");
+    size_t which = 0;
+    while (which < 3 && (!p.action || strcmp(p.action, actions[which].word) != 0))
+        which++;
+    if (which == 3)
+        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT,
+                         "say 'tenuo plugin list', 'tenuo plugin info NAME' or 'tenuo plugin test NAME'");
+    if (which != 2 && (p.key_id || p.kind || p.write))
+        return cli_failf(cli, TENUO_E_INVALID_ARGUMENT, "--key-id, --kind and --write belong to 'tenuo plugin test'");
     if (!(p.list = json_array()))
         cli_no_memory();
-    status = strcmp(p.action, "list") == 0 ? list(&p) : info(&p);
+    status = actions[which].run(&p);
     for (size_t i = 0; i < p.nrules; i++)
         free(p.rules[i]);
     free(p.rules);
+    free(p.words);
     free(p.dir);
     json_decref(p.list);
     return status;

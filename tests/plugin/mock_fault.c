@@ -209,14 +209,17 @@ static int missing(const struct store *s, const char *id, const uint8_t seed[TEN
 {
     char text[2 * TENUO_SEED_BYTES + 1];
     if (has(s, "secret"))
-        s->host->error(s->host, "%s is not there, %s is", id, sodium_bin2hex(text, sizeof text, seed, TENUO_SEED_BYTES));
+        s->host->error(s->host, "%s is not there, %s is", id,
+                       sodium_bin2hex(text, sizeof text, seed, TENUO_SEED_BYTES));
     if (has(s, "secret_log"))
-        s->host->log(s->host, TENUO_LOG_DEBUG, "%s",
-                     sodium_bin2base64(text, sizeof text, seed, TENUO_SEED_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING));
+        s->host->log(
+            s->host, TENUO_LOG_DEBUG, "%s",
+            sodium_bin2base64(text, sizeof text, seed, TENUO_SEED_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING));
     return has(s, "absent") || has(s, "silent") ? TENUO_E_UNAVAILABLE : TENUO_E_KEY_NOT_FOUND;
 }
 
-static int find(struct store *s, const char *id, uint32_t version, uint8_t seed[TENUO_SEED_BYTES], uint32_t *ret_version)
+static int find(struct store *s, const char *id, uint32_t version, uint8_t seed[TENUO_SEED_BYTES],
+                uint32_t *ret_version)
 {
     uint32_t oldest, newest;
     int r = misbehave(s, id);
@@ -339,7 +342,8 @@ static int fault_describe(void *self, const char *key_id, uint32_t version, stru
     return TENUO_OK;
 }
 
-static int list_one(struct store *s, const char *name, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
+static int list_one(struct store *s, const char *name, int (*each)(void *arg, const struct tenuo_key_entry *entry),
+                    void *arg)
 {
     struct tenuo_key_entry entry;
     char id[TENUO_KEY_ID_MAX + 1];
@@ -457,9 +461,19 @@ static const struct tenuo_arg_spec args[] = {
 };
 
 static const struct tenuo_resolver_ops ops = {
-    .size = sizeof ops, .open = fault_open, .close = fault_close, .check = fault_check, .can = fault_can,
-    .public_key = fault_public_key, .sign = fault_sign, .export_seed = fault_export_seed, .list = fault_list,
-    .describe = fault_describe, .generate = fault_generate, .import = fault_import, .remove = fault_remove,
+    .size = sizeof ops,
+    .open = fault_open,
+    .close = fault_close,
+    .check = fault_check,
+    .can = fault_can,
+    .public_key = fault_public_key,
+    .sign = fault_sign,
+    .export_seed = fault_export_seed,
+    .list = fault_list,
+    .describe = fault_describe,
+    .generate = fault_generate,
+    .import = fault_import,
+    .remove = fault_remove,
 };
 
 TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {

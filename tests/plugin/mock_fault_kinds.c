@@ -114,17 +114,25 @@ static int kinds_attenuates(void *self, uint8_t parent_type, const uint8_t *pare
 }
 
 static const uint8_t types[] = { 200, 0 };
-static const struct tenuo_arg_spec args[] = { { "fault", TENUO_ARG_STRING, 0, "what to do wrong" }, { NULL, 0, 0, NULL } };
+static const struct tenuo_arg_spec args[] = { { "fault", TENUO_ARG_STRING, 0, "what to do wrong" },
+                                              { NULL, 0, 0, NULL } };
 #define LIFE(kind) .size = sizeof(struct tenuo_##kind##_ops), .open = kinds_open, .close = mock_close
 static const struct tenuo_trust_ops trust = { LIFE(trust), .roots = kinds_roots };
 static const struct tenuo_audit_ops audit = { LIFE(audit), .decision = kinds_decision };
-static const struct tenuo_revocation_ops revocation = { LIFE(revocation), .fetch = kinds_fetch, .release = kinds_release };
+static const struct tenuo_revocation_ops revocation = { LIFE(revocation), .fetch = kinds_fetch,
+                                                        .release = kinds_release };
 static const struct tenuo_replay_ops replay = { LIFE(replay), .check_and_set = kinds_check_and_set };
-static const struct tenuo_matcher_ops matcher = { LIFE(matcher), .types = types, .compile = kinds_compile,
-                                                  .release = kinds_free, .match = kinds_match,
-                                                  .attenuates = kinds_attenuates };
-
-TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = {
-    MOCK_DESCRIPTOR("fault_kinds"), .flags = TENUO_PLUGIN_THREAD_SAFE | TENUO_PLUGIN_FORK_SAFE, .args = args,
-    .trust = &trust, .audit = &audit, .revocation = &revocation, .replay = &replay, .matcher = &matcher
+static const struct tenuo_matcher_ops matcher = {
+    LIFE(matcher),         .types = types,       .compile = kinds_compile,
+    .release = kinds_free, .match = kinds_match, .attenuates = kinds_attenuates
 };
+
+TENUO_PLUGIN_EXPORT const struct tenuo_plugin_v1 tenuo_plugin_v1 = { MOCK_DESCRIPTOR("fault_kinds"),
+                                                                     .flags = TENUO_PLUGIN_THREAD_SAFE |
+                                                                              TENUO_PLUGIN_FORK_SAFE,
+                                                                     .args = args,
+                                                                     .trust = &trust,
+                                                                     .audit = &audit,
+                                                                     .revocation = &revocation,
+                                                                     .replay = &replay,
+                                                                     .matcher = &matcher };

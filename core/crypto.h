@@ -8,6 +8,7 @@
 #include <tenuo/error.h>
 
 #define TN_DOMAIN_WARRANT "tenuo-warrant-v1" /* in front of every signed message (governance.md 1) */
+#define TN_DOMAIN_SELF_TEST "tenuo-selftest-v1" /* then 32 random bytes: no message of the protocol */
 #define TN_DOMAIN_POP "tenuo-pop-v1"
 #define TN_DOMAIN_RECEIPT "tenuo-receipt-v1"
 #define TN_DOMAIN_SRL "tenuo-srl-v1"

@@ -41,13 +41,14 @@ struct tenuo_ctx {
     uint8_t roots_hash[32], policy_hash[32]; /* for receipts */
 };
 
-/* ctx_key.c: resolve one id through the resolver lines; for tn_keycache_get, `arg` is the context. */
-int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found, struct tenuo_error *err);
+/* ctx_resolve.c: the resolve function for tn_keycache_get; `arg` is the context. */
+int tn_ctx_resolve(void *arg, struct tn_key_ask *ask, struct tn_key_found *ret_found, struct tenuo_error *err);
 
 /* What one line has under the id and version; also after a failure, give it back with tn_ctx_drop. */
 int tn_ctx_ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, uint32_t version, struct tn_key_found *f,
                struct tenuo_error *err);
 void tn_ctx_drop(struct tenuo_ctx *c, struct tn_key_found *f);
+/* ctx_key.c: a signer of its own, apart from the key cache. */
 int tn_ctx_make_signer(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
                        struct tenuo_signer **ret, struct tenuo_error *err);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Key ids to signers: the resolver lines in order, each answer remembered for its time. A store that can sign keeps the
- * key to itself; otherwise the seed goes from the plugin straight into guarded memory.
+ * References to signers: which key a caller gets, the newest or the one that a warrant was issued to, from the cache or
+ * from the lines, and what a signer holds of the context. Never hands out a key that is not the holder's when there is
+ * one.
  */
-#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/versions.h"
-#include "chain_run.h"
 #include "ctx.h"
 #include "err.h"
 #include "signer.h"
@@ -25,105 +26,34 @@ bool tn_key_reference(const char *text, char ret_id[TN_MAX_KEY_ID + 1], uint32_t
     return n < TN_VERSION_NAME_BYTES && tn_version_parse(text, n, ret_id, ret_version);
 }
 
-static int public_from_seed(const uint8_t *seed, uint8_t ret_key[32])
-{
-    uint8_t expanded[crypto_sign_SECRETKEYBYTES];
-    int r = crypto_sign_seed_keypair(ret_key, expanded, seed) == 0 ? TENUO_OK : TENUO_E_SYSTEM;
-    sodium_memzero(expanded, sizeof expanded);
-    return r;
-}
-
-int tn_ctx_ask(struct tenuo_ctx *c, struct tn_instance *i, const char *key_id, uint32_t version, struct tn_key_found *f,
-               struct tenuo_error *err)
-{
-    unsigned can = 0;
-    int r = tn_resolver_can(i, &can, err);
-    if (r != TENUO_OK)
-        return r;
-    if ((can & TENUO_RESOLVER_SIGNS) != 0) {
-        f->remote = i;
-        return tn_resolver_public_key(i, key_id, version, f->public_key, &f->version, err);
-    }
-    f->seed = tn_keycache_slot(&c->keys);
-    if (f->seed == NULL)
-        return tn_fail_code(err, TENUO_E_NOMEM);
-    r = tn_resolver_export_seed(i, key_id, version, f->seed, err);
-    if (r == TENUO_OK)
-        r = public_from_seed(f->seed, f->public_key);
-    f->version = version;
-    return r;
-}
-
-void tn_ctx_drop(struct tenuo_ctx *c, struct tn_key_found *f)
-{
-    if (f->seed != NULL)
-        tn_keycache_give(&c->keys, f->seed);
-    *f = (struct tn_key_found){ 0 };
-}
-
-/* The first answer is kept; a later one must be the same key. */
-static int merge(struct tenuo_ctx *c, struct tn_key_found *kept, bool *has, struct tn_key_found *found,
-                 const char *key_id, struct tenuo_error *err)
-{
-    if (!*has) {
-        *kept = *found;
-        *has = true;
-        return TENUO_OK;
-    }
-    if (memcmp(kept->public_key, found->public_key, 32) == 0) {
-        tn_ctx_drop(c, found);
-        return TENUO_OK;
-    }
-    tn_ctx_drop(c, found);
-    return tn_fail(err, TENUO_E_KEY_CONFLICT, "key '%s': two stores hold different keys under this id; remove one",
-                   key_id);
-}
-
-int tn_ctx_resolve(void *arg, const char *key_id, struct tn_key_found *ret_found, struct tenuo_error *err)
-{
-    struct tenuo_ctx *c = arg;
-    struct tn_key_found kept = { 0 };
-    struct tn_chain chain;
-    char what[TN_MAX_KEY_ID + 16];
-    bool has = false;
-    int r;
-    tn_chain_init(&chain, TN_CHAIN_RESOLVER);
-    for (size_t i = 0; i < c->lines[TN_F_RESOLVER].n; i++) {
-        struct tn_line *line = &c->lines[TN_F_RESOLVER].v[i];
-        struct tn_key_found found = { .ttl_ms =
-                                          tn_instance_duration(line->instance, "cache_ttl", c->conf->set.key_cache_ms),
-                                      .stale_ms = tn_instance_duration(line->instance, "stale_if_error", 0) };
-        struct tenuo_error why = { 0 };
-        r = tn_ctx_ask(c, line->instance, key_id, 0, &found, &why);
-        if (r == TENUO_OK)
-            r = merge(c, &kept, &has, &found, key_id, &why);
-        else
-            tn_ctx_drop(c, &found);
-        if (tn_chain_feed(&chain, line->control, r, &why))
-            break;
-    }
-    snprintf(what, sizeof what, "key '%s'", key_id);
-    r = tn_chain_end(&chain, what, err);
-    if (r != TENUO_OK)
-        tn_ctx_drop(c, &kept);
-    else
-        *ret_found = kept;
-    return r;
-}
-
-/* What a remote signer holds: the context, whose instance it uses, and the id. */
+/* What a remote signer holds: the context, whose instance it uses, and which key. */
 struct remote {
     struct tenuo_ctx *ctx;
-    struct tn_instance *instance;
+    struct tn_instance *line;
     uint32_t version;
     char id[TN_MAX_KEY_ID + 1];
 };
 
+/* Away says nothing about the key; any other failure means that it is not what was cached. */
 static int remote_sign(void *arg, const uint8_t *message, size_t len, uint8_t ret_signature[64],
                        struct tenuo_error *err)
 {
     struct remote *r = arg;
-    return tn_resolver_sign(r->instance, r->id, r->version, message, len, ret_signature, err);
+    int code = tn_resolver_sign(r->line, r->id, r->version, message, len, ret_signature, err);
+    if (code == TENUO_E_KEY_NOT_FOUND || code == TENUO_E_KEY_DENIED || code == TENUO_E_KEY_INVALID ||
+        code == TENUO_E_KEY_CONFLICT)
+        tn_keycache_forget(&r->ctx->keys, r->id);
+    return code;
+}
+
+static int remote_lied(void *arg, struct tenuo_error *err)
+{
+    struct remote *r = arg;
+    tn_keycache_forget(&r->ctx->keys, r->id);
+    return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL,
+                   "%s: key '%.60s': the signature does not verify under the public key that the store named: it was "
+                   "replaced meanwhile (open it again), or the store is broken",
+                   r->line->origin, r->id);
 }
 
 static void remote_release(void *arg)
@@ -133,59 +63,239 @@ static void remote_release(void *arg)
     free(r);
 }
 
-static void local_release(void *arg)
-{
-    tenuo_ctx_unref(arg);
-}
-
-int tn_ctx_make_signer(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
+static int make_remote(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
                        struct tenuo_signer **ret, struct tenuo_error *err)
 {
-    struct tn_remote_key remote = { .sign = remote_sign, .release = remote_release };
-    struct remote *r;
-    if (found->seed != NULL) {
-        int code = tn_signer_local(found->seed, local_release, tenuo_ctx_ref(c), ret, err);
-        if (code != TENUO_OK)
-            tenuo_ctx_unref(c);
-        return code;
-    }
-    r = calloc(1, sizeof *r);
+    struct tn_remote_key remote = { .sign = remote_sign, .lied = remote_lied, .release = remote_release };
+    struct remote *r = calloc(1, sizeof *r);
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    *r = (struct remote){ .ctx = tenuo_ctx_ref(c), .instance = found->remote, .version = found->version };
+    *r = (struct remote){ .ctx = tenuo_ctx_ref(c), .line = found->line, .version = found->version };
     memcpy(r->id, key_id, strlen(key_id) + 1);
     remote.arg = r;
     return tn_signer_remote(found->public_key, &remote, ret, err);
 }
 
-int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags, const uint8_t *holder,
-                     struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
+int tn_ctx_make_signer(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
+                       struct tenuo_signer **ret, struct tenuo_error *err)
 {
-    struct tn_key *key = NULL;
+    return found->secret != NULL ? tn_signer_local(found->secret, ret, err) : make_remote(c, key_id, found, ret, err);
+}
+
+/* What a local signer holds: the cache's entry, whose secret it uses in place. */
+struct held {
+    struct tenuo_ctx *ctx;
+    struct tn_key *key;
+};
+
+static void held_release(void *arg)
+{
+    struct held *h = arg;
+    tn_keycache_put(&h->ctx->keys, h->key);
+    tenuo_ctx_unref(h->ctx);
+    free(h);
+}
+
+/* Takes the reference on `key`. */
+static int signer_of(struct tenuo_ctx *c, struct tn_key *key, struct tenuo_signer **ret, struct tenuo_error *err)
+{
+    struct held *h = NULL;
     int r;
-    if (!tn_key_id_valid(key_id))
-        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
-                       "a key id has 1 to %d characters of [A-Za-z0-9._-], is not \".\" and holds no \"..\"",
-                       TN_MAX_KEY_ID);
-    r = tn_keycache_get(&ctx->keys, key_id, (flags & TENUO_SIGNER_NO_IO) != 0, tn_ctx_resolve, ctx, &key, reterr);
-    if (r != TENUO_OK)
-        return r;
-    if (holder != NULL && memcmp(holder, key->found.public_key, 32) != 0)
-        r = tn_fail(reterr, TENUO_E_HOLDER_MISMATCH, "key '%s' is not the holder of the warrant", key_id);
-    else
-        r = tn_ctx_make_signer(ctx, key_id, &key->found, ret_signer, reterr);
-    tn_keycache_put(&ctx->keys, key);
+    if (key->found.secret == NULL) {
+        r = make_remote(c, key->id, &key->found, ret, err);
+    } else {
+        h = malloc(sizeof *h);
+        if (h != NULL)
+            *h = (struct held){ c, key };
+        r = h != NULL ? tn_signer_shared(key->found.secret, held_release, h, ret, err)
+                      : tn_fail_code(err, TENUO_E_NOMEM);
+        if (r == TENUO_OK) {
+            (void)tenuo_ctx_ref(c);
+            return r;
+        }
+    }
+    free(h);
+    tn_keycache_put(&c->keys, key);
     return r;
 }
 
-int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *key_ids, size_t count, struct tenuo_error *reterr)
+/* What a caller wants: an id, maybe of one version, maybe of one holder. */
+struct want {
+    struct tenuo_ctx *ctx;
+    const uint8_t *holder; /* NULL: whoever */
+    bool no_io;
+    uint32_t version;
+    char id[TN_MAX_KEY_ID + 1];
+};
+
+static int look_up(const struct want *w, enum tn_key_kind kind, const struct tn_key_version *of,
+                   struct tn_key **ret_key, struct tenuo_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct tenuo_signer *signer = NULL;
-        int r = tenuo_ctx_signer(ctx, key_ids[i], 0, NULL, &signer, reterr);
+    struct tn_key_ask ask = {
+        .id = w->id, .version = w->version, .kind = kind, .holder = w->holder, .no_io = w->no_io
+    };
+    if (of != NULL) {
+        ask.version = of->version;
+        ask.line = of->line;
+    }
+    return tn_keycache_get(&w->ctx->keys, &ask, tn_ctx_resolve, w->ctx, ret_key, err);
+}
+
+static bool fits(const struct want *w, const struct tn_key *key)
+{
+    return w->holder == NULL || memcmp(w->holder, key->found.public_key, 32) == 0;
+}
+
+static int mismatch(const struct want *w, const uint8_t newest[32], size_t looked, struct tenuo_error *err)
+{
+    char issued_to[TENUO_FINGERPRINT_TEXT_BYTES], held[TENUO_FINGERPRINT_TEXT_BYTES];
+    tenuo_fingerprint(w->holder, issued_to);
+    tenuo_fingerprint(newest, held);
+    if (w->version != 0)
+        return tn_fail(err, TENUO_E_HOLDER_MISMATCH,
+                       "key '%.80s@%u' is %s, and the warrant was issued to %s: name the id without a version, or "
+                       "re-issue the warrant",
+                       w->id, (unsigned)w->version, held, issued_to);
+    if (looked == 0)
+        return tn_fail(err, TENUO_E_HOLDER_MISMATCH,
+                       "key '%.60s': the warrant was issued to key %s, the store's newest is %s and there is no older "
+                       "one: re-issue the warrant, or bring the old key back",
+                       w->id, issued_to, held);
+    return tn_fail(err, TENUO_E_HOLDER_MISMATCH,
+                   "key '%.60s': the warrant was issued to key %s, the store's newest is %s and none of %zu others is "
+                   "it: re-issue the warrant, or bring the old key back",
+                   w->id, issued_to, held, looked);
+}
+
+static const struct tn_key_version *find_version(const struct tn_key_history *h, const uint8_t holder[32])
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (memcmp(h->v[i].public_key, holder, 32) == 0)
+            return &h->v[i];
+    return NULL;
+}
+
+static int would_block(const struct want *w, const uint8_t newest[32], struct tenuo_error *err)
+{
+    char issued_to[TENUO_FINGERPRINT_TEXT_BYTES], held[TENUO_FINGERPRINT_TEXT_BYTES];
+    tenuo_fingerprint(w->holder, issued_to);
+    tenuo_fingerprint(newest, held);
+    return tn_fail(err, TENUO_E_WOULD_BLOCK,
+                   "key '%.80s': the key cache holds %s, the warrant was issued to %s, and the stores may not be asked "
+                   "for another version now",
+                   w->id, held, issued_to);
+}
+
+/* Replaces *key, the newest, by the older version that the holder has. */
+static int find_older(const struct want *w, struct tn_key **key, struct tenuo_error *err)
+{
+    const struct tn_key_version *of;
+    struct tn_key *list = NULL, *old = NULL;
+    int r = look_up(w, TN_KEY_OLDER, NULL, &list, err);
+    if (r != TENUO_OK)
+        return r == TENUO_E_WOULD_BLOCK ? would_block(w, (*key)->found.public_key, err) : r;
+    of = find_version(list->found.history, w->holder);
+    if (of == NULL && list->found.history->failed.code != TENUO_OK)
+        r = tn_fail(err, list->found.history->failed.code, "%s", list->found.history->failed.msg);
+    else if (of == NULL)
+        r = mismatch(w, (*key)->found.public_key, list->found.history->n > 1 ? list->found.history->n - 1 : 0, err);
+    else
+        r = look_up(w, TN_KEY_LINE, of, &old, err);
+    if (r == TENUO_E_WOULD_BLOCK)
+        r = would_block(w, (*key)->found.public_key, err);
+    tn_keycache_put(&w->ctx->keys, list);
+    if (r != TENUO_OK)
+        return r;
+    if (!fits(w, old)) { /* the store has another key under this number now */
+        tn_keycache_put(&w->ctx->keys, old);
+        tn_keycache_forget(&w->ctx->keys, w->id);
+        return mismatch(w, (*key)->found.public_key, 0, err);
+    }
+    tn_keycache_put(&w->ctx->keys, *key);
+    *key = old;
+    return TENUO_OK;
+}
+
+/* *key is not the holder's. It may have been replaced elsewhere, so a cached one is not the last word. */
+static int find_holder(const struct want *w, struct tn_key **key, struct tenuo_error *err)
+{
+    bool is_fresh = tn_clock_ms() - (*key)->asked <= TN_KEY_HOLDER_MS;
+    struct tn_key *again = NULL;
+    int r;
+    if (!is_fresh && !w->no_io) {
+        r = look_up(w, TN_KEY_AGAIN, NULL, &again, err);
         if (r != TENUO_OK)
             return r;
-        tenuo_signer_free(signer);
+        tn_keycache_put(&w->ctx->keys, *key);
+        *key = again;
+        if (fits(w, again))
+            return TENUO_OK;
     }
-    return TENUO_OK;
+    if (w->version == 0)
+        return find_older(w, key, err);
+    return is_fresh || !w->no_io ? mismatch(w, (*key)->found.public_key, 0, err)
+                                 : would_block(w, (*key)->found.public_key, err);
+}
+
+static int find_key(const struct want *w, struct tn_key **ret_key, struct tenuo_error *err)
+{
+    struct tn_key *key = w->holder != NULL ? tn_keycache_holding(&w->ctx->keys, w->id, w->version, w->holder) : NULL;
+    int r = TENUO_OK;
+    if (key == NULL)
+        r = look_up(w, TN_KEY_CHAIN, NULL, &key, err);
+    if (r == TENUO_OK && !fits(w, key))
+        r = find_holder(w, &key, err);
+    if (r == TENUO_OK)
+        *ret_key = key;
+    else
+        tn_keycache_put(&w->ctx->keys, key);
+    return r;
+}
+
+int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *reference, unsigned flags, const uint8_t *holder,
+                     struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
+{
+    struct want w = { .ctx = ctx, .holder = holder, .no_io = (flags & TENUO_SIGNER_NO_IO) != 0 };
+    struct tn_key *key = NULL;
+    int r = tn_store_reference(reference, w.id, &w.version, reterr);
+    if (r == TENUO_OK)
+        r = find_key(&w, &key, reterr);
+    return r == TENUO_OK ? signer_of(ctx, key, ret_signer, reterr) : r;
+}
+
+void tenuo_ctx_sweep(struct tenuo_ctx *ctx)
+{
+    tn_keycache_sweep(&ctx->keys);
+}
+
+static int load(struct tenuo_ctx *ctx, const char *key, struct tenuo_error *err)
+{
+    struct tenuo_signer *signer = NULL;
+    int r = tenuo_ctx_signer(ctx, key, 0, NULL, &signer, err);
+    if (r == TENUO_OK)
+        r = tenuo_signer_self_test(signer, err);
+    tenuo_signer_free(signer);
+    return r;
+}
+
+int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *keys, size_t count, struct tenuo_error *reterr)
+{
+    struct tenuo_error first = { 0 }, why = { 0 };
+    char names[100] = "", shown[40];
+    size_t failed = 0, n = 0;
+    for (size_t i = 0; i < count; i++) {
+        int r = load(ctx, keys[i], &why);
+        if (r == TENUO_OK)
+            continue;
+        if (failed++ == 0)
+            first = why;
+        tn_quote(shown, sizeof shown, keys[i], strlen(keys[i]));
+        if (n < sizeof names)
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s'%s' (%d)", n == 0 ? "" : ", ", shown, r);
+    }
+    if (failed == 0)
+        return TENUO_OK;
+    if (n >= sizeof names)
+        memcpy(names + sizeof names - 4, "...", 4);
+    return tn_fail(reterr, first.code, "%zu of %zu keys not loaded: %s; %.120s", failed, count, names, first.msg);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guarded slots. One sodium_malloc costs three or four pages and locked memory is scarce, so a page is shared by many
- * seeds. libsodium does not say when locking failed: we lock once more and look.
+ * keys. libsodium does not say when locking failed: we lock once more and look.
  */
 #include "guard.h"
 
@@ -12,8 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SLOT_BYTES 32
-#define PAGE_SLOTS 127 /* with libsodium's 16-byte canary, one page of 4096 */
+#define PAGE_SLOTS 63 /* with libsodium's 16-byte canary, one page of 4096 */
 
 struct tn_guard_page {
     struct tn_guard_page *next;
@@ -27,7 +26,7 @@ static void wipe_on_fork(uint8_t *memory)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     uint8_t *start = memory - (uintptr_t)memory % page;
-    size_t len = (size_t)(memory - start) + (size_t)PAGE_SLOTS * SLOT_BYTES;
+    size_t len = (size_t)(memory - start) + (size_t)PAGE_SLOTS * TN_GUARD_SLOT;
     (void)madvise(start, (len + page - 1) / page * page, MADV_WIPEONFORK);
 }
 
@@ -36,18 +35,18 @@ static struct tn_guard_page *new_page(struct tn_guard *g)
     struct tn_guard_page *page = calloc(1, sizeof *page);
     if (page == NULL)
         return NULL;
-    page->memory = sodium_malloc((size_t)PAGE_SLOTS * SLOT_BYTES);
+    page->memory = sodium_malloc((size_t)PAGE_SLOTS * TN_GUARD_SLOT);
     if (page->memory == NULL) {
         free(page);
         return NULL;
     }
-    if (sodium_mlock(page->memory, (size_t)PAGE_SLOTS * SLOT_BYTES) != 0 && !g->warned) {
+    if (sodium_mlock(page->memory, (size_t)PAGE_SLOTS * TN_GUARD_SLOT) != 0 && !g->warned) {
         tn_log(g->log, 4, "keys in memory cannot be locked against swapping: %s; raise RLIMIT_MEMLOCK (LimitMEMLOCK=)",
                strerror(errno));
         g->warned = true;
     }
     wipe_on_fork(page->memory);
-    sodium_memzero(page->memory, (size_t)PAGE_SLOTS * SLOT_BYTES);
+    sodium_memzero(page->memory, (size_t)PAGE_SLOTS * TN_GUARD_SLOT);
     page->next = g->pages;
     g->pages = page;
     return page;
@@ -67,7 +66,7 @@ uint8_t *tn_guard_take(struct tn_guard *g)
             continue;
         page->used[i] = true;
         page->count++;
-        return page->memory + i * SLOT_BYTES;
+        return page->memory + i * TN_GUARD_SLOT;
     }
     return NULL;
 }
@@ -76,10 +75,10 @@ void tn_guard_give(struct tn_guard *g, uint8_t *slot)
 {
     for (struct tn_guard_page *page = g->pages; page != NULL && slot != NULL; page = page->next) {
         uintptr_t start = (uintptr_t)page->memory, at = (uintptr_t)slot;
-        if (at < start || at >= start + (uintptr_t)PAGE_SLOTS * SLOT_BYTES)
+        if (at < start || at >= start + (uintptr_t)PAGE_SLOTS * TN_GUARD_SLOT)
             continue;
-        sodium_memzero(slot, SLOT_BYTES);
-        page->used[(at - start) / SLOT_BYTES] = false;
+        sodium_memzero(slot, TN_GUARD_SLOT);
+        page->used[(at - start) / TN_GUARD_SLOT] = false;
         page->count--;
         return;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Seeds in guarded memory: 32-byte slots in pages of libsodium that are locked, left out of core dumps, fenced by guard
- * pages, and empty in a forked child. Not locked against threads: the owner's lock is.
+ * Secret keys in guarded memory: slots of 64 bytes, a seed and its public key, in pages of libsodium that are locked,
+ * left out of core dumps, fenced by guard pages, and empty in a forked child. Not locked against threads: the owner's
+ * lock is.
  */
 #ifndef TN_GUARD_H
 #define TN_GUARD_H
@@ -13,13 +14,15 @@
 
 struct tn_guard_page;
 
+#define TN_GUARD_SLOT 64 /* bytes */
+
 struct tn_guard {
     struct tn_guard_page *pages;
     const struct tn_log *log;
     bool warned; /* that memory could not be locked: said once */
 };
 
-/* Zeroed slot of 32 bytes; NULL when memory is out. */
+/* Zeroed slot; NULL when memory is out. */
 uint8_t *tn_guard_take(struct tn_guard *g);
 /* Wipes it. NULL is fine; so is one that the guard does not know (of the parent, after a fork). */
 void tn_guard_give(struct tn_guard *g, uint8_t *slot);

@@ -135,8 +135,8 @@ static bool is_legal(const int *legal, int code)
 }
 
 /* What the plugin's code means for us, and the sentence for it. */
-static int judge(const struct tn_call *call, const char *what, const int *legal, int code, bool late,
-                 struct tenuo_error *err)
+static int judge(const struct tn_call *call, const char *what, const char *key_id, const int *legal, int code,
+                 bool late, struct tenuo_error *err)
 {
     const struct tn_instance *i = call->instance;
     if (late)
@@ -146,6 +146,8 @@ static int judge(const struct tn_call *call, const char *what, const int *legal,
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: %s answered %d, which it may not", i->origin, what, code);
     if (code == TENUO_OK)
         return TENUO_OK;
+    if (call->sentence[0] == '\0' && i->facility == TN_F_RESOLVER && key_id[0] != '\0')
+        return tn_fail(err, code, "%s: key '%s': %s", i->origin, key_id, tenuo_err_text(code));
     return tn_fail(err, code, "%s: %.*s", i->origin, TENUO_ERROR_MSG_BYTES - 1,
                    call->sentence[0] != '\0' ? call->sentence : tenuo_err_text(code));
 }
@@ -170,7 +172,7 @@ static int open_now(struct tn_instance *i, struct tenuo_error *err)
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: has no open", i->origin);
     tn_call_begin(&call, i);
     code = life.open(&i->opened->host, i->args, i->nargs, &self);
-    r = judge(&call, "open", legal, code, tn_clock_ms() > call.ends, err);
+    r = judge(&call, "open", "", legal, code, tn_clock_ms() > call.ends, err);
     tn_call_end(&call);
     trace(i, "open", "", code, began);
     if (r != TENUO_OK) {
@@ -194,10 +196,9 @@ int tn_instance_check(struct tn_instance *i, struct tenuo_error *err)
     tn_call_begin(&call, i);
     code = life.check(&i->opened->host, i->args, i->nargs);
     tn_call_end(&call);
-    return code == TENUO_OK
-               ? TENUO_OK
-               : tn_fail(err, code, "%s: %.*s", i->plugin->desc.name, TENUO_ERROR_MSG_BYTES - 1,
-                         call.sentence[0] != '\0' ? call.sentence : tenuo_err_text(code));
+    return code == TENUO_OK ? TENUO_OK
+                            : tn_fail(err, code, "%s: %.*s", i->plugin->desc.name, TENUO_ERROR_MSG_BYTES - 1,
+                                      call.sentence[0] != '\0' ? call.sentence : tenuo_err_text(code));
 }
 
 /* What a parent opened is the parent's: a child forgets it and opens its own. */
@@ -248,7 +249,7 @@ int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id
         tn_lock_release(&i->opened->lock);
     tn_call_begin(&call, i);
     code = fn(i->ops, self, arg);
-    r = judge(&call, what, legal, code, tn_clock_ms() > call.ends, err);
+    r = judge(&call, what, key_id, legal, code, tn_clock_ms() > call.ends, err);
     tn_call_end(&call);
     if (!shared)
         tn_lock_release(&i->opened->lock);

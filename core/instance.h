@@ -108,7 +108,8 @@ void tn_revocation_release(struct tn_instance *i, const uint8_t *list, size_t le
 int tn_replay_check(struct tn_instance *i, const uint8_t key[32], int64_t signed_at, int64_t expires_at,
                     struct tenuo_error *err);
 
-/* instance_host.c: the call that runs on this thread, so that host functions know whom they serve. Calls may nest. */
+/* instance_host.c: the call that runs on this thread, so that host functions know whom they serve. Calls may nest; one
+ * around others on the same instance is the deadline of them all. */
 struct tn_call {
     struct tn_call *outer;
     struct tn_instance *instance;

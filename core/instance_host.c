@@ -18,6 +18,8 @@ static void begin(struct tn_call *call, struct tn_instance *i, uint64_t ends)
     call->outer = current;
     call->instance = i;
     call->ends = ends;
+    if (current != NULL && current->instance == i && current->ends < ends)
+        call->ends = current->ends; /* one of several calls that share a deadline */
     call->sentence[0] = '\0';
     current = call;
 }

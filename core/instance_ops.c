@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "../common/versions.h"
 #include "err.h"
 
 static const int key_codes[] = { TENUO_E_KEY_NOT_FOUND, TENUO_E_WOULD_BLOCK, TENUO_E_KEY_CONFLICT,
@@ -57,6 +58,15 @@ int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error
     return TENUO_OK;
 }
 
+/* A call about a key; traced under its name. */
+static int call_key(struct tn_instance *i, const char *what, tn_call_fn *fn, struct key_call *c,
+                    struct tenuo_error *err)
+{
+    char name[TN_VERSION_NAME_BYTES];
+    tn_version_name(c->key_id, c->version, name);
+    return tn_instance_call(i, what, name, key_codes, fn, c, err);
+}
+
 static int call_public_key(const void *ops, void *self, void *arg)
 {
     const struct tenuo_resolver_ops *resolver = ops;
@@ -73,7 +83,7 @@ int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint32_t v
 {
     uint8_t key[TENUO_PUBKEY_BYTES] = { 0 };
     struct key_call c = { .key_id = key_id, .version = version, .out = key };
-    int r = tn_instance_call(i, "public_key", key_id, key_codes, call_public_key, &c, err);
+    int r = call_key(i, "public_key", call_public_key, &c, err);
     if (r == TENUO_OK && version != 0 && c.version != version)
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: public_key answered with version %u when asked for %u",
                        i->origin, (unsigned)c.version, (unsigned)version);
@@ -96,7 +106,7 @@ int tn_resolver_sign(struct tn_instance *i, const char *key_id, uint32_t version
 {
     uint8_t signature[TENUO_SIG_BYTES] = { 0 };
     struct key_call c = { .key_id = key_id, .version = version, .message = message, .len = len, .out = signature };
-    int r = tn_instance_call(i, "sign", key_id, key_codes, call_sign, &c, err);
+    int r = call_key(i, "sign", call_sign, &c, err);
     if (r == TENUO_OK)
         memcpy(ret_signature, signature, sizeof signature);
     return r;
@@ -113,7 +123,7 @@ int tn_resolver_export_seed(struct tn_instance *i, const char *key_id, uint32_t 
                             struct tenuo_error *err)
 {
     struct key_call c = { .key_id = key_id, .version = version, .out = ret_seed };
-    int r = tn_instance_call(i, "export_seed", key_id, key_codes, call_export_seed, &c, err);
+    int r = call_key(i, "export_seed", call_export_seed, &c, err);
     if (r != TENUO_OK)
         sodium_memzero(ret_seed, TENUO_SEED_BYTES);
     return r;

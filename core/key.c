@@ -17,6 +17,7 @@
 #include "../common/keytext.h"
 #include "crypto.h"
 #include "err.h"
+#include "forkgen.h"
 #include "mem.h"
 
 #define ALIVE 0x53u /* zero once the kernel has wiped the page in a forked child */
@@ -30,9 +31,10 @@ struct secret {
 
 struct tenuo_signer {
     uint8_t public_key[32];
-    struct secret *secret; /* NULL: remote */
+    const uint8_t *expanded; /* NULL: remote */
+    struct secret *secret;   /* where it is, when the pages are this signer's own */
     pid_t owner;
-    bool locked;
+    unsigned generation;
     struct tn_remote_key remote;
     void (*release)(void *arg);
     void *arg;
@@ -59,14 +61,12 @@ static void secret_free(struct secret *secret)
         sodium_free(secret);
 }
 
-static int secret_new(const uint8_t seed[32], uint8_t ret_public[32], bool *ret_locked, struct secret **ret,
-                      struct tenuo_error *err)
+static int secret_new(const uint8_t seed[32], uint8_t ret_public[32], struct secret **ret, struct tenuo_error *err)
 {
-    struct secret *secret = sodium_malloc(sizeof *secret);
+    struct secret *secret = sodium_malloc(sizeof *secret); /* locks it too, where the limit allows */
     if (secret == NULL)
         return tn_fail(err, TENUO_E_NOMEM, "no guarded memory for a secret key: raise RLIMIT_AS or vm.max_map_count");
     wipe_on_fork(secret, sizeof *secret);
-    *ret_locked = sodium_mlock(secret, sizeof *secret) == 0;
     crypto_sign_seed_keypair(ret_public, secret->expanded, seed);
     secret->alive = ALIVE;
     if (sodium_mprotect_readonly(secret) != 0) {
@@ -77,20 +77,44 @@ static int secret_new(const uint8_t seed[32], uint8_t ret_public[32], bool *ret_
     return TENUO_OK;
 }
 
-int tn_signer_local(const uint8_t seed[32], void (*release)(void *), void *arg, struct tenuo_signer **ret_signer,
-                    struct tenuo_error *err)
+static int signer_new(struct tenuo_signer **ret_signer, struct tenuo_error *err)
 {
+    struct tenuo_signer *signer;
     if (!tn_crypto_init())
         return tn_fail(err, TENUO_E_SYSTEM, "libsodium cannot start: no randomness from the system");
-    struct tenuo_signer *signer = calloc(1, sizeof *signer);
+    signer = calloc(1, sizeof *signer);
     if (signer == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    int r = secret_new(seed, signer->public_key, &signer->locked, &signer->secret, err);
+    signer->owner = getpid();
+    signer->generation = tn_forkgen();
+    *ret_signer = signer;
+    return TENUO_OK;
+}
+
+int tn_signer_local(const uint8_t seed[32], struct tenuo_signer **ret_signer, struct tenuo_error *err)
+{
+    struct tenuo_signer *signer = NULL;
+    int r = signer_new(&signer, err);
+    if (r == TENUO_OK)
+        r = secret_new(seed, signer->public_key, &signer->secret, err);
     if (r != TENUO_OK) {
         free(signer);
         return r;
     }
-    signer->owner = getpid();
+    signer->expanded = signer->secret->expanded;
+    *ret_signer = signer;
+    return TENUO_OK;
+}
+
+int tn_signer_shared(const uint8_t *secret_key, void (*release)(void *arg), void *arg, struct tenuo_signer **ret_signer,
+                     struct tenuo_error *err)
+{
+    struct tenuo_signer *signer = NULL;
+    int r = signer_new(&signer, err);
+    if (r != TENUO_OK)
+        return r;
+    memcpy(signer->public_key, secret_key + TENUO_SECRET_SEED_BYTES, 32);
+    signer->expanded = secret_key;
     signer->release = release;
     signer->arg = arg;
     *ret_signer = signer;
@@ -136,10 +160,19 @@ void tenuo_signer_free(struct tenuo_signer *signer)
 /* 9301 in a child: the secret stayed in the parent. */
 static int check_owner(const struct tenuo_signer *signer, struct tenuo_error *err)
 {
-    if (signer->owner == getpid() && signer->secret->alive == ALIVE)
+    if (signer->owner == getpid() && signer->generation == tn_forkgen() &&
+        (signer->secret == NULL || signer->secret->alive == ALIVE))
         return TENUO_OK;
     return tn_fail(err, TENUO_E_UNAVAILABLE,
                    "signer: opened before a fork, its secret stayed in the parent: open it again here");
+}
+
+static int fail_lied(const struct tenuo_signer *signer, struct tenuo_error *err)
+{
+    if (signer->remote.lied != NULL)
+        return signer->remote.lied(signer->remote.arg, err);
+    return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL,
+                   "remote key: the store returned a signature that its public key does not verify");
 }
 
 static int sign_whole(const struct tenuo_signer *signer, const uint8_t *whole, size_t n, uint8_t ret_signature[64],
@@ -147,15 +180,14 @@ static int sign_whole(const struct tenuo_signer *signer, const uint8_t *whole, s
 {
     uint8_t signature[64];
     int r;
-    if (signer->secret != NULL) {
+    if (signer->expanded != NULL) {
         r = check_owner(signer, err);
         if (r == TENUO_OK)
-            crypto_sign_detached(signature, NULL, whole, n, signer->secret->expanded);
+            crypto_sign_detached(signature, NULL, whole, n, signer->expanded);
     } else {
         r = signer->remote.sign(signer->remote.arg, whole, n, signature, err);
         if (r == TENUO_OK && !tn_verify_whole(signer->public_key, signature, (struct tn_str){ whole, n }))
-            r = tn_fail(err, TENUO_E_PLUGIN_PROTOCOL,
-                        "remote key: the store returned a signature that its public key does not verify");
+            r = fail_lied(signer, err);
     }
     if (r == TENUO_OK)
         memcpy(ret_signature, signature, sizeof signature);
@@ -188,7 +220,7 @@ int tenuo_signer_sign(const struct tenuo_signer *signer, const uint8_t *message,
 {
     if (signer == NULL || (message == NULL && len != 0))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_sign: signer and message must not be NULL");
-    if (signer->secret == NULL)
+    if (signer->expanded == NULL)
         return tn_fail(reterr, TENUO_E_KEY_DENIED,
                        "remote key: signs warrants and proofs only, never bytes of the caller's choice");
     return tn_signer_sign_own(signer, message, len, ret_signature, reterr);
@@ -201,12 +233,23 @@ const uint8_t *tenuo_signer_public_key(const struct tenuo_signer *signer)
 
 int tenuo_signer_is_local(const struct tenuo_signer *signer)
 {
-    return signer->secret != NULL;
+    return signer->expanded != NULL;
 }
 
-bool tn_signer_is_locked(const struct tenuo_signer *signer)
+int tenuo_signer_self_test(const struct tenuo_signer *signer, struct tenuo_error *reterr)
 {
-    return signer->secret == NULL || signer->locked;
+    static const char domain[] = TN_DOMAIN_SELF_TEST;
+    uint8_t whole[sizeof TN_DOMAIN_WARRANT - 1 + sizeof domain - 1 + 32] = TN_DOMAIN_WARRANT, signature[64];
+    uint8_t *own = whole + sizeof TN_DOMAIN_WARRANT - 1;
+    size_t n = sizeof domain - 1 + 32;
+    if (signer == NULL)
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_self_test: signer must not be NULL");
+    memcpy(own, domain, sizeof domain - 1);
+    randombytes_buf(own + sizeof domain - 1, 32);
+    int r = tn_signer_sign_own(signer, own, n, signature, reterr);
+    if (r == TENUO_OK && !tn_verify_whole(signer->public_key, signature, (struct tn_str){ whole, sizeof whole }))
+        r = tn_fail(reterr, TENUO_E_KEY_INVALID, "the secret key does not belong to its public key");
+    return r;
 }
 
 int tenuo_signer_from_seed(const uint8_t seed[TENUO_SECRET_SEED_BYTES], struct tenuo_signer **ret_signer,
@@ -214,7 +257,7 @@ int tenuo_signer_from_seed(const uint8_t seed[TENUO_SECRET_SEED_BYTES], struct t
 {
     if (seed == NULL || ret_signer == NULL)
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_from_seed: no argument may be NULL");
-    return tn_signer_local(seed, NULL, NULL, ret_signer, reterr);
+    return tn_signer_local(seed, ret_signer, reterr);
 }
 
 int tenuo_signer_generate(struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
@@ -240,7 +283,7 @@ static int signer_from(seed_reader reader, const char *text, size_t len, const c
         return tn_fail(err, TENUO_E_SYSTEM, "libsodium cannot start: no randomness from the system");
     if (!reader(text == NULL ? "" : text, len, seed))
         return tn_fail(err, TENUO_E_SIGNATURE_INVALID, "secret key text: %s", what);
-    int r = tn_signer_local(seed, NULL, NULL, ret_signer, err);
+    int r = tn_signer_local(seed, ret_signer, err);
     sodium_memzero(seed, sizeof seed);
     return r;
 }
@@ -281,7 +324,7 @@ static int signer_from_bytes(const char *shown, const uint8_t *data, size_t len,
     if (!tn_seed_from_file(data, len, seed))
         return tn_fail(err, TENUO_E_SIGNATURE_INVALID,
                        "%s: holds no Ed25519 secret key (PKCS#8 PEM, hex, base64 or 32 bytes)", shown);
-    int r = tn_signer_local(seed, NULL, NULL, ret_signer, err);
+    int r = tn_signer_local(seed, ret_signer, err);
     sodium_memzero(seed, sizeof seed);
     return r;
 }
@@ -310,11 +353,11 @@ int tenuo_signer_from_file(const char *path, struct tenuo_signer **ret_signer, s
 
 int tn_signer_seed(const struct tenuo_signer *signer, uint8_t ret_seed[32], struct tenuo_error *err)
 {
-    if (signer->secret == NULL)
+    if (signer->expanded == NULL)
         return tn_fail(err, TENUO_E_KEY_DENIED, "remote key: its store keeps the secret");
     int r = check_owner(signer, err);
     if (r == TENUO_OK)
-        memcpy(ret_seed, signer->secret->expanded, TENUO_SECRET_SEED_BYTES);
+        memcpy(ret_seed, signer->expanded, TENUO_SECRET_SEED_BYTES);
     return r;
 }
 
@@ -324,11 +367,11 @@ int tenuo_signer_secret_pem(const struct tenuo_signer *signer, int pkcs8_version
     if (signer == NULL || ret_pem == NULL || (pkcs8_version != 1 && pkcs8_version != 2))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
                        "tenuo_signer_secret_pem: version is 1 or 2, nothing may be NULL");
-    if (signer->secret == NULL)
+    if (signer->expanded == NULL)
         return tn_fail(reterr, TENUO_E_KEY_DENIED, "remote key: its store keeps the secret");
     int r = check_owner(signer, reterr);
     if (r == TENUO_OK)
-        (void)tn_seed_to_pem(signer->secret->expanded, signer->public_key, pkcs8_version, ret_pem);
+        (void)tn_seed_to_pem(signer->expanded, signer->public_key, pkcs8_version, ret_pem);
     return r;
 }
 

@@ -10,20 +10,24 @@
 #include <string.h>
 
 #include "err.h"
-#include <tenuo/key.h>
-
-#define RETRY_MS 1000 /* how often a stale key asks its stores again */
 
 bool tn_keycache_init(struct tn_keycache *cache, const struct tn_log *log)
 {
-    *cache = (struct tn_keycache){ .guard = { .log = log }, .generation = tn_forkgen() };
+    *cache = (struct tn_keycache){ .guard = { .log = log }, .sweep_at = UINT64_MAX, .generation = tn_forkgen() };
     return tn_lock_init(&cache->lock);
+}
+
+void tn_key_history_free(struct tn_key_history *history)
+{
+    if (history != NULL)
+        free(history->v);
+    free(history);
 }
 
 static void destroy(struct tn_keycache *cache, struct tn_key *key)
 {
-    tn_guard_give(&cache->guard, key->found.seed);
-    sodium_memzero(key, sizeof *key);
+    tn_guard_give(&cache->guard, key->found.secret);
+    tn_key_history_free(key->found.history);
     free(key);
 }
 
@@ -49,10 +53,17 @@ static void unlist(struct tn_keycache *cache, struct tn_key *key)
 static void sweep(struct tn_keycache *cache, uint64_t now)
 {
     struct tn_key *next;
+    if (now < cache->sweep_at)
+        return;
+    cache->sweep_at = UINT64_MAX;
     for (struct tn_key *key = cache->keys; key != NULL; key = next) {
         next = key->next;
-        if (key->state == TN_KEY_READY && key->dead <= now)
+        if (key->state == TN_KEY_PENDING)
+            continue;
+        if (key->dead <= now)
             unlist(cache, key);
+        else if (key->dead < cache->sweep_at)
+            cache->sweep_at = key->dead;
     }
 }
 
@@ -78,22 +89,32 @@ void tn_keycache_free(struct tn_keycache *cache)
     tn_lock_destroy(&cache->lock);
 }
 
-static struct tn_key *find(const struct tn_keycache *cache, const char *key_id)
+static uint32_t hash_of(const char *id)
 {
+    uint32_t h = 2166136261u; /* FNV-1a: only saves comparing texts */
+    for (; *id != '\0'; id++)
+        h = (h ^ (uint8_t)*id) * 16777619u;
+    return h;
+}
+
+static struct tn_key *find(const struct tn_keycache *cache, const struct tn_key_ask *ask, enum tn_key_kind kind)
+{
+    uint32_t hash = hash_of(ask->id);
     for (struct tn_key *key = cache->keys; key != NULL; key = key->next)
-        if (strcmp(key->id, key_id) == 0)
+        if (key->hash == hash && key->version == ask->version && key->kind == kind && key->line == ask->line &&
+            strcmp(key->id, ask->id) == 0)
             return key;
     return NULL;
 }
 
-/* Room for one more: the key that dies first goes. False when all are being looked up. */
+/* Room for one more: what dies first goes. False when all are being looked up. */
 static bool make_room(struct tn_keycache *cache)
 {
     struct tn_key *first = NULL;
     if (cache->count < TN_MAX_KEY_CACHE)
         return true;
     for (struct tn_key *key = cache->keys; key != NULL; key = key->next)
-        if (key->state == TN_KEY_READY && (first == NULL || key->dead < first->dead))
+        if (key->state != TN_KEY_PENDING && (first == NULL || key->dead < first->dead))
             first = key;
     if (first == NULL)
         return false;
@@ -102,17 +123,23 @@ static bool make_room(struct tn_keycache *cache)
 }
 
 /* A pending entry, listed, with one reference for the list and one for the caller. */
-static int begin(struct tn_keycache *cache, const char *key_id, struct tn_key **ret_key, struct tenuo_error *err)
+static int begin(struct tn_keycache *cache, const struct tn_key_ask *ask, struct tn_key **ret_key,
+                 struct tenuo_error *err)
 {
     struct tn_key *key;
     if (!make_room(cache))
-        return tn_fail(err, TENUO_E_UNAVAILABLE, "key '%s': %u other keys are being looked up", key_id,
+        return tn_fail(err, TENUO_E_UNAVAILABLE, "key '%s': %u other keys are being looked up", ask->id,
                        (unsigned)TN_MAX_KEY_CACHE);
     key = calloc(1, sizeof *key);
     if (key == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
-    memcpy(key->id, key_id, strlen(key_id) + 1);
+    memcpy(key->id, ask->id, strlen(ask->id) + 1);
+    key->hash = hash_of(ask->id);
+    key->version = ask->version;
+    key->kind = ask->kind;
+    key->line = ask->line;
     key->state = TN_KEY_PENDING;
+    key->asked = tn_clock_ms();
     key->refs = 2;
     key->generation = tn_forkgen();
     key->listed = true;
@@ -123,62 +150,99 @@ static int begin(struct tn_keycache *cache, const char *key_id, struct tn_key **
     return TENUO_OK;
 }
 
-/* The stores do not answer, and the line allows its last answer to be used a while longer. */
-static bool use_stale(struct tn_keycache *cache, struct tn_key *key, struct tn_key *stale, int code)
+/* The lines do not answer, and allow their last answer to be used a while longer. */
+static bool use_stale(struct tn_keycache *cache, struct tn_key *key, const struct tn_key *stale, uint64_t now)
 {
-    uint64_t now = tn_clock_ms();
-    if (stale == NULL || code != TENUO_E_UNAVAILABLE || stale->dead <= now)
+    if (stale == NULL || stale->dead <= now)
         return false;
     key->found = stale->found;
-    if (stale->found.seed != NULL) {
-        key->found.seed = tn_guard_take(&cache->guard);
-        if (key->found.seed == NULL)
+    if (stale->found.secret != NULL) {
+        key->found.secret = tn_guard_take(&cache->guard);
+        if (key->found.secret == NULL)
             return false;
-        memcpy(key->found.seed, stale->found.seed, TENUO_SECRET_SEED_BYTES);
+        memcpy(key->found.secret, stale->found.secret, TN_GUARD_SLOT);
     }
-    key->expires = now + RETRY_MS;
+    key->expires = now + TN_KEY_AWAY_MS;
     key->dead = stale->dead;
+    if (key->expires > key->dead)
+        key->expires = key->dead;
     return true;
 }
 
+/* How long a failure is remembered. */
+static uint64_t failed_ms(int code)
+{
+    switch (code) {
+    case TENUO_E_KEY_NOT_FOUND:
+    case TENUO_E_KEY_CONFLICT:
+    case TENUO_E_KEY_DENIED:
+    case TENUO_E_KEY_INVALID:
+        return TN_KEY_FAILED_MS;
+    case TENUO_E_UNAVAILABLE:
+    case TENUO_E_PLUGIN_PROTOCOL:
+        return TN_KEY_AWAY_MS;
+    default:
+        return 0;
+    }
+}
+
+/* A second opinion on a key that is held: the answer takes its place, a plain no drops it, and "away" says nothing. */
+static void settle_again(struct tn_keycache *cache, struct tn_key *key, const struct tn_key_ask *ask, int code)
+{
+    struct tn_key *held = find(cache, ask, TN_KEY_CHAIN);
+    if (held != NULL && (code == TENUO_OK || failed_ms(code) == TN_KEY_FAILED_MS))
+        unlist(cache, held);
+    if (code == TENUO_OK)
+        key->kind = TN_KEY_CHAIN;
+}
+
 /* The lookup is over: its outcome for everybody who waits. */
-static int finish(struct tn_keycache *cache, struct tn_key *key, struct tn_key *stale, int code,
-                  const struct tenuo_error *why)
+static int finish(struct tn_keycache *cache, struct tn_key *key, const struct tn_key *stale,
+                  const struct tn_key_ask *ask, int code, const struct tenuo_error *why)
 {
     uint64_t now = tn_clock_ms();
     if (code == TENUO_OK) {
         key->expires = now + key->found.ttl_ms;
         key->dead = key->expires + key->found.stale_ms;
-    } else if (use_stale(cache, key, stale, code)) {
+    } else if (code == TENUO_E_UNAVAILABLE && ask->may_serve && use_stale(cache, key, stale, now)) {
         code = TENUO_OK;
+    } else {
+        key->error = *why;
+        key->error.code = code;
+        key->expires = key->dead = now + (ask->keeps ? failed_ms(code) : 0);
     }
     key->state = code == TENUO_OK ? TN_KEY_READY : TN_KEY_FAILED;
-    if (code != TENUO_OK)
-        key->error = *why;
-    if (key->listed && (code != TENUO_OK || key->dead <= now))
+    if (key->listed && ask->kind == TN_KEY_AGAIN)
+        settle_again(cache, key, ask, code);
+    if (key->listed && key->dead <= now)
         unlist(cache, key);
+    else if (key->dead < cache->sweep_at)
+        cache->sweep_at = key->dead;
     tn_lock_wake_all(&cache->lock);
     return code;
 }
 
-static int resolve_now(struct tn_keycache *cache, const char *key_id, struct tn_key *stale, tn_key_resolve_fn *resolve,
-                       void *arg, struct tn_key **ret_key, struct tenuo_error *err)
+static int resolve_now(struct tn_keycache *cache, struct tn_key_ask *ask, struct tn_key *old,
+                       tn_key_resolve_fn *resolve, void *arg, struct tn_key **ret_key, struct tenuo_error *err)
 {
     struct tenuo_error why = { 0 };
     struct tn_key_found found = { 0 };
-    struct tn_key *key = NULL;
-    if (stale != NULL) {
+    struct tn_key *key = NULL,
+                  *stale = old != NULL && old->state == TN_KEY_READY && old->found.history == NULL ? old : NULL;
+    if (stale != NULL)
         stale->refs++;
-        unlist(cache, stale);
-    }
-    int r = begin(cache, key_id, &key, err);
+    if (old != NULL)
+        unlist(cache, old);
+    ask->stale = stale != NULL ? &stale->found : NULL;
+    ask->may_serve = ask->keeps = false;
+    int r = begin(cache, ask, &key, err);
     if (r == TENUO_OK) {
         tn_lock_release(&cache->lock);
-        r = resolve(arg, key_id, &found, &why);
+        r = resolve(arg, ask, &found, &why);
         tn_lock_acquire(&cache->lock);
         if (r == TENUO_OK)
             key->found = found;
-        r = finish(cache, key, stale, r, &why);
+        r = finish(cache, key, stale, ask, r, &why);
         if (r == TENUO_OK) {
             *ret_key = key;
         } else {
@@ -186,17 +250,15 @@ static int resolve_now(struct tn_keycache *cache, const char *key_id, struct tn_
             unref(cache, key);
         }
     }
+    ask->stale = NULL;
     if (stale != NULL)
         unref(cache, stale);
     return r;
 }
 
-/* Somebody else is looking: take what that finds. */
-static int share(struct tn_keycache *cache, struct tn_key *key, struct tn_key **ret_key, struct tenuo_error *err)
+/* An entry that is over, with one reference of ours: its key, or its error. */
+static int take(struct tn_keycache *cache, struct tn_key *key, struct tn_key **ret_key, struct tenuo_error *err)
 {
-    key->refs++;
-    while (key->state == TN_KEY_PENDING)
-        tn_lock_wait(&cache->lock);
     if (key->state == TN_KEY_READY) {
         *ret_key = key;
         return TENUO_OK;
@@ -206,29 +268,81 @@ static int share(struct tn_keycache *cache, struct tn_key *key, struct tn_key **
     return r;
 }
 
-int tn_keycache_get(struct tn_keycache *cache, const char *key_id, bool no_io, tn_key_resolve_fn *resolve, void *arg,
+/* Somebody else is looking: take what that finds. */
+static int share(struct tn_keycache *cache, struct tn_key *key, struct tn_key **ret_key, struct tenuo_error *err)
+{
+    key->refs++;
+    while (key->state == TN_KEY_PENDING)
+        tn_lock_wait(&cache->lock);
+    return take(cache, key, ret_key, err);
+}
+
+/* A search for another holder may have stopped too early for this one. */
+static bool answers(const struct tn_key *key, const struct tn_key_ask *ask)
+{
+    const struct tn_key_history *h = key->found.history;
+    if (key->state != TN_KEY_READY || ask->kind != TN_KEY_OLDER || h->complete)
+        return true;
+    for (size_t i = 0; i < h->n; i++)
+        if (memcmp(h->v[i].public_key, ask->holder, 32) == 0)
+            return true;
+    return false;
+}
+
+static int get_once(struct tn_keycache *cache, struct tn_key_ask *ask, tn_key_resolve_fn *resolve, void *arg,
                     struct tn_key **ret_key, struct tenuo_error *err)
 {
     uint64_t now = tn_clock_ms();
     struct tn_key *key;
+    sweep(cache, now);
+    key = find(cache, ask, ask->kind);
+    if (key != NULL && key->state != TN_KEY_PENDING && key->expires > now && answers(key, ask)) {
+        key->refs++;
+        return take(cache, key, ret_key, err);
+    }
+    if (ask->no_io)
+        return tn_fail(err, TENUO_E_WOULD_BLOCK,
+                       "key '%s' is not in the key cache: load it with tenuo_keys_preload first", ask->id);
+    if (key != NULL && key->state == TN_KEY_PENDING)
+        return share(cache, key, ret_key, err);
+    return resolve_now(cache, ask, key, resolve, arg, ret_key, err);
+}
+
+int tn_keycache_get(struct tn_keycache *cache, struct tn_key_ask *ask, tn_key_resolve_fn *resolve, void *arg,
+                    struct tn_key **ret_key, struct tenuo_error *err)
+{
+    struct tn_key *key = NULL;
     int r;
     lock_cache(cache);
-    sweep(cache, now);
-    key = find(cache, key_id);
-    if (key != NULL && key->state == TN_KEY_READY && key->expires > now) {
-        key->refs++;
-        *ret_key = key;
-        r = TENUO_OK;
-    } else if (no_io) {
-        r = tn_fail(err, TENUO_E_WOULD_BLOCK, "key '%s' is not in the key cache: load it with tenuo_keys_preload first",
-                    key_id);
-    } else if (key != NULL && key->state == TN_KEY_PENDING) {
-        r = share(cache, key, ret_key, err);
-    } else {
-        r = resolve_now(cache, key_id, key, resolve, arg, ret_key, err);
+    for (;;) {
+        r = get_once(cache, ask, resolve, arg, &key, err);
+        if (r != TENUO_OK || answers(key, ask))
+            break;
+        unref(cache, key);
     }
     tn_lock_release(&cache->lock);
+    if (r == TENUO_OK)
+        *ret_key = key;
     return r;
+}
+
+struct tn_key *tn_keycache_holding(struct tn_keycache *cache, const char *key_id, uint32_t version,
+                                   const uint8_t public_key[32])
+{
+    uint32_t hash = hash_of(key_id);
+    struct tn_key *key;
+    uint64_t now = tn_clock_ms();
+    lock_cache(cache);
+    sweep(cache, now);
+    for (key = cache->keys; key != NULL; key = key->next)
+        if (key->hash == hash && key->state == TN_KEY_READY && key->kind != TN_KEY_OLDER && key->expires > now &&
+            (version == 0 || key->version == version) && memcmp(key->found.public_key, public_key, 32) == 0 &&
+            strcmp(key->id, key_id) == 0) {
+            key->refs++;
+            break;
+        }
+    tn_lock_release(&cache->lock);
+    return key;
 }
 
 void tn_keycache_put(struct tn_keycache *cache, struct tn_key *key)
@@ -253,6 +367,13 @@ void tn_keycache_forget(struct tn_keycache *cache, const char *key_id)
     tn_lock_release(&cache->lock);
 }
 
+void tn_keycache_sweep(struct tn_keycache *cache)
+{
+    lock_cache(cache);
+    sweep(cache, tn_clock_ms());
+    tn_lock_release(&cache->lock);
+}
+
 uint8_t *tn_keycache_slot(struct tn_keycache *cache)
 {
     lock_cache(cache);
@@ -270,9 +391,11 @@ void tn_keycache_give(struct tn_keycache *cache, uint8_t *slot)
 
 size_t tn_keycache_count(struct tn_keycache *cache)
 {
+    size_t n = 0;
     lock_cache(cache);
     sweep(cache, tn_clock_ms());
-    size_t n = cache->count;
+    for (const struct tn_key *key = cache->keys; key != NULL; key = key->next)
+        n += key->state != TN_KEY_FAILED && key->kind != TN_KEY_OLDER;
     tn_lock_release(&cache->lock);
     return n;
 }

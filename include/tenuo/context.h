@@ -84,18 +84,24 @@ TENUO_API TENUO_MUST_USE int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const
                                                     const struct tenuo_request *request, int64_t as_of,
                                                     struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
 
-#define TENUO_SIGNER_NO_IO 1u /* from the key cache or 9302 */
+#define TENUO_SIGNER_NO_IO 1u /* what the key cache holds, a failure too, or 9302 */
 /*
- * Signer for a key id, from the resolver lines in order. `holder` (32 bytes or NULL): 9306 when the key is another one.
- * The signer keeps the context alive. Errors: 9001 bad id, 9300, 9301, 9302, 9303 (two stores, two keys), 9304, 9305,
- * 9203.
+ * Signer for a key, from the resolver lines in order. `key` is ID, its newest version, or ID@N. With `holder` (32
+ * bytes) the signer has this public key: when the newest version is another one, a version of before a rotation that
+ * has it is used, and 9306 when there is none. Keys and failures are cached (tenuo.conf(5), `key_cache`). The signer
+ * keeps the context alive and goes on working when the cache has dropped the key. Errors: 9001 bad reference, 9300,
+ * 9301, 9302, 9303 (two stores, two keys), 9304, 9305, 9306, 9203.
  */
-TENUO_API TENUO_MUST_USE int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key_id, unsigned flags,
+TENUO_API TENUO_MUST_USE int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key, unsigned flags,
                                               const uint8_t *holder, struct tenuo_signer **ret_signer,
                                               struct tenuo_error *reterr);
-/* Fills the key cache; the first failure ends it. */
-TENUO_API TENUO_MUST_USE int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *key_ids, size_t count,
+/* Loads keys into the cache and signs with each (tenuo_signer_self_test). All are tried; the code is that of the first
+ * that failed, the sentence names them all. */
+TENUO_API TENUO_MUST_USE int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *keys, size_t count,
                                                 struct tenuo_error *reterr);
+
+/* Wipes cached keys whose time is over. Every look-up does; a program that rests for long may call it meanwhile. */
+TENUO_API void tenuo_ctx_sweep(struct tenuo_ctx *ctx);
 
 /* Reads and checks a configuration without opening stores: syntax, settings, and with load non-zero also plugins and
    their arguments. Every finding goes to options->diag. 0, or 9100 when there is an error. */

@@ -46,6 +46,9 @@ TENUO_API void tenuo_signer_free(struct tenuo_signer *signer);
 TENUO_API const uint8_t *tenuo_signer_public_key(const struct tenuo_signer *signer);
 /* 1 when the secret is in this process, 0 when a store signs. */
 TENUO_API int tenuo_signer_is_local(const struct tenuo_signer *signer);
+/* Signs a message that no part of the protocol takes for its own and verifies it: 0 when the key works, 9203 when its
+ * store returns what its public key does not verify, else what the store says. */
+TENUO_API TENUO_MUST_USE int tenuo_signer_self_test(const struct tenuo_signer *signer, struct tenuo_error *reterr);
 /* Signs "tenuo-warrant-v1" + message (spec governance.md 1). A remote signer refuses: no signing oracle. */
 TENUO_API TENUO_MUST_USE int tenuo_signer_sign(const struct tenuo_signer *signer, const uint8_t *message, size_t len,
                                                uint8_t ret_signature[TENUO_SIGNATURE_BYTES],

@@ -97,8 +97,8 @@ static inline int calls(struct mock_store *w, enum mock_op op)
 
 static inline const uint8_t *public_of(uint8_t byte)
 {
-    static uint8_t keys[16][32];
-    static unsigned next;
+    static _Thread_local uint8_t keys[16][32];
+    static _Thread_local unsigned next;
     uint8_t seed[32], secret[64], *key = keys[next++ % 16];
     memset(seed, byte, sizeof seed);
     crypto_sign_seed_keypair(key, secret, seed);

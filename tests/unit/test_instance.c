@@ -210,7 +210,7 @@ static void check_sentences(void)
     struct tn_instance *i = make(&plugin, &rule, TN_F_RESOLVER, 0);
     world.code = TENUO_E_UNAVAILABLE;
     (void)tn_resolver_export_seed(i, "s", 0, seed, &err);
-    is_str(err.msg, "/etc/t.conf:7: world: a store did not answer", "without a sentence: the code's");
+    is_str(err.msg, "/etc/t.conf:7: world: key 's': a store did not answer", "without a sentence: the code's");
     world.sentence = "token\nexpired";
     (void)tn_resolver_export_seed(i, "s", 0, seed, &err);
     is_str(err.msg, "/etc/t.conf:7: world: token?expired", "place, module, the plugin's sentence in one line");

@@ -115,7 +115,7 @@ static int sign_wrong(void *arg, const uint8_t *message, size_t len, uint8_t ret
 
 static void remote(void)
 {
-    struct tn_remote_key key = { sign_right, on_release, NULL };
+    struct tn_remote_key key = { sign_right, on_release, NULL, NULL };
     struct tenuo_signer *mine = local(), *signer = NULL;
     const uint8_t *public_key = tenuo_signer_public_key(mine);
     uint8_t signature[64], before[64];
@@ -142,7 +142,10 @@ static void remote(void)
     ok(signer == NULL && released == 3, "and its store is let go");
     tenuo_signer_free(mine);
     released = 0;
-    is_int(tn_signer_local(seed, on_release, NULL, &signer, NULL), TENUO_OK, "a local signer with a reference");
+    uint8_t shared[64], unused[32];
+    crypto_sign_seed_keypair(unused, shared, seed);
+    is_int(tn_signer_shared(shared, on_release, NULL, &signer, NULL), TENUO_OK, "a local signer on shared memory");
+    is_int(tenuo_signer_self_test(signer, NULL), TENUO_OK, "works");
     tenuo_signer_free(signer);
     is_int(released, 1, "drops it");
 }

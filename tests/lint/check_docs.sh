@@ -80,6 +80,7 @@ options plugins/http/http.c tenuo_http.8 'REVOCATION OPTIONS'
 options plugins/jsonl/jsonl.c tenuo_jsonl.8 'AUDIT OPTIONS'
 options plugins/memory/memory.c tenuo_memory.8 'REPLAY OPTIONS'
 options plugins/redis/redis.c tenuo_redis.8 'REPLAY OPTIONS'
+options plugins/tpm2/tpm2.c tenuo_tpm2.8 'RESOLVER OPTIONS'
 options plugins/receipt/receipt.c tenuo_receipt.8 'AUDIT OPTIONS'
 
 for dir in plugins/*/; do

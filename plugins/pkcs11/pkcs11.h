@@ -35,6 +35,7 @@ struct p11_session {
     CK_SESSION_HANDLE handle;
     unsigned epoch;
     bool rw;
+    bool again;  /* an object was changed meanwhile: another try may find it */
     bool lost;   /* the token or the login is gone: no session of this time is used again */
     bool broken; /* an operation may still be active: close it */
 };
@@ -57,6 +58,7 @@ struct p11 {
     pthread_cond_t changed;
     bool setup; /* a thread makes a session: module and token are that thread's alone */
     unsigned leased, epoch;
+    unsigned writers; /* that wait or are at work: nobody else begins then */
     struct p11_session idle[P11_POOL];
     size_t nidle;
     bool attached, reload;
@@ -76,7 +78,6 @@ uint64_t p11_clock(void);
 int p11_fail(struct p11_session *s, CK_RV rv, const char *what);
 /* "token 'tenuo': ..." */
 int p11_say(const struct p11_session *s, int code, const char *fmt, ...) TENUO_PRINTF(3, 4);
-bool p11_is_lost(CK_RV rv);
 
 /* ---- uri.c ---- */
 int p11_uri_set(struct p11 *p, const char *text);

@@ -321,16 +321,16 @@ static bool await(struct p11 *p)
 }
 
 /* Under the lock: an idle session, or the right to make one (*ret_make). */
-static bool take(struct p11 *p, bool rw, struct p11_session *ret, bool *ret_make)
+static bool take(struct p11 *p, struct p11_session *ret, bool *ret_make)
 {
     for (;;) {
-        if (!rw && p->nidle > 0) {
+        if (p->writers == 0 && p->nidle > 0) {
             *ret = p->idle[--p->nidle];
             p->leased++;
             *ret_make = false;
             return true;
         }
-        if (!p->setup && p->leased < P11_POOL) {
+        if (p->writers == 0 && !p->setup && p->leased < P11_POOL) {
             p->setup = true;
             *ret_make = true;
             return true;
@@ -340,11 +340,26 @@ static bool take(struct p11 *p, bool rw, struct p11_session *ret, bool *ret_make
     }
 }
 
+/* Under the lock: the right to write, which nobody shares, for modules mix up what is read while it is written
+ * (SoftHSM 2.6.1 loses the object). */
+static bool take_alone(struct p11 *p)
+{
+    p->writers++;
+    while (p->setup || p->leased > 0)
+        if (!await(p)) {
+            p->writers--;
+            pthread_cond_broadcast(&p->changed);
+            return false;
+        }
+    p->setup = true;
+    return true;
+}
+
 static int lease(struct p11 *p, bool rw, struct p11_session *ret)
 {
-    bool must_make = false;
+    bool must_make = true;
     pthread_mutex_lock(&p->lock);
-    bool good = p->host->deadline(p->host) > 0 && take(p, rw, ret, &must_make);
+    bool good = p->host->deadline(p->host) > 0 && (rw ? take_alone(p) : take(p, ret, &must_make));
     pthread_mutex_unlock(&p->lock);
     if (!good) {
         p->host->error(p->host, "no session on the token within the deadline: it is slow, or in use by %d calls",
@@ -358,6 +373,8 @@ static int lease(struct p11 *p, bool rw, struct p11_session *ret)
     p->setup = false;
     if (r == TENUO_OK)
         p->leased++;
+    else if (rw)
+        p->writers--;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
     return r;
@@ -380,6 +397,8 @@ static void give_back(struct p11 *p, struct p11_session *s)
         close_all(s, 1);
     pthread_mutex_lock(&p->lock);
     p->leased--;
+    if (s->rw)
+        p->writers--;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
@@ -391,9 +410,10 @@ int p11_with(struct p11 *p, bool rw, int (*fn)(struct p11_session *s, void *arg)
         int r = lease(p, rw, &s);
         if (r != TENUO_OK)
             return r;
+        s.again = false;
         r = fn(&s, arg);
         give_back(p, &s);
-        if (!s.lost || rw || try == 1 || p->host->deadline(p->host) == 0)
+        if (!(s.lost || s.again) || rw || try == 1 || p->host->deadline(p->host) == 0)
             return r;
     }
 }

@@ -8,6 +8,9 @@
  *
  * Whatever one finds in between, each public key has its private key under one of three names. Where there is no ID but
  * there are older ones, the newest of these is the newest.
+ *
+ * Another program may rotate while we look. Whatever was taken by another name than ID@N is ours only if there is still
+ * nothing under ID@N afterwards, for that is where a rotation puts it first.
  */
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +107,17 @@ static int judge_public(struct p11_session *s, const char *text, const struct p1
     return TENUO_OK;
 }
 
+/* Was the version meanwhile replaced, and is to be looked for anew? */
+static int check_still(struct p11_session *s, CK_OBJECT_CLASS class, const char *key_id, uint32_t version)
+{
+    char text[TN_VERSION_NAME_BYTES];
+    CK_OBJECT_HANDLE object;
+    size_t n = 0;
+    tn_version_name(key_id, version, text);
+    int r = p11_find(s, class, text, &object, 1, &n);
+    return r != TENUO_OK || n == 0 ? r : p11_fail(s, CKR_OBJECT_HANDLE_INVALID, "had a key replaced while it was read");
+}
+
 /* Objects under one name that are not the same key are two keys, and nobody can say which is meant. */
 int p11_public_of(struct p11_session *s, const struct p11_place *place, struct p11_key *ret_key)
 {
@@ -126,6 +140,8 @@ int p11_public_of(struct p11_session *s, const struct p11_place *place, struct p
     }
     if (r == TENUO_OK)
         r = judge_public(s, place->text, &first);
+    if (r == TENUO_OK && strchr(place->text, '@') == NULL)
+        r = check_still(s, CKO_PUBLIC_KEY, place->text, place->number);
     if (r == TENUO_OK)
         *ret_key = first;
     return r;
@@ -183,10 +199,15 @@ int p11_private_of(struct p11_session *s, const char *key_id, uint32_t version, 
         if (i >= 1 && (!place.v.plain || place.number != place.newest)) /* these are the newest's names */
             break;
         r = private_named(s, names[i], ret_key, &found);
+        if (r == TENUO_OK && found && i > 0)
+            r = check_still(s, CKO_PRIVATE_KEY, key_id, place.number);
         if (r != TENUO_OK || found) {
             memcpy(ret_text, names[i], sizeof names[i]);
             return r;
         }
     }
-    return no_private(s, key_id);
+    /* Between the first look and the second it may have become ID@N. */
+    r = private_named(s, names[0], ret_key, &found);
+    memcpy(ret_text, names[0], sizeof names[0]);
+    return r != TENUO_OK || found ? r : no_private(s, key_id);
 }

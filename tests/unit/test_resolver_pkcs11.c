@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resolver pkcs11 against SoftHSM, in a private token directory: keys made here and by other tools, rotation, wrong
- * types, PINs, a token that goes and comes back, forks, threads, an unprivileged user, and calls signed and decided by
- * the library. What SoftHSM cannot do wrong is in test_resolver_pkcs11_fake.c. */
+ * types, PINs, a token that goes and comes back, forks, threads, an unprivileged user. What SoftHSM cannot do wrong is
+ * in test_resolver_pkcs11_fake.c. */
 #include <grp.h>
+#include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <sys/wait.h>
-#include <tenuo/tenuo.h>
 
 #include "../../common/keytext.h"
 #include "mock_host.h"
@@ -13,7 +13,6 @@
 #include "stage.h"
 #include "tap.h"
 
-#define NOW 1893456000
 #define THREADS 8
 
 static const struct tenuo_resolver_ops *ops;
@@ -296,6 +295,47 @@ static void threads(void)
     ops->close(self);
 }
 
+/* Rotates while others sign: no call may fail, and each signature is of the key that was told. */
+static void rotated_under_way(void)
+{
+    pthread_t t[4];
+    uint8_t key[32];
+    long wrong = 0;
+    void *self = opened("pkcs11:token=tenuo", stage_path("pin"));
+    for (size_t i = 0; i < 4; i++)
+        pthread_create(&t[i], NULL, many, self);
+    for (int i = 0; i < 10; i++)
+        wrong += ops->generate(self, "threads", TENUO_STORE_NEW_VERSION, key, &version) != TENUO_OK;
+    is_int(wrong, 0, "ten rotations: %s", mock_said);
+    for (size_t i = 0; i < 4; i++) {
+        void *r = NULL;
+        pthread_join(t[i], &r);
+        wrong += (intptr_t)r;
+    }
+    is_int(wrong, 0, "while four threads sign: %s", mock_said);
+    ops->close(self);
+}
+
+/* Other users of the same module: another line, and one that closes it without asking anybody. */
+static void others(void)
+{
+    void *first = opened("pkcs11:token=tenuo", stage_path("pin"));
+    void *second = opened("pkcs11:token=tenuo", stage_path("pin"));
+    is_int(use(first, "threads"), TENUO_OK, "one line");
+    is_int(use(second, "threads"), TENUO_OK, "another line");
+    ops->close(first);
+    is_int(use(second, "threads"), TENUO_OK, "which goes on when the first is closed");
+    void *so = dlopen(module, RTLD_NOW | RTLD_NOLOAD);
+    CK_C_GetFunctionList get = so == NULL ? NULL : (CK_C_GetFunctionList)(uintptr_t)dlsym(so, "C_GetFunctionList");
+    CK_FUNCTION_LIST *f = NULL;
+    if (get == NULL || get(&f) != CKR_OK)
+        stage_die("C_GetFunctionList");
+    is_int((long long)f->C_Finalize(NULL), CKR_OK, "somebody finalizes the module");
+    is_int(use(second, "threads"), TENUO_OK, "it is started anew: %s", mock_said);
+    ops->close(second);
+    dlclose(so);
+}
+
 /* Of a child of its own, so that its user and its SoftHSM are not ours. */
 static int unprivileged(void)
 {
@@ -342,118 +382,6 @@ static void check_unprivileged(void)
     chmod(stage_root, 0700);
 }
 
-/* ---- through the library ---- */
-
-static void must(int r, const struct tenuo_error *err, const char *what)
-{
-    if (r == TENUO_OK)
-        return;
-    printf("Bail out! %s: %d %s\n", what, r, err->msg);
-    exit(1);
-}
-
-static struct tenuo_ctx *open_ctx(void)
-{
-    static const char line[] = "set plugin_dir %s\ntrust required file path=%s\n"
-                               "resolver required pkcs11 uri=pkcs11:token=tenuo module=%s pin_file=%s\n";
-    char conf[3 * PATH_MAX];
-    struct tenuo_ctx *ctx = NULL;
-    struct tenuo_error err = { 0 };
-    snprintf(conf, sizeof conf, line, stage_path("plugins"), stage_path("roots.pub"), module, stage_path("pin"));
-    stage_text("tenuo.conf", conf);
-    struct tenuo_open_options options = { .size = sizeof options, .conf = stage_path("tenuo.conf") };
-    must(tenuo_open("test", &options, &ctx, &err), &err, "open");
-    return ctx;
-}
-
-static struct tenuo_stack *warrant_for(const struct tenuo_signer *root, const uint8_t holder[32])
-{
-    struct tenuo_mint *mint = NULL;
-    struct tenuo_stack *stack = NULL;
-    struct tenuo_error err = { 0 };
-    must(tenuo_mint_root(&mint, &err), &err, "mint");
-    must(tenuo_mint_add_tool(mint, "read_file", 9, NULL, &err), &err, "tool");
-    must(tenuo_mint_set_holder(mint, holder, &err), &err, "holder");
-    tenuo_mint_set_ttl(mint, 86400);
-    must(tenuo_mint_sign(mint, root, NOW - 60, &stack, &err), &err, "sign");
-    tenuo_mint_free(mint);
-    return stack;
-}
-
-/* Signs a call with the context's key and asks the context: the decision's code. */
-static int decide(struct tenuo_ctx *ctx, const char *id, const struct tenuo_stack *stack, const uint8_t *holder)
-{
-    struct tenuo_signer *signer = NULL;
-    struct tenuo_request *q = NULL;
-    struct tenuo_args *args = NULL;
-    struct tenuo_decision *d = NULL;
-    struct tenuo_error err = { 0 };
-    uint8_t pop[64], wire[4096];
-    size_t len = sizeof wire;
-    int r = tenuo_ctx_signer(ctx, id, 0, holder, &signer, &err);
-    if (r != TENUO_OK)
-        return r;
-    must(tenuo_args_new(&args, &err), &err, "args");
-    r = tenuo_pop_sign(signer, tenuo_stack_leaf(stack), "read_file", 9, args, NOW, pop, &err);
-    tenuo_signer_free(signer);
-    must(tenuo_request_new("read_file", 9, &q, &err), &err, "request");
-    must(tenuo_request_set_args(q, args, &err), &err, "set args");
-    must(tenuo_stack_encode(stack, TENUO_FORM_CBOR, wire, &len, &err), &err, "encode");
-    if (r == TENUO_OK) {
-        tenuo_request_set_pop(q, pop);
-        r = tenuo_ctx_authorize_at(ctx, wire, len, q, NOW, &d, &err);
-        r = r != TENUO_OK ? r : tenuo_decision_code(d);
-    }
-    tenuo_decision_free(d);
-    tenuo_request_free(q);
-    tenuo_args_free(args);
-    return r;
-}
-
-/* In a child the line is opened anew; what the parent has stays the parent's. */
-static int decide_in_child(struct tenuo_ctx *ctx, const struct tenuo_stack *stack)
-{
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(decide(ctx, "agent", stack, NULL) == TENUO_OK ? 0 : 1);
-    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void through_the_library(const char *plugins)
-{
-    char path[4096], hex[66];
-    uint8_t seed[32] = { 1 }, first[32], second[32];
-    uint32_t v = 0;
-    struct tenuo_signer *root = NULL, *signer = NULL;
-    struct tenuo_error err = { 0 };
-    snprintf(path, sizeof path, "%s/tenuo_pkcs11.so", plugins);
-    stage_mkdir("plugins", 0755);
-    stage_copy(path, "plugins/tenuo_pkcs11.so", 0755);
-    must(tenuo_signer_from_seed(seed, &root, &err), &err, "root");
-    sodium_bin2hex(hex, sizeof hex, tenuo_signer_public_key(root), 32);
-    stage_text("roots.pub", hex);
-    struct tenuo_ctx *ctx = open_ctx();
-    is_int(tenuo_store_generate(ctx, "pkcs11", "agent", first, &v, &err), TENUO_OK, "generate");
-    struct tenuo_stack *old = warrant_for(root, first);
-    is_int(decide(ctx, "agent", old, NULL), TENUO_OK, "a call that the token signed is allowed");
-    is_int(decide_in_child(ctx, old), 0, "likewise in a forked child");
-    is_int(decide(ctx, "agent", old, NULL), TENUO_OK, "and then again here");
-    is_int(tenuo_store_rotate(ctx, "pkcs11", "agent", NULL, second, &v, &err), TENUO_OK, "rotate");
-    struct tenuo_stack *new = warrant_for(root, second);
-    is_int(decide(ctx, "agent", new, second), TENUO_OK, "the new key's calls are allowed");
-    is_int(tenuo_store_signer(ctx, "pkcs11", "agent@1", &signer, &err), TENUO_OK, "the old version can be named");
-    ok(memcmp(tenuo_signer_public_key(signer), first, 32) == 0, "and is what it was");
-    tenuo_signer_free(signer);
-    is_int(decide(ctx, "agent", old, tenuo_signer_public_key(root)), TENUO_E_HOLDER_MISMATCH, "another holder: 9306");
-    is_int(tenuo_store_remove(ctx, "pkcs11", "agent", &err), TENUO_OK, "remove");
-    is_int(decide(ctx, "agent", new, NULL), TENUO_E_KEY_NOT_FOUND, "no key");
-    tenuo_stack_free(old);
-    tenuo_stack_free(new);
-    tenuo_signer_free(root);
-    tenuo_ctx_unref(ctx);
-}
-
 static void several_tokens(void)
 {
     void *self = opened("pkcs11:manufacturer=SoftHSM%20project", stage_path("pin"));
@@ -484,7 +412,8 @@ int main(int argc, char **argv)
         several_tokens();
         foreign();
         threads();
-        through_the_library(argc > 1 ? argv[1] : ".");
+        rotated_under_way();
+        others();
         away();
     }
     stage_end();

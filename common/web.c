@@ -50,6 +50,13 @@ static bool is_loopback(const char *host)
     return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+/* The services of Amazon: instance, container, EKS pod. */
+static bool is_metadata(const char *host)
+{
+    return is_loopback(host) || strcmp(host, "169.254.169.254") == 0 || strcmp(host, "169.254.170.2") == 0 ||
+           strcmp(host, "169.254.170.23") == 0;
+}
+
 static bool has_part(CURLU *u, CURLUPart part)
 {
     char *text = NULL;
@@ -75,7 +82,10 @@ static int judge_parts(const struct tn_web_options *o, CURLU *u, const struct pa
 {
     if (strcmp(p->scheme, "https") != 0 && strcmp(p->scheme, "http") != 0)
         return refuse(why, "url: only https is spoken, and http to this machine");
-    if (p->scheme[4] == '\0' && !is_loopback(p->host))
+    if (o->metadata && !is_metadata(p->host))
+        return refuse(why, "url: a metadata service is on this machine, 169.254.169.254, 169.254.170.2 or "
+                           "169.254.170.23, and nowhere else");
+    if (p->scheme[4] == '\0' && !o->metadata && !is_loopback(p->host))
         return refuse(why, "url: http is for a server on this machine (127.0.0.1, [::1], localhost): use https");
     if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) || has_part(u, CURLUPART_FRAGMENT)) {
         snprintf(why, TN_WEB_WHY, "url: a name, a password or a fragment has no place in it: use %s", o->secrets);

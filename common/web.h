@@ -41,6 +41,9 @@ struct tn_web_options {
     const char *secrets; /* the arguments that carry secrets, for the sentence about passwords in the URL */
     /* What an answer of 429 or 5xx means for the one who has to mend it, or NULL; goes behind "it answered 503". */
     const char *(*meaning)(long status);
+    /* A cloud's metadata service: this machine or one of its link-local addresses, and nothing else, by http or https.
+     * Nothing on the way to these could have a certificate. */
+    bool metadata;
 };
 
 /* Opens nothing on the network. TENUO_E_CONF with a sentence in `why`. The key's source belongs to the server then. */
@@ -61,11 +64,14 @@ struct tn_web_header {
     const char *name, *value; /* the value may be a secret */
 };
 
-/* Signs as AWS wants it: CURLOPT_AWS_SIGV4. */
+/* Signs as AWS wants it: CURLOPT_AWS_SIGV4. A secret body is followed by as many blanks as it is long: what is signed
+ * must have a length, and the blanks overwrite the buffer that the secret went through. JSON does not mind them. */
 struct tn_web_sigv4 {
     const char *provider; /* "aws:amz:REGION:SERVICE" */
     const char *user, *secret;
 };
+
+struct tn_web_answer;
 
 struct tn_web_request {
     enum tn_web_method method;
@@ -74,12 +80,14 @@ struct tn_web_request {
     size_t nheaders;
     const void *body; /* NULL: none */
     size_t body_len;
-    bool secret_body;   /* not together with sigv4 */
+    bool secret_body;
     bool secret_answer; /* guarded memory */
     bool once;          /* must not be sent again when it may have arrived */
     size_t most;        /* bytes of the longest answer; 0: TN_WEB_SECRET_MOST */
     const struct tn_web_sigv4 *sigv4;
     const char *keep_header; /* name of a header of the answer to keep, or NULL */
+    /* tn_web_ask: an answer that is like a 429 (nothing was done) although its status is another one; or NULL. */
+    bool (*is_throttled)(const struct tn_web_answer *answer);
 };
 
 enum tn_web_fate {

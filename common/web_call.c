@@ -71,11 +71,19 @@ static size_t take_body(char *data, size_t one, size_t n, void *arg)
     return good ? n : n == 0 ? 1 : 0; /* anything but n ends the transfer */
 }
 
-/* Hands out a secret body, and at the end overwrites the buffer that it went through. */
+/* Bytes of a secret body on the wire. */
+static size_t whole_len(const struct tn_web_request *q)
+{
+    return q->sigv4 != NULL && q->secret_body ? 2 * q->body_len : q->body_len;
+}
+
+/* Hands out a secret body, and at the end overwrites the buffer that it went through: with the blanks behind a signed
+ * body, else when libcurl asks whether there is more. */
 static size_t give_body(char *data, size_t one, size_t n, void *arg)
 {
     struct call *c = arg;
-    size_t left = c->q->body_len - c->sent;
+    const size_t len = c->q->body_len;
+    size_t left = (c->sent < len ? len : whole_len(c->q)) - c->sent;
     n *= one;
     if (left == 0) {
         explicit_bzero(data, n);
@@ -83,7 +91,10 @@ static size_t give_body(char *data, size_t one, size_t n, void *arg)
     }
     if (n > left)
         n = left;
-    memcpy(data, (const uint8_t *)c->q->body + c->sent, n);
+    if (c->sent < len)
+        memcpy(data, (const uint8_t *)c->q->body + c->sent, n);
+    else
+        memset(data, ' ', n);
     c->sent += n;
     return n;
 }
@@ -180,11 +191,12 @@ static bool set_method(CURL *h, struct call *c)
     if (q->body == NULL && q->method == TN_WEB_GET)
         return curl_easy_setopt(h, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     if (q->secret_body && q->body != NULL) {
-        /* No length in advance: so the buffer is offered a second time, to be overwritten. */
+        /* No length in advance, if possible: so the buffer is offered a second time, to be overwritten. */
         const CURLcode s[] = {
             curl_easy_setopt(h, CURLOPT_UPLOAD, 1L),  curl_easy_setopt(h, CURLOPT_READFUNCTION, give_body),
             curl_easy_setopt(h, CURLOPT_READDATA, c), curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, rewind_body),
             curl_easy_setopt(h, CURLOPT_SEEKDATA, c),
+            q->sigv4 != NULL ? curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)whole_len(q)) : CURLE_OK,
         };
         r = all_good(s, sizeof s / sizeof s[0]) ? CURLE_OK : CURLE_UNKNOWN_OPTION;
     } else if (q->body != NULL || q->method == TN_WEB_POST || q->method == TN_WEB_PUT) {
@@ -241,11 +253,29 @@ static bool add_line(struct call *c, const char *name, const char *value)
     return grown != NULL;
 }
 
+/* libcurl signs the hash that it is told, since it does not see such a body in advance. */
+static bool add_digest(struct call *c)
+{
+    crypto_hash_sha256_state state;
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    char hex[2 * sizeof digest + 1];
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, c->q->body, c->q->body_len);
+    for (size_t i = 0; i < c->q->body_len; i++)
+        crypto_hash_sha256_update(&state, (const uint8_t *)" ", 1);
+    crypto_hash_sha256_final(&state, digest);
+    sodium_memzero(&state, sizeof state);
+    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    return add_line(c, "x-amz-content-sha256", hex);
+}
+
 static bool make_headers(struct call *c)
 {
     for (size_t i = 0; i < c->q->nheaders; i++)
         if (!add_line(c, c->q->headers[i].name, c->q->headers[i].value))
             return false;
+    if (c->q->sigv4 != NULL && c->q->secret_body && !add_digest(c))
+        return false;
     if (c->q->body == NULL)
         return true;
     struct curl_slist *grown = curl_slist_append(c->headers, "Expect:"); /* no "100 Continue" in between */

@@ -63,6 +63,17 @@ static void say_status(const struct tn_web *w, struct tn_web_answer *a)
     snprintf(a->why, sizeof a->why, "%s: it answered %ld: %s", w->server, a->status, meaning);
 }
 
+static bool is_throttled(const struct tn_web_request *q, const struct tn_web_answer *a)
+{
+    return q->is_throttled != NULL && q->is_throttled(a);
+}
+
+static void say_throttled(const struct tn_web *w, struct tn_web_answer *a)
+{
+    snprintf(a->why, sizeof a->why, "%s: it has too many requests: raise timeout=, or have its limits raised",
+             w->server);
+}
+
 /* One try, as far as the breaker lets it. */
 static int try_once(struct tn_web *w, const struct tn_web_request *q, struct tn_web_answer *a, bool *ret_trouble)
 {
@@ -76,6 +87,10 @@ static int try_once(struct tn_web *w, const struct tn_web_request *q, struct tn_
         *ret_trouble = true;
         say_status(w, a);
         r = TENUO_E_UNAVAILABLE;
+    } else if (r == TENUO_OK && is_throttled(q, a)) {
+        *ret_trouble = true;
+        say_throttled(w, a);
+        r = TENUO_E_UNAVAILABLE;
     }
     leave(w, a, *ret_trouble);
     return r;
@@ -87,7 +102,7 @@ static bool may_repeat(const struct tn_web_request *q, const struct tn_web_answe
     case TN_WEB_UNREACHED:
         return true;
     case TN_WEB_ANSWERED: /* 429 and 503 come before anything is done */
-        return !q->once || a->status == 429 || a->status == 503;
+        return !q->once || a->status == 429 || a->status == 503 || is_throttled(q, a);
     case TN_WEB_BROKEN:
         return !q->once;
     case TN_WEB_UNTRIED:

@@ -79,17 +79,27 @@ void tn_versions_note(struct tn_versions *v, const char *key_id, const char *nam
     uint32_t version;
     if (!tn_version_parse(name, len, id, &version) || strcmp(id, key_id) != 0)
         return;
-    if (version == 0)
+    if (version == 0) {
         v->plain = true;
-    else
-        insert(v, version);
+        return;
+    }
+    insert(v, version);
+    v->highest = version > v->highest ? version : v->highest;
+}
+
+void tn_versions_note_removed(struct tn_versions *v, const char *key_id, const char *name, size_t len)
+{
+    char id[TENUO_KEY_ID_MAX + 1];
+    uint32_t version;
+    if (tn_version_parse(name, len, id, &version) && strcmp(id, key_id) == 0 && version > v->highest)
+        v->highest = version;
 }
 
 uint32_t tn_versions_newest(const struct tn_versions *v)
 {
     if (!v->plain)
         return 0;
-    return v->count == 0 ? 1 : v->n[v->count - 1] + 1;
+    return v->highest + 1;
 }
 
 uint32_t tn_versions_oldest(const struct tn_versions *v)

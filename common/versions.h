@@ -5,7 +5,8 @@
  * ambiguous. Pure functions that plugins link: libc alone.
  *
  * Replacing a key: first put the key that stands under ID under ID@N as well, N being tn_versions_newest, then put the
- * new one under ID in one step. A crash between the two leaves one key under two names, which hurts nobody.
+ * new one under ID in one step. A crash between the two leaves one key under two names, which hurts nobody. Removing
+ * ID@N leaves its public part, where the store keeps one apart; removing ID removes all.
  */
 #ifndef TN_VERSIONS_H
 #define TN_VERSIONS_H
@@ -22,6 +23,7 @@
 struct tn_versions {
     uint32_t n[TENUO_KEY_VERSIONS_MAX]; /* the ID@N, in ascending order */
     size_t count;
+    uint32_t highest; /* N of any ID@N, also of one that was removed */
     bool plain; /* ID itself */
     bool full;  /* there are more ID@N than fit: nothing may be added */
 };
@@ -33,7 +35,10 @@ bool tn_version_parse(const char *name, size_t len, char ret_id[TENUO_KEY_ID_MAX
 
 /* Notes one name of the store when it is of `key_id`. */
 void tn_versions_note(struct tn_versions *v, const char *key_id, const char *name, size_t len);
-/* Number of what stands under ID: one more than the highest ID@N. 0 when there is no ID. */
+/* Likewise the name of a version that was removed: its public key stays as a record, so that no number is given twice.
+ */
+void tn_versions_note_removed(struct tn_versions *v, const char *key_id, const char *name, size_t len);
+/* Number of what stands under ID: one more than the highest ID@N ever. 0 when there is no ID. */
 uint32_t tn_versions_newest(const struct tn_versions *v);
 uint32_t tn_versions_oldest(const struct tn_versions *v);
 /* Under which name `version` (0: the newest) is: *ret_suffix 0 for ID, else N. False: not there. */

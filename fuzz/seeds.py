@@ -77,6 +77,24 @@ def ask(warrant, **more):
                        **more}).encode()
 
 
+def tpm2():
+    """Sealed keys: without a policy, with PCRs and a value, and as tpm2_encodeobject and older tools write them."""
+    def tlv(tag, data):
+        n = len(data)
+        return bytes([tag]) + (bytes([n]) if n < 128 else b"\x81" + bytes([n]) if n < 256 else b"\x82" + n.to_bytes(2, "big")) + data
+
+    def statement(code, body):
+        return tlv(0x30, tlv(0xa0, tlv(2, code)) + tlv(0xa1, tlv(4, body)))
+
+    pcrs = bytes.fromhex("00000001000b03810000")
+    bound = statement(b"\x01\x7f", b"\0\x20" + bytes(32) + pcrs) + statement(b"\x01\x6b", b"")
+    older = statement(b"\x01\x7f", pcrs + bytes(32))
+    public, private = bytes.fromhex("002e0008000b00000452000000100020") + bytes(32), b"\0\x9e" + bytes(158)
+    for kind, fields, parent in ((5, tlv(0xa0, b"\1\1\xff"), b"\x40\0\0\1"), (5, tlv(0xa1, tlv(0x30, bound)), b"\0\x81\0\0\1"),
+                                 (3, tlv(0xa0, b"\1\1\0"), b"\x40\0\0\1"), (3, tlv(0xa1, tlv(0x30, older)), b"\x40\0\0\x0b")):
+        yield tlv(0x30, bytes.fromhex("06066781050a01") + bytes([kind]) + fields + tlv(2, parent) + tlv(4, public) + tlv(4, private))
+
+
 def keep(out, target, data):
     folder = out / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,6 +119,10 @@ def written():
     yield "json", b'{"data":{"data":{"key":"AAAA\\/\\u00e9\\ud83d\\ude00"},"metadata":{"version":3,"destroyed":false}},"warnings":null}'
     yield "json", b' {"keys":{"1":{"public_key":"eA=="}},"list":[1,-2.5e3,true,"x",[],{}],"a":1,"a":2} '
     yield "json", b'{"errors":["no handler for route"]}'
+    for data in tpm2():
+        yield "tpm2", b"\1" + data
+        yield "tpm2", b"\0-----BEGIN TSS2 PRIVATE KEY-----\n" + base64.encodebytes(data) + b"-----END TSS2 PRIVATE KEY-----\n"
+    yield "tpm2", b"\2sha256:0,7,23"
     info = b"# Server\r\nuptime_in_seconds:100\r\nmaxmemory_policy:noeviction\r\nrole:master\r\n"
     for answer in (b"+OK\r\n", b"$-1\r\n", b"-READONLY no\r\n", b":1\r\n", b"*1\r\n+OK\r\n"):
         yield "redis", b"$%d\r\n%s\r\n" % (len(info), info) + answer

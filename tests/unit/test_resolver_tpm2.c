@@ -335,6 +335,12 @@ static void pcrs(void)
     is_int(ops->describe(self, "pcr", 0, &last), TENUO_OK, "describe");
     is_str(last.note, "sealed under 0x40000001, PCR sha256:16", "the note names them");
     ops->close(self);
+    struct line many = { .pcrs = "sha256:0,1,2,3,4,5,6,7,8,9,10,11,12,16,23" };
+    make(&many, "many");
+    works_with(&plain, "many", "more PCRs than are read at once");
+    is_int(tool("tpm2_pcrextend 23:sha256=%064d", 1), 0, "the last of them changes");
+    fails_with(&plain, "many", TENUO_E_KEY_DENIED, "12,16,23 are not", "and is among them");
+    is_int(tool("tpm2_pcrreset 23"), 0, "reset");
     struct line none = { .pcrs = "sha512:1" };
     uint8_t key[32];
     self = opened(&none);
@@ -887,9 +893,66 @@ static void memory(void)
 #else
     is_int(run_child(import_expected), 0, "a known seed");
     is_int(run_child(scan_memory), 0, "after use and close no memory of the process holds it");
-    if (system("command -v strace >/dev/null") != 0)
-        skip_test("trace of the system calls", "strace is not installed");
 #endif
+}
+
+/* One use of the key in a program of its own, for the tracer: PROGRAM BUILT BUS --export STAGE TCTI. */
+static int traced(char **argv)
+{
+    char plugins[160], *args[] = { argv[0], plugins };
+    void *self = NULL;
+    if (sodium_init() < 0)
+        return 3;
+    uint8_t *seed = sodium_malloc(32);
+    snprintf(stage_root, sizeof stage_root, "%s", argv[4]);
+    snprintf(swtpm.tcti, sizeof swtpm.tcti, "%s", argv[5]);
+    snprintf(plugins, sizeof plugins, "%s/plugins", stage_root);
+    ops = mock_load("tpm2", 2, args)->resolver;
+    host = mock_host;
+    host.deadline = test_deadline;
+    if (open_line(&plain, &self) != TENUO_OK)
+        return 1;
+    int r = export(self, "scan", 0, seed);
+    r = r != TENUO_OK ? r : ops->import(self, "scan", TENUO_STORE_NEW_VERSION, seed, &version);
+    sodium_free(seed);
+    ops->close(self);
+    return r == TENUO_OK ? 0 : 2;
+}
+
+/* Whether the trace, which writes every byte as \xNN, has n bytes of a text. */
+static bool trace_has(const char *trace, const char *bytes, size_t n)
+{
+    char pattern[4 * 64 + 1];
+    for (size_t i = 0; i < n; i++)
+        snprintf(pattern + 4 * i, 5, "\\x%02x", (unsigned)(uint8_t)bytes[i]);
+    return strstr(trace, pattern) != NULL;
+}
+
+static void trace(const char *program)
+{
+    char what[64], command[1200];
+    size_t len = 0;
+    if (system("command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null") != 0) {
+        skip_test("trace of the system calls", "strace is not installed, or not allowed");
+        return;
+    }
+    snprintf(command, sizeof command, "strace -f -xx -s 65536 -o %s/trace %s %s %s --export %s '%s'", stage_root,
+             program, built, bus_script, stage_root, swtpm.tcti);
+    is_int(system(command), 0, "unsealing and sealing under strace");
+    char *text = stage_read(stage_path("trace"), &len);
+    if (text == NULL)
+        stage_die("trace");
+    ok(strstr(text, "exit_group(0)") != NULL && strstr(text, "execve(") != NULL, "it saw both programs");
+    ok(trace_has(text, "BEGIN TSS2 PRIVATE KEY", 22), "and what they read");
+    bool found = false;
+    for (int form = 0; form < 3; form++)
+        for (size_t at = 0; at < 24; at++) {
+            for (size_t i = 0; i < 8; i++)
+                what[i] = text_of(at + i, form);
+            found = found || trace_has(text, what, 8);
+        }
+    ok(!found, "and not eight bytes of the seed, in any form");
+    free(text);
 }
 
 /* ---- through the core ---- */
@@ -929,6 +992,29 @@ static int decide(struct tenuo_ctx *ctx, const struct tenuo_signer *holder, cons
     return outcome;
 }
 
+/* A warrant for the key as it was before a rotation can still be used, under the number of that version. */
+static void rotated_in_core(struct tenuo_ctx *ctx, const struct tenuo_signer *root)
+{
+    uint8_t first[32], second[32];
+    struct tenuo_signer *old = NULL, *new = NULL;
+    struct tenuo_error err = { 0 };
+    void *self = opened(&plain);
+    is_int(ops->generate(self, "wheel", 0, first, &version), TENUO_OK, "a key");
+    is_int(ops->generate(self, "wheel", TENUO_STORE_NEW_VERSION, second, &version), TENUO_OK, "rotated");
+    is_int(tenuo_ctx_signer(ctx, "wheel", 0, first, &old, &err), TENUO_OK, "the version that the holder names: %s",
+           err.msg);
+    is_int(tenuo_ctx_signer(ctx, "wheel", 0, NULL, &new, &err), TENUO_OK, "and the newest: %s", err.msg);
+    if (old != NULL && new != NULL) {
+        ok(memcmp(tenuo_signer_public_key(old), first, 32) == 0, "the old one is the old one");
+        ok(memcmp(tenuo_signer_public_key(new), second, 32) == 0, "the newest is the newest");
+        is_int(decide(ctx, old, root), TENUO_ALLOW, "the old one signs");
+    }
+    tenuo_signer_free(old);
+    tenuo_signer_free(new);
+    is_int(tenuo_ctx_signer(ctx, "nobody", 0, NULL, &new, &err), TENUO_E_KEY_NOT_FOUND, "not found: %s", err.msg);
+    ops->close(self);
+}
+
 static void through_core(void)
 {
     char conf[1024], plugins[128], hex[65];
@@ -961,6 +1047,8 @@ static void through_core(void)
     r = tenuo_ctx_signer(ctx, "form", 0, NULL, &holder, &err);
     is_int(r, TENUO_OK, "and the same context signs: %s", r == TENUO_OK ? "" : err.msg);
     tenuo_signer_free(holder);
+    holder = NULL;
+    rotated_in_core(ctx, root);
     tenuo_signer_free(root);
     tenuo_ctx_unref(ctx);
 }
@@ -994,6 +1082,8 @@ int main(int argc, char **argv)
 {
     built = argc > 1 ? argv[1] : ".";
     bus_script = argc > 2 ? argv[2] : "tests/services/tpm_bus.py";
+    if (argc > 5)
+        return traced(argv);
     stage_begin();
     stage_mkdir("plugins", 0755);
     stage_mkdir("keys", 0700);
@@ -1043,6 +1133,7 @@ int main(int argc, char **argv)
     helper();
     hosts();
     memory();
+    trace(argv[0]);
     through_core();
     swtpm_stop();
     stage_end();

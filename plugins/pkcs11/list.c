@@ -55,20 +55,23 @@ static int enter(struct p11_session *s, const struct item *items, size_t n, stru
     struct tn_versions v = { 0 };
     const struct item *newest = NULL;
     struct p11_key key = { .wrong = "no public key object" };
+    uint32_t number = 0;
     char name[TN_VERSION_NAME_BYTES];
     for (size_t i = 0; i < n; i++) {
         tn_version_name(items[i].id, items[i].version, name);
         if (items[i].public)
             tn_versions_note(&v, items[i].id, name, strlen(name));
     }
-    entry->size = sizeof *entry;
-    memcpy(entry->id, items[0].id, sizeof entry->id);
-    p11_newest(&v, &entry->oldest, &entry->newest);
-    entry->version = entry->newest;
     for (size_t i = 0; i < n; i++)
-        if (items[i].public && items[i].version == (v.plain ? 0 : entry->newest))
+        if (items[i].public && items[i].version == (v.plain ? 0 : v.count > 0 ? v.n[v.count - 1] : 0))
             newest = &items[i];
     int r = newest == NULL ? TENUO_OK : p11_key_read(s, newest->object, &key);
+    if (r == TENUO_OK && newest != NULL && v.plain)
+        r = p11_number(s, newest->object, &number);
+    entry->size = sizeof *entry;
+    memcpy(entry->id, items[0].id, sizeof entry->id);
+    p11_newest(&v, number, &entry->oldest, &entry->newest);
+    entry->version = entry->newest;
     entry->has_public_key = key.wrong == NULL && key.has_point;
     memcpy(entry->public_key, key.point, sizeof entry->public_key);
     if (key.wrong != NULL)

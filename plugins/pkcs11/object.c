@@ -3,6 +3,8 @@
  * Objects on the token: found by name, read, and used to sign. Every length that a module hands back is checked against
  * the room it was given; what is no Ed25519 key is named as what it is.
  */
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +202,44 @@ int p11_key_read(struct p11_session *s, CK_OBJECT_HANDLE object, struct p11_key 
     key.sensitive = a[5].ulValueLen == sizeof sensitive && sensitive == CK_TRUE;
     key.extractable = a[6].ulValueLen != sizeof extractable || extractable == CK_TRUE;
     *ret_key = key;
+    return TENUO_OK;
+}
+
+/* ---- the other name ---- */
+
+CK_ATTRIBUTE_TYPE p11_other(const struct p11 *p)
+{
+    return p->named == CKA_LABEL ? CKA_ID : CKA_LABEL;
+}
+
+/* "tn2-5d3c07a1b2c3d4e5": of its own for each pair, so that other tools see which two belong together. */
+size_t p11_other_name(uint32_t version, char ret_name[P11_OTHER_BYTES])
+{
+    uint64_t random;
+    randombytes_buf(&random, sizeof random);
+    int n = snprintf(ret_name, P11_OTHER_BYTES, "tn%lu-%016llx", (unsigned long)version, (unsigned long long)random);
+    return n < 0 ? 0 : (size_t)n;
+}
+
+static uint32_t read_number(const char *name, size_t len)
+{
+    uint32_t number = 0;
+    size_t i = 2;
+    if (len < 4 || memcmp(name, "tn", 2) != 0 || name[2] == '0')
+        return 0;
+    for (; i < len && name[i] >= '0' && name[i] <= '9' && number < UINT32_MAX / 20; i++)
+        number = number * 10 + (uint32_t)(name[i] - '0');
+    return i > 2 && i + 17 == len && name[i] == '-' ? number : 0;
+}
+
+int p11_number(struct p11_session *s, CK_OBJECT_HANDLE object, uint32_t *ret_number)
+{
+    char name[P11_OTHER_BYTES];
+    CK_ATTRIBUTE a = { p11_other(s->p), name, sizeof name };
+    CK_RV rv = s->token.f->C_GetAttributeValue(s->handle, object, &a, 1);
+    if (!is_partial(rv))
+        return p11_fail(s, rv, "does not give an object's name");
+    *ret_number = rv == CKR_OK && fits(&a, sizeof name) ? read_number(name, a.ulValueLen) : 0;
     return TENUO_OK;
 }
 

@@ -20,6 +20,7 @@
 #define P11_NAME_MAX 400     /* bytes of a label or an id that we read */
 #define P11_OBJECTS_MAX 4096 /* keys of one class that are looked through */
 #define P11_PENDING "@new"   /* ends the name of a key whose rotation is not finished; never a version */
+#define P11_OTHER_BYTES 32
 #define P11_NAME_BYTES (2 * P11_PART_MAX + TN_VERSION_NAME_BYTES)
 
 /* Found token. */
@@ -117,6 +118,11 @@ int p11_find(struct p11_session *s, CK_OBJECT_CLASS class, const char *text, CK_
 /* Every key of the class whose name is one of ours, by its text ("ID", "ID@N", anything). */
 typedef int p11_each_fn(void *arg, CK_OBJECT_HANDLE object, const char *text, size_t len);
 int p11_each(struct p11_session *s, CK_OBJECT_CLASS class, p11_each_fn *fn, void *arg);
+/* The name that the line does not use (CKA_ID, or CKA_LABEL), for a new key; and the number in it, 0 when it has none.
+ */
+CK_ATTRIBUTE_TYPE p11_other(const struct p11 *p);
+size_t p11_other_name(uint32_t version, char ret_name[P11_OTHER_BYTES]);
+int p11_number(struct p11_session *s, CK_OBJECT_HANDLE object, uint32_t *ret_number);
 int p11_sign_with(struct p11_session *s, const struct p11_key *key, const uint8_t *message, size_t len,
                   uint8_t ret_signature[TENUO_SIG_BYTES]);
 
@@ -135,7 +141,8 @@ int p11_private_of(struct p11_session *s, const char *key_id, uint32_t version, 
                    char ret_text[TN_VERSION_NAME_BYTES]);
 /* "ID@new" */
 void p11_pending(const char *key_id, char ret_text[TN_VERSION_NAME_BYTES]);
-void p11_newest(const struct tn_versions *v, uint32_t *ret_oldest, uint32_t *ret_newest);
+/* number: of what is under ID, as p11_number says it. */
+void p11_newest(const struct tn_versions *v, uint32_t number, uint32_t *ret_oldest, uint32_t *ret_newest);
 
 /* ---- list.c, store.c ---- */
 int p11_list(void *self, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);

@@ -30,23 +30,16 @@ struct pair {
 static const uint8_t curve_name[] = { 0x13, 12, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9' };
 static const uint8_t curve_oid[] = { 0x06, 3, 0x2b, 0x65, 0x70 };
 
-/* Label and id of both objects: what the line does not name is filled in, so that other tools pair the two. */
+/* Label and id of both objects. */
 struct naming {
-    char name[P11_NAME_BYTES];
-    CK_ULONG len;
-    char other[P11_NAME_BYTES];
-    CK_ULONG other_len;
+    char name[P11_NAME_BYTES], other[P11_OTHER_BYTES];
+    CK_ULONG len, other_len;
 };
 
-static void name_pair(const struct p11_session *s, const char *text, struct naming *n)
+static void name_pair(const struct p11_session *s, const char *text, uint32_t version, struct naming *n)
 {
-    const struct p11 *p = s->p;
-    n->len = p11_name(p, text, n->name);
-    n->other_len = 16;
-    if (p->named == CKA_LABEL)
-        randombytes_buf(n->other, n->other_len);
-    else
-        n->other_len = (CK_ULONG)snprintf(n->other, sizeof n->other, "tenuo %s", text);
+    n->len = p11_name(s->p, text, n->name);
+    n->other_len = p11_other_name(version, n->other);
 }
 
 static CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, const void *value, CK_ULONG len)
@@ -54,17 +47,12 @@ static CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, const void *value, CK_ULON
     return (CK_ATTRIBUTE){ type, (void *)(uintptr_t)value, len };
 }
 
-static CK_ATTRIBUTE_TYPE other_name(const struct p11 *p)
-{
-    return p->named == CKA_LABEL ? CKA_ID : CKA_LABEL;
-}
-
 static CK_RV generate_pair(struct p11_session *s, const struct naming *n, const uint8_t *params, size_t params_len,
                            struct pair *ret)
 {
     static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     CK_MECHANISM mechanism = { CKM_EC_EDWARDS_KEY_PAIR_GEN, NULL, 0 };
-    CK_ATTRIBUTE_TYPE named = s->p->named, other = other_name(s->p);
+    CK_ATTRIBUTE_TYPE named = s->p->named, other = p11_other(s->p);
     CK_ATTRIBUTE public[] = { attribute(CKA_TOKEN, &yes, 1),     attribute(CKA_PRIVATE, &no, 1),
                               attribute(CKA_VERIFY, &yes, 1),    attribute(CKA_EC_PARAMS, params, params_len),
                               attribute(named, n->name, n->len), attribute(other, n->other, n->other_len) };
@@ -76,10 +64,10 @@ static CK_RV generate_pair(struct p11_session *s, const struct naming *n, const 
     return s->token.f->C_GenerateKeyPair(s->handle, &mechanism, public, 6, private, 7, &ret->public, &ret->private);
 }
 
-static int make_pair(struct p11_session *s, const char *text, struct pair *ret)
+static int make_pair(struct p11_session *s, const char *text, uint32_t version, struct pair *ret)
 {
     struct naming n;
-    name_pair(s, text, &n);
+    name_pair(s, text, version, &n);
     CK_RV rv = generate_pair(s, &n, curve_name, sizeof curve_name, ret);
     if (rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_CURVE_NOT_SUPPORTED || rv == CKR_DOMAIN_PARAMS_INVALID)
         rv = generate_pair(s, &n, curve_oid, sizeof curve_oid, ret);
@@ -105,7 +93,7 @@ static CK_RV create_private(struct p11_session *s, const struct naming *n, const
                          attribute(CKA_EXTRACTABLE, &no, 1),
                          attribute(CKA_SIGN, &yes, 1),
                          attribute(s->p->named, n->name, n->len),
-                         attribute(other_name(s->p), n->other, n->other_len),
+                         attribute(p11_other(s->p), n->other, n->other_len),
                          attribute(CKA_EC_PARAMS, curve_name, sizeof curve_name),
                          attribute(CKA_VALUE, seed, TENUO_SEED_BYTES) };
     return s->token.f->C_CreateObject(s->handle, a, sizeof a / sizeof a[0], ret);
@@ -124,19 +112,19 @@ static CK_RV create_public(struct p11_session *s, const struct naming *n, const 
                          attribute(CKA_PRIVATE, &no, 1),
                          attribute(CKA_VERIFY, &yes, 1),
                          attribute(s->p->named, n->name, n->len),
-                         attribute(other_name(s->p), n->other, n->other_len),
+                         attribute(p11_other(s->p), n->other, n->other_len),
                          attribute(CKA_EC_PARAMS, curve_name, sizeof curve_name),
                          attribute(CKA_EC_POINT, point, sizeof point) };
     return s->token.f->C_CreateObject(s->handle, a, sizeof a / sizeof a[0], ret);
 }
 
 /* The private object first: without a public one nothing is found, so half an import is no key. */
-static int import_pair(struct p11_session *s, const char *text, const uint8_t *seed, struct pair *ret)
+static int import_pair(struct p11_session *s, const char *text, uint32_t version, const uint8_t *seed, struct pair *ret)
 {
     uint8_t key[TENUO_PUBKEY_BYTES], secret[crypto_sign_SECRETKEYBYTES];
     struct naming n;
     struct pair pair = { 0 };
-    name_pair(s, text, &n);
+    name_pair(s, text, version, &n);
     CK_RV rv = create_private(s, &n, seed, &pair.private);
     if (rv != CKR_OK)
         return p11_fail(s, rv, "takes no key from outside");
@@ -174,7 +162,8 @@ static int prove(struct p11_session *s, const struct pair *pair, struct job *job
 static int new_pair(struct p11_session *s, const char *text, struct job *job, struct pair *ret)
 {
     struct pair pair;
-    int r = job->seed != NULL ? import_pair(s, text, job->seed, &pair) : make_pair(s, text, &pair);
+    int r = job->seed != NULL ? import_pair(s, text, job->version, job->seed, &pair)
+                              : make_pair(s, text, job->version, &pair);
     if (r != TENUO_OK)
         return r;
     r = prove(s, &pair, job);
@@ -253,16 +242,14 @@ static int rotate(struct p11_session *s, struct job *job, const struct p11_place
     if (r == TENUO_OK)
         r = tidy(s, job->key_id, private.object, text);
     p11_pending(job->key_id, pending);
+    job->version = place->number + 1;
     if (r == TENUO_OK)
         r = new_pair(s, pending, job, &pair);
     if (r != TENUO_OK)
         return r;
     tn_version_name(job->key_id, place->number, old_text);
     struct pair old = { public.object, private.object };
-    r = move(s, job->key_id, old_text, &old, &pair);
-    if (r == TENUO_OK)
-        job->version = place->number + 1;
-    return r;
+    return move(s, job->key_id, old_text, &old, &pair);
 }
 
 static int put(struct p11_session *s, void *arg)
@@ -279,10 +266,8 @@ static int put(struct p11_session *s, void *arg)
                        job->key_id);
     if (r != TENUO_E_KEY_NOT_FOUND)
         return r;
-    r = new_pair(s, job->key_id, job, &pair);
-    if (r == TENUO_OK)
-        job->version = 1;
-    return r;
+    job->version = 1;
+    return new_pair(s, job->key_id, job, &pair);
 }
 
 int p11_generate(void *self, const char *key_id, unsigned flags, uint8_t ret_key[TENUO_PUBKEY_BYTES],

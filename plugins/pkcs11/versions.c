@@ -9,6 +9,9 @@
  * Whatever one finds in between, each public key has its private key under one of three names. Where there is no ID but
  * there are older ones, the newest of these is the newest.
  *
+ * What was made here has its number in its other name (CKA_ID, as a rule), so that it keeps it when all older ones are
+ * removed. For keys from elsewhere it is one more than the highest ID@N.
+ *
  * Another program may rotate while we look. Whatever was taken by another name than ID@N is ours only if there is still
  * nothing under ID@N afterwards, for that is where a rotation puts it first.
  */
@@ -22,13 +25,15 @@
 struct note {
     struct tn_versions *v;
     const char *key_id;
+    CK_OBJECT_HANDLE plain;
 };
 
 static int note_name(void *arg, CK_OBJECT_HANDLE object, const char *text, size_t len)
 {
-    const struct note *n = arg;
-    (void)object;
+    struct note *n = arg;
     tn_versions_note(n->v, n->key_id, text, len);
+    if (strlen(n->key_id) == len && memcmp(n->key_id, text, len) == 0)
+        n->plain = object;
     return TENUO_OK;
 }
 
@@ -37,9 +42,10 @@ void p11_pending(const char *key_id, char ret_text[TN_VERSION_NAME_BYTES])
     snprintf(ret_text, TN_VERSION_NAME_BYTES, "%.*s" P11_PENDING, TENUO_KEY_ID_MAX, key_id);
 }
 
-void p11_newest(const struct tn_versions *v, uint32_t *ret_oldest, uint32_t *ret_newest)
+void p11_newest(const struct tn_versions *v, uint32_t number, uint32_t *ret_oldest, uint32_t *ret_newest)
 {
-    *ret_newest = v->plain ? tn_versions_newest(v) : v->count > 0 ? v->n[v->count - 1] : 0;
+    uint32_t counted = tn_versions_newest(v);
+    *ret_newest = !v->plain ? (v->count > 0 ? v->n[v->count - 1] : 0) : number > counted ? number : counted;
     *ret_oldest = v->count > 0 ? v->n[0] : *ret_newest;
 }
 
@@ -78,12 +84,14 @@ static int not_found(struct p11_session *s, const char *key_id, uint32_t version
 int p11_locate(struct p11_session *s, const char *key_id, uint32_t version, struct p11_place *ret_place)
 {
     struct p11_place place = { 0 };
-    struct note note = { &place.v, key_id };
-    uint32_t suffix = 0;
+    struct note note = { .v = &place.v, .key_id = key_id };
+    uint32_t suffix = 0, number = 0;
     int r = p11_each(s, CKO_PUBLIC_KEY, note_name, &note);
+    if (r == TENUO_OK && note.plain != 0)
+        r = p11_number(s, note.plain, &number);
     if (r != TENUO_OK)
         return r;
-    p11_newest(&place.v, &place.oldest, &place.newest);
+    p11_newest(&place.v, number, &place.oldest, &place.newest);
     place.number = version == 0 ? place.newest : version;
     *ret_place = place;
     if (place.newest == 0)

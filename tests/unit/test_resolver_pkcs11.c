@@ -171,6 +171,12 @@ static void lifecycle(const char *uri)
     is_int(ops->remove(self, "agent", 1), TENUO_OK, "remove version 1: %s", mock_said);
     is_int(use_version(self, "agent", 1, key), TENUO_E_KEY_NOT_FOUND, "gone");
     is_int(use_version(self, "agent", 2, key), TENUO_OK, "version 2 stays");
+    is_int(ops->remove(self, "agent", 2), TENUO_OK, "remove version 2: %s", mock_said);
+    is_int(use_version(self, "agent", 3, key), TENUO_OK, "the newest keeps its number");
+    is_int(use_version(self, "agent", 1, key), TENUO_E_KEY_NOT_FOUND, "and is nobody else's");
+    memset(&entry, 0, sizeof entry);
+    is_int(ops->list(self, each, &entry), TENUO_OK, "list");
+    ok(entry.version == 3 && entry.oldest == 3 && entry.newest == 3, "also in the list");
     is_int(ops->remove(self, "agent", 0), TENUO_OK, "remove all: %s", mock_said);
     is_int(use(self, "agent"), TENUO_E_KEY_NOT_FOUND, "gone");
     is_int(ops->remove(self, "agent", 0), TENUO_E_KEY_NOT_FOUND, "remove again");

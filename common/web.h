@@ -88,6 +88,8 @@ struct tn_web_request {
     const char *keep_header; /* name of a header of the answer to keep, or NULL */
     /* tn_web_ask: an answer that is like a 429 (nothing was done) although its status is another one; or NULL. */
     bool (*is_throttled)(const struct tn_web_answer *answer);
+    /* web_retry.c: is this answer of 429 or 5xx final, although it looks like trouble? NULL: none is. */
+    bool (*settled)(const struct tn_web_answer *a);
 };
 
 enum tn_web_fate {

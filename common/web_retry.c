@@ -83,7 +83,7 @@ static int try_once(struct tn_web *w, const struct tn_web_request *q, struct tn_
         return TENUO_E_UNAVAILABLE;
     int r = tn_web_call(w, q, a);
     *ret_trouble = r != TENUO_OK && a->fate != TN_WEB_TOO_LONG;
-    if (r == TENUO_OK && is_trouble(a->status)) {
+    if (r == TENUO_OK && is_trouble(a->status) && (q->settled == NULL || !q->settled(a))) {
         *ret_trouble = true;
         say_status(w, a);
         r = TENUO_E_UNAVAILABLE;

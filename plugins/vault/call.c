@@ -68,7 +68,14 @@ void vault_text_end(struct vault_text *t)
 
 void vault_api(const struct vault *v, const char *prefix, const char *name, char ret[VAULT_API_BYTES])
 {
-    snprintf(ret, VAULT_API_BYTES, "%s%s%s%s%s", prefix, v->folder, v->before, name, v->after);
+    const char *const parts[] = { prefix, v->folder, v->before, name, v->after };
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        size_t n = strlen(parts[i]), room = VAULT_API_BYTES - 1 - at; /* the bounds of open make it enough */
+        memcpy(ret + at, parts[i], n < room ? n : room);
+        at += n < room ? n : room;
+    }
+    ret[at] = '\0';
 }
 
 bool vault_id_of(const struct vault *v, const char *entry, size_t len, const char **ret_name, size_t *ret_len)

@@ -31,14 +31,14 @@ static int check_public(const struct vault *v, const struct tn_json *j, int secr
         return TENUO_OK;
     if (!tn_json_string(j, node, text, sizeof text, &n) || !tn_public_from_text(text, n, stated))
         return vault_say(v, TENUO_E_KEY_INVALID,
-                         "%s: %s: field %s holds no Ed25519 public key: put it right, or take "
+                         "%s: %s/%s: field %s holds no Ed25519 public key: put it right, or take "
                          "the field away",
-                         tn_web_server(v->web), place, v->public_field);
+                         tn_web_server(v->web), v->mount, place, v->public_field);
     if (memcmp(stated, k->key, sizeof stated) != 0)
         return vault_say(v, TENUO_E_KEY_INVALID,
-                         "%s: %s: field %s is not the public key of field %s: one of them was "
+                         "%s: %s/%s: field %s is not the public key of field %s: one of them was "
                          "replaced",
-                         tn_web_server(v->web), place, v->public_field, v->field);
+                         tn_web_server(v->web), v->mount, place, v->public_field, v->field);
     return TENUO_OK;
 }
 
@@ -53,13 +53,13 @@ static int take_secret(const struct vault *v, const struct tn_json *j, int secre
     sodium_free(text);
     if (!there)
         return vault_say(v, TENUO_E_KEY_INVALID,
-                         "%s: %s has no text in field %s: look at field=, or write the key "
+                         "%s: %s/%s has no text in field %s: look at field=, or write the key "
                          "there",
-                         tn_web_server(v->web), place, v->field);
+                         tn_web_server(v->web), v->mount, place, v->field);
     if (!good)
         return vault_say(v, TENUO_E_KEY_INVALID,
-                         "%s: %s: field %s holds no Ed25519 secret key: want 32 bytes in base64, hex or PKCS#8 PEM",
-                         tn_web_server(v->web), place, v->field);
+                         "%s: %s/%s: field %s holds no Ed25519 secret key: want 32 bytes in base64, hex or PKCS#8 PEM",
+                         tn_web_server(v->web), v->mount, place, v->field);
     crypto_sign_seed_keypair(ret->key, expanded, ret->seed);
     sodium_memzero(expanded, sizeof expanded);
     return check_public(v, j, secret, place, ret);

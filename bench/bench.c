@@ -163,6 +163,7 @@ int main(int argc, char **argv)
     peer_stop(peer);
     report_revocation(items, count, print_value);
     report_threads(items, count, print_value);
+    report_keys(o.conf, print_value);
     report_replay(o.plugins, print_value);
     report_library(o.lib, print_value);
     report_memory(argv[0], o.conf, print_value);

@@ -82,6 +82,8 @@ void report_startup(const char *command, value_fn *report, const struct item *it
 /* shared.c: two threads on one verifier, by a prepared call; the replay store of the folder `plugins`, or NULL. */
 void report_threads(const struct item *items, size_t count, value_fn *report);
 void report_replay(const char *plugins, value_fn *report);
+/* keys.c: signing with a cached key 'bench' of the configuration, or NULL. */
+void report_keys(const char *conf, value_fn *report);
 /* revocation.c: a list of any length, to be freed with tenuo_bytes_free; and what lists cost, by a prepared call. */
 struct blob make_list(size_t ids, const struct tenuo_signer *signer);
 void report_revocation(const struct item *items, size_t count, value_fn *report);

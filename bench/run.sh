@@ -34,6 +34,7 @@ resolver  required    file   path=$dir/keys
 audit     required    jsonl  path=$dir/audit/audit.jsonl
 CONF
     chmod 0644 "$dir/bench.conf"
+    "$command" keygen "$dir/keys/bench" >/dev/null
     conf=$dir/bench.conf
 fi
 "$build/bench/tenuo-bench" ${json:+"$json"} ${peer:+--peer "$peer"} ${library:+--lib "$library"} ${command:+--command "$command"} \

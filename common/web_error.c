@@ -25,12 +25,13 @@ static bool is_connected(CURL *handle)
 static const char *mistrusted(CURL *handle, const char *detail)
 {
     long chain = 0;
+    /* First: the chain counts as not verified as long as the name was not accepted. */
+    if (strstr(detail, "does not match") != NULL || strstr(detail, "matches") != NULL)
+        return "its certificate is for another name: use a name of the certificate in url=, or issue one for this name";
     curl_easy_getinfo(handle, CURLINFO_SSL_VERIFYRESULT, &chain);
     if (chain != 0)
         return "its certificate is of no authority that this line trusts, or out of date: look at ca= and at the "
                "server's certificate";
-    if (strstr(detail, "does not match") != NULL || strstr(detail, "matches") != NULL)
-        return "its certificate is for another name: use a name of the certificate in url=, or issue one for this name";
     return "its certificate was not accepted: look at ca= and at the name in url=";
 }
 

@@ -144,6 +144,7 @@ class Ed25519:
 
 class Front(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # an answer in one piece
 
     def log_message(self, *args):
         pass

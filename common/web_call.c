@@ -191,12 +191,16 @@ static bool set_method(CURL *h, struct call *c)
     if (q->body == NULL && q->method == TN_WEB_GET)
         return curl_easy_setopt(h, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     if (q->secret_body && q->body != NULL) {
-        /* No length in advance, if possible: so the buffer is offered a second time, to be overwritten. */
+        /* Without a length the buffer is offered once more at the end, to be overwritten. A signed body has one, and
+         * blanks behind it; as a POST it is sent without waiting for "100 Continue". */
         const CURLcode s[] = {
-            curl_easy_setopt(h, CURLOPT_UPLOAD, 1L),  curl_easy_setopt(h, CURLOPT_READFUNCTION, give_body),
-            curl_easy_setopt(h, CURLOPT_READDATA, c), curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, rewind_body),
+            q->sigv4 == NULL ? curl_easy_setopt(h, CURLOPT_UPLOAD, 1L) : curl_easy_setopt(h, CURLOPT_POST, 1L),
+            q->sigv4 == NULL ? CURLE_OK
+                             : curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)whole_len(q)),
+            curl_easy_setopt(h, CURLOPT_READFUNCTION, give_body),
+            curl_easy_setopt(h, CURLOPT_READDATA, c),
+            curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, rewind_body),
             curl_easy_setopt(h, CURLOPT_SEEKDATA, c),
-            q->sigv4 != NULL ? curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)whole_len(q)) : CURLE_OK,
         };
         r = all_good(s, sizeof s / sizeof s[0]) ? CURLE_OK : CURLE_UNKNOWN_OPTION;
     } else if (q->body != NULL || q->method == TN_WEB_POST || q->method == TN_WEB_PUT) {

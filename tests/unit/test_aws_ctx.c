@@ -32,7 +32,7 @@ static struct tenuo_ctx *open_with(const char *line)
     struct tenuo_ctx *ctx = NULL;
     snprintf(conf, sizeof conf,
              "set key_cache 1s\ntrust required file path=%s/roots.pub\nresolver required aws region=eu-west-1 "
-             "endpoint=http://127.0.0.1:%d timeout=2s %s\n",
+             "endpoint=http://127.0.0.1:%d timeout=10s %s\n",
              stage_root, moto_port("front"), line);
     snprintf(plugins, sizeof plugins, "%s/plugins", stage_root);
     struct tenuo_open_options o = { .size = sizeof o, .conf = stage_text("tenuo.conf", conf), .plugin_dir = plugins };

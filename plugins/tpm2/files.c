@@ -181,7 +181,8 @@ static int read_public(const struct tpm2 *s, int dir, const char *key_id, uint32
     return r;
 }
 
-static int find_locked(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, struct tpm2_found *f)
+static int find_locked(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, enum tpm2_parts want,
+                       struct tpm2_found *f)
 {
     struct tn_versions v;
     uint32_t suffix;
@@ -196,15 +197,18 @@ static int find_locked(const struct tpm2 *s, int dir, const char *key_id, uint32
     f->oldest = tn_versions_oldest(&v);
     f->version = suffix == 0 ? f->newest : suffix;
     file_name(key_id, suffix, SECRET, f->name);
-    r = read_secret(s, dir, f);
-    return r != TENUO_OK ? r : read_public(s, dir, key_id, suffix, f);
+    r = read_public(s, dir, key_id, suffix, f);
+    if (r == TENUO_OK && (want == TPM2_BOTH || !f->has_public_key))
+        r = read_secret(s, dir, f);
+    return r;
 }
 
-int tpm2_find(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, struct tpm2_found *ret)
+int tpm2_find(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, enum tpm2_parts want,
+              struct tpm2_found *ret)
 {
     *ret = (struct tpm2_found){ 0 };
     lock_for_reading(s, dir);
-    int r = find_locked(s, dir, key_id, version, ret);
+    int r = find_locked(s, dir, key_id, version, want, ret);
     unlock(dir);
     return r;
 }
@@ -233,7 +237,10 @@ static void protection(const struct tpm2_found *f, char note[128])
 int tpm2_describe(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, struct tenuo_key_entry *ret)
 {
     struct tpm2_found f;
-    int r = tpm2_find(s, dir, key_id, version, &f);
+    int r = tpm2_find(s, dir, key_id, version, TPM2_BOTH, &f);
+    bool mine = r == TENUO_OK;
+    if (r == TENUO_E_KEY_DENIED) /* the public key is for those, too, who may not sign */
+        r = tpm2_find(s, dir, key_id, version, TPM2_PUBLIC, &f);
     if (r != TENUO_OK)
         return r;
     struct tenuo_key_entry entry = { .size = sizeof entry,
@@ -244,7 +251,10 @@ int tpm2_describe(const struct tpm2 *s, int dir, const char *key_id, uint32_t ve
                                      .created_at = f.written_at };
     snprintf(entry.id, sizeof entry.id, "%s", key_id);
     memcpy(entry.public_key, f.public_key, sizeof entry.public_key);
-    protection(&f, entry.note);
+    if (mine)
+        protection(&f, entry.note);
+    else
+        snprintf(entry.note, sizeof entry.note, "sealed; this user may not read how");
     *ret = entry;
     return TENUO_OK;
 }

@@ -30,6 +30,8 @@ void tpm_run(struct tpm *t);
 void tpm_explain(struct tpm *t);
 /* Whether the TPM only asks to come again. */
 bool tpm_is_busy(TSS2_RC rc);
+/* Whether it has no room for an object or a session. */
+bool tpm_is_full(TSS2_RC rc);
 /* The answer in words; for failures that no TPM reports. */
 void tpm_say(struct tpm *t, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Says why the TPM cannot be reached. */

@@ -36,6 +36,16 @@ bool tpm_is_busy(TSS2_RC rc)
     return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING || rc == TPM2_RC_NV_RATE;
 }
 
+bool tpm_is_full(TSS2_RC rc)
+{
+    static const TSS2_RC full[] = { TPM2_RC_OBJECT_MEMORY,  TPM2_RC_SESSION_MEMORY,  TPM2_RC_MEMORY,
+                                    TPM2_RC_OBJECT_HANDLES, TPM2_RC_SESSION_HANDLES, TPM2_RC_CONTEXT_GAP };
+    for (size_t i = 0; i < sizeof full / sizeof full[0]; i++)
+        if (full[i] == plain(rc))
+            return true;
+    return false;
+}
+
 static bool at(const struct tpm *t, const char *step)
 {
     return strcmp(t->step, step) == 0;
@@ -82,12 +92,6 @@ static bool explain_state(struct tpm *t, TSS2_RC rc)
         { TPM2_RC_LOCKOUT, TENUO_E_KEY_DENIED,
           "the TPM is locked out after wrong authorization values: wait for its recovery time, or clear it with "
           "tpm2_dictionarylockout --clear-lockout" },
-        { TPM2_RC_OBJECT_MEMORY, TENUO_E_UNAVAILABLE, NULL },
-        { TPM2_RC_SESSION_MEMORY, TENUO_E_UNAVAILABLE, NULL },
-        { TPM2_RC_MEMORY, TENUO_E_UNAVAILABLE, NULL },
-        { TPM2_RC_OBJECT_HANDLES, TENUO_E_UNAVAILABLE, NULL },
-        { TPM2_RC_SESSION_HANDLES, TENUO_E_UNAVAILABLE, NULL },
-        { TPM2_RC_CONTEXT_GAP, TENUO_E_UNAVAILABLE, NULL },
         { TPM2_RC_INITIALIZE, TENUO_E_UNAVAILABLE, "the TPM was not started (TPM2_Startup): that is the firmware's" },
         { TPM2_RC_FAILURE, TENUO_E_UNAVAILABLE, "the TPM is in failure mode: switch the machine off and on" },
         { TPM2_RC_NV_UNAVAILABLE, TENUO_E_UNAVAILABLE, "the TPM cannot write its memory now: try again later" },
@@ -97,12 +101,15 @@ static bool explain_state(struct tpm *t, TSS2_RC rc)
     };
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
         if (states[i].rc == rc) {
-            tpm_say(t, states[i].code, "%s",
-                    states[i].why != NULL ? states[i].why
-                                          : "the TPM has no room, others fill it: use the kernel's resource manager, "
-                                            "tcti=device:/dev/tpmrm0, or flush what was left (tpm2_flushcontext -t)");
+            tpm_say(t, states[i].code, "%s", states[i].why);
             return true;
         }
+    if (tpm_is_full(rc)) {
+        tpm_say(t, TENUO_E_UNAVAILABLE,
+                "the TPM has no room, others fill it: use the kernel's resource manager, tcti=device:/dev/tpmrm0, or "
+                "flush what was left (tpm2_flushcontext -t)");
+        return true;
+    }
     if (!tpm_is_busy(rc))
         return false;
     tpm_say(t, TENUO_E_UNAVAILABLE,
@@ -159,6 +166,9 @@ void tpm_explain(struct tpm *t)
                 "the TPM's answer to %s was changed on its way: somebody sits on the bus, or the "
                 "TPM is faulty",
                 t->step);
+    else if ((whole & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER)
+        tpm_say(t, TENUO_E_UNAVAILABLE, "the TPM's answer to %s makes no sense: %s (0x%08x)", t->step,
+                Tss2_RC_Decode(whole), (unsigned)whole);
     else
         tpm_say(t, TENUO_E_UNAVAILABLE, "the TPM refuses %s: %s (0x%08x)", t->step, Tss2_RC_Decode(whole),
                 (unsigned)whole);

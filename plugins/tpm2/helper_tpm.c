@@ -476,16 +476,24 @@ static bool try_once(struct tpm *t)
     return good;
 }
 
+/* How long to go on asking: a busy TPM until the deadline, a full one half of that, since others may leave it. */
+static bool worth_waiting(const struct tpm *t, uint32_t pause)
+{
+    uint64_t ends = t->ends - (tpm_is_full(t->rc) ? t->talk->deadline_ms / 2 : 0);
+    return (tpm_is_busy(t->rc) || tpm_is_full(t->rc)) && now_ms() + 2 * pause < ends;
+}
+
 void tpm_run(struct tpm *t)
 {
     uint32_t pause = FIRST_PAUSE;
     t->ends = now_ms() + t->talk->deadline_ms;
     t->talk->code = TENUO_E_UNAVAILABLE;
     while (!try_once(t)) {
-        struct timespec ts = { 0, (long)pause * 1000000 };
+        uint32_t ms = pause + randombytes_uniform(pause); /* not in step with others that wait */
+        struct timespec ts = { 0, (long)ms * 1000000 };
         if (t->rc == 0)
             return; /* said in words */
-        if (!tpm_is_busy(t->rc) || now_ms() + 2 * pause >= t->ends) {
+        if (!worth_waiting(t, pause)) {
             tpm_explain(t);
             return;
         }

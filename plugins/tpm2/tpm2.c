@@ -320,7 +320,7 @@ static int tpm2_export_seed(void *self, const char *key_id, uint32_t version, ui
     int dir = -1, r = tpm2_open_dir(self, &dir);
     if (r != TENUO_OK)
         return r;
-    r = tpm2_find(self, dir, key_id, version, &f);
+    r = tpm2_find(self, dir, key_id, version, TPM2_BOTH, &f);
     close(dir);
     return r != TENUO_OK ? r : unseal(self, &f, ret_seed, key);
 }
@@ -333,7 +333,7 @@ static int tpm2_public_key(void *self, const char *key_id, uint32_t version, uin
     int dir = -1, r = tpm2_open_dir(self, &dir);
     if (r != TENUO_OK)
         return r;
-    r = tpm2_find(self, dir, key_id, version, &f);
+    r = tpm2_find(self, dir, key_id, version, TPM2_PUBLIC, &f);
     close(dir);
     if (r == TENUO_OK && !f.has_public_key)
         r = unseal(self, &f, NULL, f.public_key);

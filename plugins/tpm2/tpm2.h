@@ -41,8 +41,10 @@ struct tpm2_found {
 
 /* files.c: all say why they fail. */
 int tpm2_open_dir(const struct tpm2 *s, int *ret_dir);
-/* Reads ID.tss and ID.pub of one moment. */
-int tpm2_find(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, struct tpm2_found *ret);
+/* Reads ID.tss and ID.pub of one moment; TPM2_PUBLIC: the former only when there is no ID.pub. */
+enum tpm2_parts { TPM2_PUBLIC, TPM2_BOTH };
+int tpm2_find(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, enum tpm2_parts want,
+              struct tpm2_found *ret);
 int tpm2_list(struct tpm2 *s, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);
 int tpm2_describe(const struct tpm2 *s, int dir, const char *key_id, uint32_t version, struct tenuo_key_entry *ret);
 /* Whether a new key, or with TENUO_STORE_NEW_VERSION a newer one, may be put under this id. */

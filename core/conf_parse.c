@@ -393,6 +393,26 @@ void tn_conf_free(struct tn_conf *conf)
     free(conf);
 }
 
+static const char *name_of(const struct tn_rule *rule)
+{
+    const struct tn_conf_arg *arg = rule->facility == TN_F_RESOLVER ? tn_rule_arg(rule, "name") : NULL;
+    return arg != NULL ? arg->value : NULL;
+}
+
+/* Answers are the same; only commands that name a store cannot tell the two apart. */
+static void warn_of_names(const struct tn_conf *conf, struct tn_diag *d)
+{
+    for (size_t i = 0; i < conf->nrules; i++)
+        for (size_t k = 0; k < i && name_of(&conf->rules[i]) != NULL; k++) {
+            const struct tn_rule *other = &conf->rules[k];
+            if (name_of(other) == NULL || strcmp(name_of(&conf->rules[i]), name_of(other)) != 0)
+                continue;
+            tn_diag_warning(d, &conf->rules[i].place, "the name '%s' is that of %s:%u too: no command can name either",
+                            name_of(other), other->place.file, other->place.line);
+            break;
+        }
+}
+
 static struct tn_conf *choose_service(struct tn_parsed *p, const char *service)
 {
     struct tn_conf *conf = calloc(1, sizeof *conf);
@@ -454,6 +474,8 @@ int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struc
         conf = choose_service(&r->p, service);
         nomem = conf == NULL;
     }
+    if (conf != NULL)
+        warn_of_names(conf, d);
     free_parsed(&r->p);
     free(r);
     if (nomem)

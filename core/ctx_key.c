@@ -237,11 +237,36 @@ static int find_holder(const struct want *w, struct tn_key **key, struct tenuo_e
                                  : would_block(w, (*key)->found.public_key, err);
 }
 
+/* An older version that was found before, and whose time is over: its line alone knows whether it is still there. */
+static int find_known(const struct want *w, struct tn_key **ret_key, struct tenuo_error *err)
+{
+    struct tn_key *known = tn_keycache_holding(&w->ctx->keys, w->id, w->version, w->holder, true);
+    int r = TENUO_E_KEY_NOT_FOUND;
+    if (known != NULL && known->kind == TN_KEY_LINE) {
+        const struct tn_key_version of = { .version = known->version, .line = known->line };
+        r = look_up(w, TN_KEY_LINE, &of, ret_key, err);
+    }
+    tn_keycache_put(&w->ctx->keys, known);
+    if (r == TENUO_OK && !fits(w, *ret_key)) {
+        tn_keycache_put(&w->ctx->keys, *ret_key);
+        *ret_key = NULL;
+        tn_keycache_forget(&w->ctx->keys, w->id);
+        r = TENUO_E_KEY_NOT_FOUND;
+    }
+    return r;
+}
+
 static int find_key(const struct want *w, struct tn_key **ret_key, struct tenuo_error *err)
 {
-    struct tn_key *key = w->holder != NULL ? tn_keycache_holding(&w->ctx->keys, w->id, w->version, w->holder) : NULL;
-    int r = TENUO_OK;
-    if (key == NULL)
+    struct tn_key *key = NULL;
+    int r = TENUO_E_KEY_NOT_FOUND;
+    if (w->holder != NULL)
+        key = tn_keycache_holding(&w->ctx->keys, w->id, w->version, w->holder, false);
+    if (key != NULL)
+        r = TENUO_OK;
+    else if (w->holder != NULL)
+        r = find_known(w, &key, err);
+    if (r == TENUO_E_KEY_NOT_FOUND || r == TENUO_E_KEY_INVALID)
         r = look_up(w, TN_KEY_CHAIN, NULL, &key, err);
     if (r == TENUO_OK && !fits(w, key))
         r = find_holder(w, &key, err);

@@ -327,7 +327,7 @@ int tn_keycache_get(struct tn_keycache *cache, struct tn_key_ask *ask, tn_key_re
 }
 
 struct tn_key *tn_keycache_holding(struct tn_keycache *cache, const char *key_id, uint32_t version,
-                                   const uint8_t public_key[32])
+                                   const uint8_t public_key[32], bool expired)
 {
     uint32_t hash = hash_of(key_id);
     struct tn_key *key;
@@ -335,9 +335,9 @@ struct tn_key *tn_keycache_holding(struct tn_keycache *cache, const char *key_id
     lock_cache(cache);
     sweep(cache, now);
     for (key = cache->keys; key != NULL; key = key->next)
-        if (key->hash == hash && key->state == TN_KEY_READY && key->kind != TN_KEY_OLDER && key->expires > now &&
-            (version == 0 || key->version == version) && memcmp(key->found.public_key, public_key, 32) == 0 &&
-            strcmp(key->id, key_id) == 0) {
+        if (key->hash == hash && key->state == TN_KEY_READY && key->kind != TN_KEY_OLDER &&
+            (expired || key->expires > now) && (version == 0 || key->version == version) &&
+            memcmp(key->found.public_key, public_key, 32) == 0 && strcmp(key->id, key_id) == 0) {
             key->refs++;
             break;
         }

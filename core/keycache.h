@@ -101,9 +101,10 @@ void tn_keycache_free(struct tn_keycache *cache);
  */
 int tn_keycache_get(struct tn_keycache *cache, struct tn_key_ask *ask, tn_key_resolve_fn *resolve, void *arg,
                     struct tn_key **ret_key, struct tenuo_error *err);
-/* An entry that is held with this public key, of any version or of that one (not 0); NULL: none. */
+/* An entry that is held with this public key, of any version or of that one (not 0); NULL: none. `expired`: it may be
+ * one that only says where the key was, and must be asked for. */
 struct tn_key *tn_keycache_holding(struct tn_keycache *cache, const char *key_id, uint32_t version,
-                                   const uint8_t public_key[32]);
+                                   const uint8_t public_key[32], bool expired);
 void tn_keycache_put(struct tn_keycache *cache, struct tn_key *key);
 /* The key was changed, or is not what it was taken for: what is held of that id goes, and a lookup under way is not
  * kept. */

@@ -123,6 +123,9 @@ def written():
         yield "tpm2", b"\1" + data
         yield "tpm2", b"\0-----BEGIN TSS2 PRIVATE KEY-----\n" + base64.encodebytes(data) + b"-----END TSS2 PRIVATE KEY-----\n"
     yield "tpm2", b"\2sha256:0,7,23"
+    for entry in (b"k", b"k@3", b"k@1", b"other@7"):
+        yield "stored", b"".join(len(n).to_bytes(2, "big") + n for n in (b"k", b"k@9", b"k@64", entry))
+        yield "stored", (320).to_bytes(4, "little") + entry.ljust(129, b"\0") + bytes(200)
     info = b"# Server\r\nuptime_in_seconds:100\r\nmaxmemory_policy:noeviction\r\nrole:master\r\n"
     for answer in (b"+OK\r\n", b"$-1\r\n", b"-READONLY no\r\n", b":1\r\n", b"*1\r\n+OK\r\n"):
         yield "redis", b"$%d\r\n%s\r\n" % (len(info), info) + answer

@@ -358,6 +358,31 @@ static void check_stale(void)
     }
 }
 
+/* The same for a version of before a rotation, which is not searched for again either. */
+static void check_stale_older(void)
+{
+    struct mock_store *w = world_new(true);
+    struct tenuo_ctx *ctx = open_with("resolver required store %1 cache_ttl=20ms stale_if_error=1h\n", w, NULL, NULL);
+    for (uint8_t v = 1; v <= 5; v++)
+        world_put(w, "k", v);
+    w->can = TENUO_RESOLVER_EXPORTS;
+    gives(ctx, "k", public_of(2), 2, "an older version");
+    int searched = calls(w, MOCK_DESCRIBE), exported = calls(w, MOCK_EXPORT);
+    sleep_ms(40);
+    fails(ctx, "k", TENUO_SIGNER_NO_IO, public_of(2), TENUO_E_WOULD_BLOCK, "expired");
+    gives(ctx, "k", public_of(2), 2, "and asked for again");
+    is_int(calls(w, MOCK_DESCRIBE), searched, "without a search");
+    is_int(calls(w, MOCK_EXPORT), exported + 1, "in one request");
+    sleep_ms(40);
+    atomic_store(&w->code, TENUO_E_UNAVAILABLE);
+    gives(ctx, "k", public_of(2), 2, "serves on while the store is away");
+    atomic_store(&w->code, TENUO_OK);
+    must(tenuo_store_remove(ctx, "store", "k@2", &err), "remove");
+    fails(ctx, "k", 0, public_of(2), TENUO_E_HOLDER_MISMATCH, "removed: gone");
+    tenuo_ctx_unref(ctx);
+    world_free(w);
+}
+
 static void check_cache_words(void)
 {
     struct mock_store *w = world_new(false);
@@ -544,6 +569,7 @@ int main(int argc, char **argv)
     check_entry_points(TENUO_RESOLVER_EXPORTS);
     check_conflict();
     check_stale();
+    check_stale_older();
     check_cache_words();
     check_preload();
     check_fork();

@@ -190,16 +190,16 @@ static void check_holding(struct tn_keycache *cache)
     is_int(tn_keycache_get(cache, &two, resolve, &s, &key, NULL), TENUO_OK, "and version 2");
     tn_keycache_put(cache, key);
     memset(public_key, 'm' + 2, sizeof public_key);
-    key = tn_keycache_holding(cache, "many", 0, public_key);
+    key = tn_keycache_holding(cache, "many", 0, public_key, false);
     ok(key != NULL && key->version == 2, "found by its public key");
     tn_keycache_put(cache, key);
-    ok(tn_keycache_holding(cache, "many", 3, public_key) == NULL, "not as another version");
-    ok(tn_keycache_holding(cache, "other", 0, public_key) == NULL, "nor under another id");
+    ok(tn_keycache_holding(cache, "many", 3, public_key, false) == NULL, "not as another version");
+    ok(tn_keycache_holding(cache, "other", 0, public_key, false) == NULL, "nor under another id");
     memset(public_key, 0, sizeof public_key);
-    ok(tn_keycache_holding(cache, "many", 0, public_key) == NULL, "nor another key");
+    ok(tn_keycache_holding(cache, "many", 0, public_key, false) == NULL, "nor another key");
     tn_keycache_forget(cache, "many");
     memset(public_key, 'm', sizeof public_key);
-    ok(tn_keycache_holding(cache, "many", 0, public_key) == NULL, "forgotten with all versions");
+    ok(tn_keycache_holding(cache, "many", 0, public_key, false) == NULL, "forgotten with all versions");
 }
 
 static void check_expiry(struct tn_keycache *cache)

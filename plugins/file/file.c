@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resolver "file": one key per file, ID.key with ID.pub beside it, in a directory or among the service manager's
- * credentials. The directory is walked and judged at every call, so that a wrong chmod is seen at once. Never follows a
- * link, never keeps a seed.
+ * credentials; older versions under ID@N. The directory is walked and judged at every call, so that a wrong chmod is
+ * seen at once. Never follows a link, never keeps a seed.
  */
+#include "file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,29 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../common/keyfile.h"
-#include "../../common/keytext.h"
 #include "../../core/trust.h"
-#include <tenuo/plugin.h>
 
 #define DEFAULT_PATH "/var/lib/tenuo/keys"
 #define PLACE "{key_id}"
-#define PART_MAX 100
-#define NAME_BYTES (PART_MAX + TENUO_KEY_ID_MAX + PART_MAX + 1)
+#define PUBLIC_SUFFIX ".pub"
 
-/* A key's file is prefix + id + suffix in `path`, or in the credentials directory when path is NULL. */
-struct store {
-    const struct tenuo_host *host;
-    char *path;
-    char prefix[PART_MAX + 1], suffix[PART_MAX + 1];
-    unsigned flags; /* TN_KEYFILE_... of the key files */
-};
-
-static bool set_part(char part[PART_MAX + 1], const char *text, size_t n)
+static bool set_part(char part[FILE_PART_MAX + 1], const char *text, size_t n)
 {
-    if (n > PART_MAX || memchr(text, '/', n) != NULL)
+    if (n > FILE_PART_MAX || memchr(text, '/', n) != NULL)
         return false;
     memcpy(part, text, n);
     part[n] = '\0';
@@ -62,7 +53,7 @@ static int set_path(struct store *s, const char *path)
 }
 
 /* Opens the directory. A store that is not there did not answer: that is not "no such key". */
-static int open_dir(const struct store *s, int *ret_fd)
+int file_open_dir(const struct store *s, int *ret_fd)
 {
     const char *path = s->path != NULL ? s->path : secure_getenv("CREDENTIALS_DIRECTORY");
     struct tenuo_error err;
@@ -107,7 +98,7 @@ static int make_store(const struct tenuo_host *host, const struct tenuo_arg *arg
 
 static int try_dir(const struct store *s)
 {
-    int fd = -1, r = open_dir(s, &fd);
+    int fd = -1, r = file_open_dir(s, &fd);
     if (fd >= 0)
         close(fd);
     return r;
@@ -145,27 +136,47 @@ static int file_open(const struct tenuo_host *host, const struct tenuo_arg *args
     return TENUO_OK;
 }
 
-static bool valid_id(const char *id, size_t n)
+bool file_valid_id(const char *id)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return n > 0 && n <= TENUO_KEY_ID_MAX && strspn(id, allowed) >= n;
+    char copy[TENUO_KEY_ID_MAX + 1];
+    uint32_t version = 1;
+    return tn_version_parse(id, strlen(id), copy, &version) && version == 0;
 }
 
-static int key_name(const struct store *s, const char *key_id, char name[NAME_BYTES])
+void file_key_name(const struct store *s, const char *key_id, uint32_t suffix, char ret_name[FILE_NAME_BYTES])
 {
-    if (!valid_id(key_id, strlen(key_id)))
-        return TENUO_E_INVALID_ARGUMENT;
-    snprintf(name, NAME_BYTES, "%s%s%s", s->prefix, key_id, s->suffix);
-    return TENUO_OK;
+    char name[TN_VERSION_NAME_BYTES];
+    tn_version_name(key_id, suffix, name);
+    snprintf(ret_name, FILE_NAME_BYTES, "%s%s%s", s->prefix, name, s->suffix);
 }
 
-static void public_name(const char *key_id, char name[NAME_BYTES])
+void file_public_name(const char *key_id, uint32_t suffix, char ret_name[FILE_NAME_BYTES])
 {
-    snprintf(name, NAME_BYTES, "%s.pub", key_id);
+    char name[TN_VERSION_NAME_BYTES];
+    tn_version_name(key_id, suffix, name);
+    snprintf(ret_name, FILE_NAME_BYTES, "%s" PUBLIC_SUFFIX, name);
+}
+
+static bool between(const char *name, const char *prefix, const char *suffix, const char **ret_stem, size_t *ret_len)
+{
+    size_t n = strlen(name), before = strlen(prefix), after = strlen(suffix);
+    if (n <= before + after || strncmp(name, prefix, before) != 0 || strcmp(name + n - after, suffix) != 0)
+        return false;
+    *ret_stem = name + before;
+    *ret_len = n - before - after;
+    return true;
+}
+
+bool file_stem(const struct store *s, const char *name, const char **ret_stem, size_t *ret_len, bool *ret_public)
+{
+    if (name[0] == '.') /* an unfinished write */
+        return false;
+    *ret_public = s->path != NULL && between(name, "", PUBLIC_SUFFIX, ret_stem, ret_len);
+    return *ret_public || between(name, s->prefix, s->suffix, ret_stem, ret_len);
 }
 
 /* Says what is wrong with which file, and what that means for the caller. */
-static int judge(const struct store *s, const char *name, enum tn_keyfile_result result, const char *why)
+int file_judge(const struct store *s, const char *name, enum tn_keyfile_result result, const char *why)
 {
     if (result == TN_KEYFILE_OK)
         return TENUO_OK;
@@ -185,79 +196,16 @@ static int judge(const struct store *s, const char *name, enum tn_keyfile_result
     return TENUO_E_UNAVAILABLE;
 }
 
-static int read_seed(const struct store *s, int dir, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES])
-{
-    char name[NAME_BYTES], why[160];
-    size_t len = 0;
-    int r = key_name(s, key_id, name);
-    if (r != TENUO_OK)
-        return r;
-    uint8_t *data = sodium_malloc(TN_KEYFILE_MAX); /* wiped by sodium_free */
-    if (data == NULL)
-        return TENUO_E_NOMEM;
-    r = judge(s, name, tn_keyfile_read(dir, name, s->flags, data, &len, why), why);
-    if (r == TENUO_OK && !tn_seed_from_file(data, len, ret_seed))
-        r = judge(s, name, TN_KEYFILE_INVALID, "holds no Ed25519 secret key (PKCS#8 PEM, hex, base64 or 32 raw bytes)");
-    sodium_free(data);
-    return r;
-}
-
-static void public_of(const uint8_t seed[TENUO_SEED_BYTES], uint8_t ret_key[TENUO_PUBKEY_BYTES])
-{
-    uint8_t secret[crypto_sign_SECRETKEYBYTES];
-    crypto_sign_seed_keypair(ret_key, secret, seed);
-    sodium_memzero(secret, sizeof secret);
-}
-
-/* TENUO_E_KEY_NOT_FOUND, without a sentence, when there is no ID.pub: it is optional. */
-static int read_public(const struct store *s, int dir, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES])
-{
-    char name[NAME_BYTES], why[160];
-    size_t len = 0;
-    if (s->path == NULL)
-        return TENUO_E_KEY_NOT_FOUND;
-    public_name(key_id, name);
-    uint8_t *data = malloc(TN_KEYFILE_MAX);
-    if (data == NULL)
-        return TENUO_E_NOMEM;
-    enum tn_keyfile_result result = tn_keyfile_read(dir, name, TN_KEYFILE_PUBLIC, data, &len, why);
-    int r = result == TN_KEYFILE_MISSING ? TENUO_E_KEY_NOT_FOUND : judge(s, name, result, why);
-    if (r == TENUO_OK && !tn_public_from_text((const char *)data, len, ret_key))
-        r = judge(s, name, TN_KEYFILE_INVALID, "holds no Ed25519 public key (SPKI PEM, hex or base64)");
-    free(data);
-    return r;
-}
-
-/* The seed, and a complaint when ID.pub is of another key: then one of the two was replaced. */
-static int read_pair(const struct store *s, int dir, const char *key_id, uint8_t ret_seed[TENUO_SEED_BYTES],
-                     uint8_t ret_key[TENUO_PUBKEY_BYTES])
-{
-    uint8_t stated[TENUO_PUBKEY_BYTES];
-    char name[NAME_BYTES];
-    int r = read_seed(s, dir, key_id, ret_seed);
-    if (r != TENUO_OK)
-        return r;
-    public_of(ret_seed, ret_key);
-    r = read_public(s, dir, key_id, stated);
-    if (r == TENUO_E_KEY_NOT_FOUND)
-        return TENUO_OK;
-    if (r == TENUO_OK && memcmp(stated, ret_key, sizeof stated) != 0) {
-        public_name(key_id, name);
-        r = judge(s, name, TN_KEYFILE_INVALID,
-                  "is not the public key of the secret beside it: one of them was replaced");
-    }
-    if (r != TENUO_OK)
-        sodium_memzero(ret_seed, TENUO_SEED_BYTES);
-    return r;
-}
-
 static int file_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     uint8_t seed[TENUO_SEED_BYTES], key[TENUO_PUBKEY_BYTES];
-    int dir = -1, r = version == 0 ? open_dir(self, &dir) : TENUO_E_KEY_NOT_FOUND;
+    uint32_t suffix = 0;
+    int dir = -1, r = file_valid_id(key_id) ? file_open_dir(self, &dir) : TENUO_E_INVALID_ARGUMENT;
     if (r != TENUO_OK)
         return r;
-    r = read_pair(self, dir, key_id, seed, key);
+    r = file_find(self, dir, key_id, version, &suffix);
+    if (r == TENUO_OK)
+        r = file_read_pair(self, dir, key_id, suffix, seed, key);
     close(dir);
     if (r == TENUO_OK)
         memcpy(ret_seed, seed, sizeof seed);
@@ -265,68 +213,73 @@ static int file_export_seed(void *self, const char *key_id, uint32_t version, ui
     return r;
 }
 
-/* ID.pub first: it can be read without the right to sign. */
-static int find_public(const struct store *s, int dir, const char *key_id, uint8_t ret_key[TENUO_PUBKEY_BYTES])
+static void set_created(const struct store *s, int dir, uint32_t suffix, struct tenuo_key_entry *entry)
 {
-    uint8_t seed[TENUO_SEED_BYTES];
-    int r = valid_id(key_id, strlen(key_id)) ? read_public(s, dir, key_id, ret_key) : TENUO_E_INVALID_ARGUMENT;
-    if (r != TENUO_E_KEY_NOT_FOUND)
-        return r;
-    r = read_seed(s, dir, key_id, seed);
-    if (r == TENUO_OK)
-        public_of(seed, ret_key);
-    sodium_memzero(seed, sizeof seed);
-    return r;
+    char name[FILE_NAME_BYTES];
+    struct stat st;
+    file_key_name(s, entry->id, suffix, name);
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        entry->created_at = st.st_mtim.tv_sec;
 }
 
-static int file_public_key(void *self, const char *key_id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
-                           uint32_t *ret_version)
-{
-    int dir = -1, r = version == 0 ? open_dir(self, &dir) : TENUO_E_KEY_NOT_FOUND;
-    if (r != TENUO_OK)
-        return r;
-    r = find_public(self, dir, key_id, ret_key);
-    close(dir);
-    if (r == TENUO_OK)
-        *ret_version = 0;
-    return r;
-}
-
-static int describe_in(const struct store *s, int dir, const char *key_id, struct tenuo_key_entry *ret_entry)
+static int describe_in(const struct store *s, int dir, const char *key_id, uint32_t version,
+                       struct tenuo_key_entry *ret_entry)
 {
     struct tenuo_key_entry entry = { .size = sizeof entry };
-    int r = find_public(s, dir, key_id, entry.public_key);
+    struct tn_versions v;
+    uint32_t suffix = 0;
+    int r = file_versions(s, dir, key_id, &v);
+    if (r == TENUO_OK)
+        r = file_find(s, dir, key_id, version, &suffix);
+    if (r == TENUO_OK)
+        r = file_read_public(s, dir, key_id, suffix, entry.public_key);
     if (r != TENUO_OK)
         return r;
-    entry.has_public_key = 1;
     snprintf(entry.id, sizeof entry.id, "%s", key_id);
+    entry.newest = tn_versions_newest(&v);
+    entry.oldest = tn_versions_oldest(&v);
+    entry.version = version != 0 ? version : entry.newest;
+    entry.has_public_key = 1;
     snprintf(entry.note, sizeof entry.note, "%s", s->path != NULL ? "file" : "credential");
+    set_created(s, dir, suffix, &entry);
     *ret_entry = entry;
     return TENUO_OK;
 }
 
 static int file_describe(void *self, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry)
 {
-    int dir = -1, r = version == 0 ? open_dir(self, &dir) : TENUO_E_KEY_NOT_FOUND;
+    int dir = -1, r = file_valid_id(key_id) ? file_open_dir(self, &dir) : TENUO_E_INVALID_ARGUMENT;
     if (r != TENUO_OK)
         return r;
-    r = describe_in(self, dir, key_id, ret_entry);
+    r = describe_in(self, dir, key_id, version, ret_entry);
     close(dir);
     return r;
 }
 
-/* The id within a file name of this store. */
-static bool id_of(const struct store *s, const char *name, char id[TENUO_KEY_ID_MAX + 1])
+static int file_public_key(void *self, const char *key_id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
+                           uint32_t *ret_version)
 {
-    size_t n = strlen(name), prefix = strlen(s->prefix), suffix = strlen(s->suffix);
-    if (n <= prefix + suffix || n - prefix - suffix > TENUO_KEY_ID_MAX || strncmp(name, s->prefix, prefix) != 0 ||
-        strcmp(name + n - suffix, s->suffix) != 0)
-        return false;
-    memcpy(id, name + prefix, n - prefix - suffix);
-    id[n - prefix - suffix] = '\0';
-    return id[0] != '.' && valid_id(id, strlen(id)); /* a dot in front is an unfinished write */
+    struct tenuo_key_entry entry;
+    int r = file_describe(self, key_id, version, &entry);
+    if (r != TENUO_OK)
+        return r;
+    memcpy(ret_key, entry.public_key, TENUO_PUBKEY_BYTES);
+    *ret_version = entry.version;
+    return TENUO_OK;
 }
 
+/* The id of a newest key's secret file. */
+static bool listed_id(const struct store *s, const char *name, char id[TENUO_KEY_ID_MAX + 1])
+{
+    const char *stem;
+    size_t n;
+    uint32_t version;
+    bool is_public;
+    return file_stem(s, name, &stem, &n, &is_public) && !is_public && tn_version_parse(stem, n, id, &version) &&
+           version == 0;
+}
+
+/* What is no usable key is listed with a note: people look for the mistake. */
 static int list_dir(struct store *s, DIR *dir, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
 {
     struct tenuo_key_entry entry;
@@ -336,10 +289,10 @@ static int list_dir(struct store *s, DIR *dir, int (*each)(void *arg, const stru
         struct dirent *d = readdir(dir);
         if (d == NULL)
             return errno == 0 ? TENUO_OK : TENUO_E_UNAVAILABLE;
-        if (!id_of(s, d->d_name, id))
+        if (!listed_id(s, d->d_name, id))
             continue;
         entry = (struct tenuo_key_entry){ .size = sizeof entry, .note = "no usable key" };
-        if (describe_in(s, dirfd(dir), id, &entry) != TENUO_OK)
+        if (describe_in(s, dirfd(dir), id, 0, &entry) != TENUO_OK)
             memcpy(entry.id, id, sizeof id);
         if (each(arg, &entry) != 0)
             return TENUO_OK;
@@ -348,7 +301,7 @@ static int list_dir(struct store *s, DIR *dir, int (*each)(void *arg, const stru
 
 static int file_list(void *self, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
 {
-    int fd = -1, r = open_dir(self, &fd);
+    int fd = -1, r = file_open_dir(self, &fd);
     if (r != TENUO_OK)
         return r;
     DIR *dir = fdopendir(fd);
@@ -358,104 +311,6 @@ static int file_list(void *self, int (*each)(void *arg, const struct tenuo_key_e
     }
     r = list_dir(self, dir, each, arg);
     closedir(dir);
-    return r;
-}
-
-/* Credentials belong to the service manager. */
-static int open_writable(const struct store *s, const char *key_id, int *ret_dir)
-{
-    if (!valid_id(key_id, strlen(key_id)) || key_id[0] == '.')
-        return TENUO_E_INVALID_ARGUMENT;
-    if (s->path == NULL) {
-        s->host->error(s->host, "credentials are the service manager's: this line cannot change them");
-        return TENUO_E_KEY_DENIED;
-    }
-    return open_dir(s, ret_dir);
-}
-
-/* The secret first: without it ID.pub says nothing. A left-over ID.pub of a removed key is replaced. */
-static int write_pair(const struct store *s, int dir, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES],
-                      const uint8_t key[TENUO_PUBKEY_BYTES])
-{
-    char pem[TN_KEYTEXT_SECRET_PEM], name[NAME_BYTES], secret[NAME_BYTES], why[160];
-    size_t n = tn_seed_to_pem(seed, key, 1, pem);
-    int r = key_name(s, key_id, secret);
-    if (r == TENUO_OK)
-        r = judge(s, secret, tn_keyfile_write(dir, secret, pem, n, 0600, false, why), why);
-    sodium_memzero(pem, sizeof pem);
-    if (r != TENUO_OK)
-        return r;
-    public_name(key_id, name);
-    n = tn_public_to_pem(key, pem);
-    r = judge(s, name, tn_keyfile_write(dir, name, pem, n, 0644, true, why), why);
-    if (r != TENUO_OK)
-        (void)unlinkat(dir, secret, 0);
-    return r;
-}
-
-static int store_seed(struct store *s, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES],
-                      uint8_t ret_key[TENUO_PUBKEY_BYTES])
-{
-    uint8_t key[TENUO_PUBKEY_BYTES];
-    int dir = -1, r = open_writable(s, key_id, &dir);
-    if (r != TENUO_OK)
-        return r;
-    public_of(seed, key);
-    r = write_pair(s, dir, key_id, seed, key);
-    close(dir);
-    if (r == TENUO_OK)
-        memcpy(ret_key, key, sizeof key);
-    return r;
-}
-
-static int file_generate(void *self, const char *key_id, unsigned flags, uint8_t ret_key[TENUO_PUBKEY_BYTES],
-                         uint32_t *ret_version)
-{
-    uint8_t seed[TENUO_SEED_BYTES];
-    if (flags != 0)
-        return TENUO_E_INVALID_ARGUMENT;
-    *ret_version = 0;
-    randombytes_buf(seed, sizeof seed);
-    int r = store_seed(self, key_id, seed, ret_key);
-    sodium_memzero(seed, sizeof seed);
-    return r;
-}
-
-static int file_import(void *self, const char *key_id, unsigned flags, const uint8_t seed[TENUO_SEED_BYTES],
-                       uint32_t *ret_version)
-{
-    uint8_t key[TENUO_PUBKEY_BYTES];
-    if (flags != 0)
-        return TENUO_E_INVALID_ARGUMENT;
-    *ret_version = 0;
-    return store_seed(self, key_id, seed, key);
-}
-
-static int remove_pair(const struct store *s, int dir, const char *key_id)
-{
-    char name[NAME_BYTES];
-    int r = key_name(s, key_id, name);
-    if (r != TENUO_OK)
-        return r;
-    if (unlinkat(dir, name, 0) != 0) {
-        if (errno == ENOENT)
-            return judge(s, name, TN_KEYFILE_MISSING, "no such file");
-        return judge(s, name, errno == EACCES || errno == EPERM ? TN_KEYFILE_DENIED : TN_KEYFILE_SYSTEM,
-                     strerror(errno));
-    }
-    public_name(key_id, name);
-    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
-        return judge(s, name, TN_KEYFILE_SYSTEM, strerror(errno));
-    return fsync(dir) == 0 ? TENUO_OK : judge(s, name, TN_KEYFILE_SYSTEM, strerror(errno));
-}
-
-static int file_remove(void *self, const char *key_id, uint32_t version)
-{
-    int dir = -1, r = version == 0 ? open_writable(self, key_id, &dir) : TENUO_E_KEY_NOT_FOUND;
-    if (r != TENUO_OK)
-        return r;
-    r = remove_pair(self, dir, key_id);
-    close(dir);
     return r;
 }
 

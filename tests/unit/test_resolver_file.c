@@ -134,8 +134,8 @@ static void writing(void)
     is_int(ops->public_key(self, "agent-1", 0, again, &version), TENUO_OK, "its public key");
     ok(memcmp(key, again, 32) == 0, "is what generate said");
     is_int(ops->export_seed(self, "agent-1", 0, seed), TENUO_OK, "its seed can be read");
-    is_int(ops->generate(self, "agent-1", 0, again, &version), TENUO_E_KEY_DENIED, "a key is never written over");
-    is_int(ops->import(self, "agent-1", 0, ones, &version), TENUO_E_KEY_DENIED, "nor by import");
+    is_int(ops->generate(self, "agent-1", 0, again, &version), TENUO_E_KEY_CONFLICT, "a key is never written over");
+    is_int(ops->import(self, "agent-1", 0, ones, &version), TENUO_E_KEY_CONFLICT, "nor by import");
     is_int(ops->import(self, "in", 0, ones, &version), TENUO_OK, "import");
     seed_is(self, "in", TENUO_OK, "an imported seed comes back");
     is_int(ops->list(self, each, NULL), TENUO_OK, "list");

@@ -4,6 +4,8 @@
  * and credentials from each of their places. moto is real; "front" in a name is our own front forcing what moto cannot
  * show, and so are the two metadata services. Arguments: the folder of plugins, tests/services/moto_server.py.
  */
+#include <pthread.h>
+
 #include "aws_env.h"
 
 static uint8_t the_key[32];
@@ -277,6 +279,45 @@ static void fake_container(void)
     ops->close(self);
 }
 
+struct worker {
+    pthread_t thread;
+    void *self;
+    int failed;
+};
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    uint8_t seed[32], key[32];
+    for (int i = 0; i < 10; i++) {
+        memset(seed, 0, sizeof seed);
+        if (ops->export_seed(w->self, "k", 0, seed) != TENUO_OK)
+            w->failed++;
+        public_of(seed, key);
+        w->failed += memcmp(key, the_key, sizeof key) != 0;
+    }
+    return NULL;
+}
+
+/* One instance and its credentials, which end soon and are renewed all the time. */
+static void threads(void *self)
+{
+    struct worker w[8] = { 0 };
+    int failed = 0;
+    metadata("ok", 60);
+    begin();
+    for (size_t i = 0; i < 8; i++) {
+        w[i].self = self;
+        if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0)
+            exit(1);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        pthread_join(w[i].thread, NULL);
+        failed += w[i].failed;
+    }
+    is_int(failed, 0, "fake metadata: eight threads at once: %s", mock_said);
+}
+
 static void fake_instance(void)
 {
     uint8_t key[32];
@@ -314,6 +355,7 @@ static void fake_instance(void)
     metadata("ok", -10);
     is_int(exported(self, "k", 0, key), TENUO_OK, "fake metadata: already over, and the service takes it: %s",
            mock_said);
+    threads(self);
     setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://192.0.2.1", 1);
     ops->close(self);
     self = over_front("");

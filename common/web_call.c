@@ -67,7 +67,7 @@ static size_t take_body(char *data, size_t one, size_t n, void *arg)
         c->a->len += n;
         c->a->body[c->a->len] = '\0';
     }
-    explicit_bzero(data, n);
+    sodium_memzero(data, n); /* under UBSan gcc takes explicit_bzero's word that data might be NULL */
     return good ? n : n == 0 ? 1 : 0; /* anything but n ends the transfer */
 }
 

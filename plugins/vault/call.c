@@ -103,14 +103,16 @@ int64_t vault_time(const struct tn_json *j, int node)
 /* Puts one of the texts of an array into `ret`, on one line. */
 static void first_text(const struct tn_web_answer *a, const char *member, char *ret, size_t size)
 {
+    char whole[1024];
     bool nomem = false;
     int at = TN_JSON_NONE, node = TN_JSON_NONE;
     struct tn_json *j = a->body != NULL ? tn_json_parse(a->body, a->len, &nomem) : NULL;
     ret[0] = '\0';
     if (j == NULL)
         return;
-    if (!tn_json_next(j, tn_json_get(j, 0, member), &at, NULL, &node) || !tn_json_string(j, node, ret, size, NULL))
-        ret[0] = '\0';
+    if (tn_json_next(j, tn_json_get(j, 0, member), &at, NULL, &node) &&
+        tn_json_string(j, node, whole, sizeof whole, NULL))
+        snprintf(ret, size, "%s", whole);
     tn_json_free(j);
     for (char *p = ret; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20)

@@ -136,6 +136,21 @@ static int describe_kv2(struct vault *v, const char *key_id, uint32_t version, s
     return fill_key(v, key_id, e->version, e);
 }
 
+/* Without those that were removed. */
+static uint32_t oldest_kv1(struct vault *v, const char *key_id, const struct tn_versions *known)
+{
+    char name[TN_VERSION_NAME_BYTES];
+    struct kv_key k;
+    for (size_t i = 0; i < known->count; i++) {
+        tn_version_name(key_id, known->n[i], name);
+        int r = kv1_read_name(v, name, &k);
+        sodium_memzero(&k, sizeof k);
+        if (r != TENUO_E_KEY_NOT_FOUND)
+            return known->n[i];
+    }
+    return tn_versions_newest(known);
+}
+
 static int describe_kv1(struct vault *v, const char *key_id, uint32_t version, struct tenuo_key_entry *e)
 {
     struct tn_versions known;
@@ -145,7 +160,7 @@ static int describe_kv1(struct vault *v, const char *key_id, uint32_t version, s
     if (r == TENUO_OK) {
         if (!known.plain)
             return not_there(v, key_id, version);
-        e->oldest = tn_versions_oldest(&known);
+        e->oldest = oldest_kv1(v, key_id, &known);
         e->newest = tn_versions_newest(&known);
         e->version = version != 0 ? version : e->newest;
     }
@@ -400,23 +415,61 @@ static int delete_kv1(struct vault *v, const char *key_id, uint32_t suffix)
     return change(v, TN_WEB_DELETE, api, "delete", NULL);
 }
 
-/* The key under ID goes last: until then nobody takes what is left for no key at all. */
+/* The highest number must stay in sight, or the key under ID would take it. */
+static int retire_kv1(struct vault *v, const char *key_id, uint32_t suffix)
+{
+    char name[TN_VERSION_NAME_BYTES], api[VAULT_API_BYTES];
+    struct vault_ask ask = { TN_WEB_PUT, .api = api, .capability = "create\", \"update" };
+    struct tn_web_answer a;
+    tn_version_name(key_id, suffix, name);
+    vault_api(v, "", name, api);
+    ask.body = "{\"" KV1_REMOVED "\":\"yes\"}";
+    ask.body_len = strlen(ask.body);
+    int r = vault_call(v, &ask, &a);
+    tn_web_forget(&a);
+    return r;
+}
+
+static int remove_kv1_version(struct vault *v, const char *key_id, uint32_t version, const struct tn_versions *known)
+{
+    char name[TN_VERSION_NAME_BYTES];
+    struct kv_key k;
+    uint32_t suffix = 0;
+    if (!tn_versions_find(known, version, &suffix))
+        return not_there(v, key_id, version);
+    if (suffix == 0)
+        return oldest_kv1(v, key_id, known) != version ? not_alone(v, key_id, version) : TENUO_OK;
+    tn_version_name(key_id, suffix, name);
+    int r = kv1_read_name(v, name, &k);
+    sodium_memzero(&k, sizeof k);
+    if (r == TENUO_E_KEY_NOT_FOUND)
+        return not_there(v, key_id, version);
+    return suffix == known->n[known->count - 1] ? retire_kv1(v, key_id, suffix) : delete_kv1(v, key_id, suffix);
+}
+
+/* All of it. The key under ID goes last: until then nobody takes what is left for no key at all. */
+static int remove_kv1_all(struct vault *v, const char *key_id, const struct tn_versions *known)
+{
+    int r = TENUO_OK;
+    for (size_t i = 0; i < known->count && r == TENUO_OK; i++)
+        r = delete_kv1(v, key_id, known->n[i]);
+    return r == TENUO_OK && known->plain ? delete_kv1(v, key_id, 0) : r;
+}
+
 static int remove_kv1(struct vault *v, const char *key_id, uint32_t version)
 {
     struct tn_versions known;
-    uint32_t suffix = 0;
     int r = kv1_versions(v, key_id, &known);
     if (r != TENUO_OK)
         return r == TENUO_E_KEY_DENIED ? list_right(v) : r;
-    if (version == 0 ? !known.plain && known.count == 0 : !tn_versions_find(&known, version, &suffix))
+    if (version == 0 && !known.plain && known.count == 0)
         return not_there(v, key_id, version);
-    if (version != 0 && suffix != 0)
-        return delete_kv1(v, key_id, suffix);
-    if (version != 0 && known.count != 0)
-        return not_alone(v, key_id, version);
-    for (size_t i = 0; i < known.count && r == TENUO_OK; i++)
-        r = delete_kv1(v, key_id, known.n[i]);
-    return r == TENUO_OK && known.plain ? delete_kv1(v, key_id, 0) : r;
+    if (version != 0) {
+        r = remove_kv1_version(v, key_id, version, &known);
+        if (r != TENUO_OK || version != tn_versions_newest(&known))
+            return r;
+    }
+    return remove_kv1_all(v, key_id, &known);
 }
 
 int kv_remove(struct vault *v, const char *key_id, uint32_t version)

@@ -133,6 +133,7 @@ struct kv_key {
 int kv_read(struct vault *v, const char *key_id, uint32_t version, struct kv_key *ret);
 /* KV v1: the names ID and ID@N that are there. Without the right to list: TENUO_E_KEY_DENIED, not said. */
 int kv1_versions(struct vault *v, const char *key_id, struct tn_versions *ret);
+#define KV1_REMOVED "removed" /* field of what is left of ID@N, so that numbers are not given twice */
 int kv1_read_name(struct vault *v, const char *name, struct kv_key *ret);
 
 int kv_list(struct vault *v, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -186,7 +187,7 @@ static inline bool vault_start_dev(struct vault_server *s, const char *program)
 /* On disk, with the certificate of `other`: one that can be sealed, stopped and started again. */
 static inline void vault_start_raft(struct vault_server *s, const char *program, const struct vault_server *other)
 {
-    char conf[8192];
+    static char conf[4 * PATH_MAX];
     const char *path;
     if (s->port == 0) {
         s->port = free_port();

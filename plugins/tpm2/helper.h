@@ -25,6 +25,19 @@ struct tpm {
 
 /* helper_tpm.c: the request as a whole, with its answer in t->talk. */
 void tpm_run(struct tpm *t);
+/* Notes what the TPM said to a step; true when it did it. */
+bool tpm_did(struct tpm *t, const char *step, TSS2_RC rc);
+bool tpm_start_session(struct tpm *t, ESYS_TR salt, TPM2_SE type, ESYS_TR *ret);
+
+/* helper_policy.c */
+#define TPM_DIGEST 32                  /* SHA-256 */
+#define TPM_BODY (2 + TPM_DIGEST + 10) /* of PolicyPCR: TPM2B_DIGEST, TPML_PCR_SELECTION of one bank */
+bool tpm_apply_policy(struct tpm *t, ESYS_TR session, const struct tpm2_statement *s, size_t n);
+bool tpm_needs_auth(const struct tpm2_statement *s, size_t n);
+/* The statements for a key that is being made; `body` is the first one's. */
+bool tpm_plan_policy(struct tpm *t, uint8_t body[TPM_BODY], struct tpm2_statement ret[2], size_t *ret_n);
+/* Their digest, from a session that judges: PCRs that changed meanwhile are refused here. */
+bool tpm_policy_digest(struct tpm *t, const struct tpm2_statement *s, size_t n, TPM2B_DIGEST *ret);
 
 /* helper_rc.c: the answer for t->rc at t->step. */
 void tpm_explain(struct tpm *t);

@@ -15,8 +15,6 @@
 #include <tenuo/plugin.h>
 
 #define SEED 32
-#define PCRS 24
-#define DIGEST_MAX 64
 #define FIRST_PAUSE 20 /* ms between two tries at a busy TPM; doubles */
 #define LONGEST_PAUSE 320
 
@@ -45,8 +43,7 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Notes what the TPM said to a step; true when it did it. */
-static bool did(struct tpm *t, const char *step, TSS2_RC rc)
+bool tpm_did(struct tpm *t, const char *step, TSS2_RC rc)
 {
     t->step = step;
     t->rc = rc;
@@ -61,22 +58,22 @@ static bool set_auth(struct tpm *t, ESYS_TR handle, const struct tpm2_auth *auth
     if (auth->len == 0)
         return true;
     memcpy(value.buffer, auth->bytes, auth->len);
-    bool good = did(t, "SetAuth", Esys_TR_SetAuth(t->esys, handle, &value));
+    bool good = tpm_did(t, "SetAuth", Esys_TR_SetAuth(t->esys, handle, &value));
     sodium_memzero(&value, sizeof value);
     return good;
 }
 
-static bool start_session(struct tpm *t, ESYS_TR salt, TPM2_SE type, ESYS_TR *ret)
+bool tpm_start_session(struct tpm *t, ESYS_TR salt, TPM2_SE type, ESYS_TR *ret)
 {
-    return did(t, "StartAuthSession",
-               Esys_StartAuthSession(t->esys, salt, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, type,
-                                     &aes_cfb, TPM2_ALG_SHA256, ret));
+    return tpm_did(t, "StartAuthSession",
+                   Esys_StartAuthSession(t->esys, salt, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                         type, &aes_cfb, TPM2_ALG_SHA256, ret));
 }
 
 static bool set_attributes(struct tpm *t, ESYS_TR session, TPMA_SESSION attributes)
 {
-    return did(t, "SetAttributes",
-               Esys_TRSess_SetAttributes(t->esys, session, attributes | TPMA_SESSION_CONTINUESESSION, 0xff));
+    return tpm_did(t, "SetAttributes",
+                   Esys_TRSess_SetAttributes(t->esys, session, attributes | TPMA_SESSION_CONTINUESESSION, 0xff));
 }
 
 /* The hierarchy's value is proven, not sent: an HMAC session, which nothing can salt yet. */
@@ -90,16 +87,17 @@ static bool make_primary(struct tpm *t)
     if (!set_auth(t, hierarchy, &t->talk->parent_auth))
         return false;
     if (t->talk->parent_auth.len != 0) {
-        if (!start_session(t, ESYS_TR_NONE, TPM2_SE_HMAC, &t->hmac) || !set_attributes(t, t->hmac, 0))
+        if (!tpm_start_session(t, ESYS_TR_NONE, TPM2_SE_HMAC, &t->hmac) || !set_attributes(t, t->hmac, 0))
             return false;
         session = t->hmac;
     }
-    t->owns_parent = did(t, "CreatePrimary",
-                         Esys_CreatePrimary(t->esys, hierarchy, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-                                            &primary_template, &outside, &no_pcrs, &t->parent, NULL, NULL, NULL, NULL));
+    t->owns_parent =
+        tpm_did(t, "CreatePrimary",
+                Esys_CreatePrimary(t->esys, hierarchy, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
+                                   &primary_template, &outside, &no_pcrs, &t->parent, NULL, NULL, NULL, NULL));
     if (!t->owns_parent)
         return false;
-    if (t->hmac != ESYS_TR_NONE && did(t, "FlushContext", Esys_FlushContext(t->esys, t->hmac)))
+    if (t->hmac != ESYS_TR_NONE && tpm_did(t, "FlushContext", Esys_FlushContext(t->esys, t->hmac)))
         t->hmac = ESYS_TR_NONE;
     return t->rc == 0;
 }
@@ -108,133 +106,16 @@ static bool open_parent(struct tpm *t)
 {
     if (!TPM2_IS_PERSISTENT(t->parent_handle))
         return make_primary(t);
-    return did(t, "ReadPublic",
-               Esys_TR_FromTPMPublic(t->esys, t->parent_handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                     &t->parent)) &&
+    return tpm_did(t, "ReadPublic",
+                   Esys_TR_FromTPMPublic(t->esys, t->parent_handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                         &t->parent)) &&
            set_auth(t, t->parent, &t->talk->parent_auth);
 }
 
 /* The salted session that authorizes, and encrypts. */
 static bool open_hmac(struct tpm *t)
 {
-    return t->hmac != ESYS_TR_NONE || start_session(t, t->parent, TPM2_SE_HMAC, &t->hmac);
-}
-
-/* ---- policies ---- */
-
-static bool apply_pcr(struct tpm *t, ESYS_TR session, const struct tpm2_statement *s)
-{
-    struct tpm2_pcr_statement pcr;
-    TPM2B_DIGEST digest = { 0 };
-    TPML_PCR_SELECTION selection = { 0 };
-    size_t at = 0;
-    if (!tpm2_pcr_read(s->body, s->len, &pcr) ||
-        Tss2_MU_TPML_PCR_SELECTION_Unmarshal(pcr.selection, pcr.selection_len, &at, &selection) != 0) {
-        tpm_say(t, TENUO_E_KEY_INVALID, "has a policy about PCRs that is none");
-        return false;
-    }
-    tpm2_pcrs_text(pcr.selection, pcr.selection_len, t->pcrs);
-    digest.size = (UINT16)pcr.digest_len; /* at most 64, says tpm2_pcr_read */
-    memcpy(digest.buffer, pcr.digest, pcr.digest_len);
-    return did(t, "PolicyPCR",
-               Esys_PolicyPCR(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &selection));
-}
-
-static bool apply_policy(struct tpm *t, ESYS_TR session, const struct tpm2_statement *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (s[i].code == TPM2_CC_POLICY_PCR
-                ? !apply_pcr(t, session, &s[i])
-                : !did(t, "PolicyAuthValue",
-                       Esys_PolicyAuthValue(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE)))
-            return false;
-    }
-    return true;
-}
-
-static bool needs_auth(const struct tpm2_statement *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (s[i].code != TPM2_CC_POLICY_PCR)
-            return true;
-    return false;
-}
-
-/* Appends what the TPM read, in the order of a selection. */
-static bool add_digests(struct tpm *t, const TPML_DIGEST *values, crypto_hash_sha256_state *hash)
-{
-    if (values->count == 0 || values->count > 8) {
-        tpm_say(t, TENUO_E_UNAVAILABLE, "the TPM has no such PCRs: look which banks it has with tpm2_getcap pcrs");
-        return false;
-    }
-    for (UINT32 i = 0; i < values->count; i++)
-        crypto_hash_sha256_update(hash, values->digests[i].buffer, values->digests[i].size);
-    return true;
-}
-
-/* What the PCRs are now. A change while they are read shows when the policy is tried. */
-static bool hash_pcrs(struct tpm *t, uint32_t mask, uint8_t ret[crypto_hash_sha256_BYTES])
-{
-    crypto_hash_sha256_state hash;
-    crypto_hash_sha256_init(&hash);
-    while (mask != 0) {
-        TPML_PCR_SELECTION want = { .count = 1,
-                                    .pcrSelections = {
-                                        { .hash = (UINT16)t->talk->bank,
-                                          .sizeofSelect = 3,
-                                          .pcrSelect = { (BYTE)mask, (BYTE)(mask >> 8), (BYTE)(mask >> 16) } } } };
-        TPML_PCR_SELECTION *got = NULL;
-        TPML_DIGEST *values = NULL;
-        bool good = did(t, "PCR_Read",
-                        Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL, &got, &values)) &&
-                    add_digests(t, values, &hash);
-        uint32_t read = good && got->count == 1
-                            ? (uint32_t)(got->pcrSelections[0].pcrSelect[0] | got->pcrSelections[0].pcrSelect[1] << 8 |
-                                         got->pcrSelections[0].pcrSelect[2] << 16)
-                            : 0;
-        Esys_Free(got);
-        Esys_Free(values);
-        if (good && (read & mask) == 0)
-            tpm_say(t, TENUO_E_UNAVAILABLE, "the TPM reads no such PCRs: look which ones it has with tpm2_getcap pcrs");
-        if ((read & mask) == 0)
-            return false;
-        mask &= ~read;
-    }
-    crypto_hash_sha256_final(&hash, ret);
-    return true;
-}
-
-/* The statements for a key that is being made; `body` holds the first one's: TPM2B_DIGEST, TPML_PCR_SELECTION. */
-static bool plan_policy(struct tpm *t, uint8_t body[2 + crypto_hash_sha256_BYTES + 10], struct tpm2_statement ret[2],
-                        size_t *ret_n)
-{
-    *ret_n = 0;
-    if (t->talk->pcrs == 0)
-        return true;
-    if (!hash_pcrs(t, t->talk->pcrs, body + 2))
-        return false;
-    body[0] = 0;
-    body[1] = crypto_hash_sha256_BYTES;
-    tpm2_pcrs_write((uint16_t)t->talk->bank, t->talk->pcrs, body + 2 + crypto_hash_sha256_BYTES);
-    ret[(*ret_n)++] = (struct tpm2_statement){ TPM2_CC_POLICY_PCR, body, 2 + crypto_hash_sha256_BYTES + 10 };
-    if (t->talk->auth.len != 0)
-        ret[(*ret_n)++] = (struct tpm2_statement){ TPM2_CC_POLICY_AUTH_VALUE, NULL, 0 };
-    return true;
-}
-
-/* Its digest, from a session that judges: PCRs that changed meanwhile are refused here. */
-static bool policy_digest(struct tpm *t, const struct tpm2_statement *s, size_t n, TPM2B_DIGEST *ret)
-{
-    TPM2B_DIGEST *digest = NULL;
-    if (n == 0)
-        return true;
-    bool good = start_session(t, t->parent, TPM2_SE_POLICY, &t->policy) && apply_policy(t, t->policy, s, n) &&
-                did(t, "PolicyGetDigest",
-                    Esys_PolicyGetDigest(t->esys, t->policy, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest));
-    if (good)
-        *ret = *digest;
-    Esys_Free(digest);
-    return good;
+    return t->hmac != ESYS_TR_NONE || tpm_start_session(t, t->parent, TPM2_SE_HMAC, &t->hmac);
 }
 
 /* ---- sealing ---- */
@@ -284,9 +165,9 @@ static bool create(struct tpm *t, const TPM2B_DIGEST *digest, const struct tpm2_
     memcpy(sensitive.sensitive.userAuth.buffer, t->talk->auth.bytes, t->talk->auth.len);
     memcpy(sensitive.sensitive.data.buffer, t->talk->seed, SEED);
     bool good = open_hmac(t) && set_attributes(t, t->hmac, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT) &&
-                did(t, "Create",
-                    Esys_Create(t->esys, t->parent, t->hmac, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &want, &outside,
-                                &no_pcrs, &private, &public, NULL, NULL, NULL));
+                tpm_did(t, "Create",
+                        Esys_Create(t->esys, t->parent, t->hmac, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &want,
+                                    &outside, &no_pcrs, &private, &public, NULL, NULL, NULL));
     sodium_memzero(&sensitive, sizeof sensitive);
     good = good && write_key(t, public, private, s, n);
     Esys_Free(public);
@@ -296,12 +177,13 @@ static bool create(struct tpm *t, const TPM2B_DIGEST *digest, const struct tpm2_
 
 static bool seal(struct tpm *t)
 {
-    uint8_t body[2 + crypto_hash_sha256_BYTES + 10];
+    uint8_t body[TPM_BODY];
     struct tpm2_statement s[2];
     TPM2B_DIGEST digest = { 0 };
     size_t n;
     t->parent_handle = t->talk->parent;
-    return open_parent(t) && plan_policy(t, body, s, &n) && policy_digest(t, s, n, &digest) && create(t, &digest, s, n);
+    return open_parent(t) && tpm_plan_policy(t, body, s, &n) && tpm_policy_digest(t, s, n, &digest) &&
+           create(t, &digest, s, n);
 }
 
 /* ---- unsealing ---- */
@@ -325,8 +207,8 @@ static bool load(struct tpm *t, const struct tpm2_key *key)
             return false;
         session = t->hmac;
     }
-    return did(t, "Load",
-               Esys_Load(t->esys, t->parent, session, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, &t->object));
+    return tpm_did(t, "Load",
+                   Esys_Load(t->esys, t->parent, session, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, &t->object));
 }
 
 /* The statements that open the key: the file's, or those of the line for an object whose file states none. */
@@ -374,7 +256,7 @@ static bool open_session(struct tpm *t, const struct tpm2_statement *s, size_t n
         *ret = t->hmac;
         return good;
     }
-    if (!start_session(t, t->parent, TPM2_SE_POLICY, &t->policy) || !apply_policy(t, t->policy, s, n))
+    if (!tpm_start_session(t, t->parent, TPM2_SE_POLICY, &t->policy) || !tpm_apply_policy(t, t->policy, s, n))
         return false;
     *ret = t->policy;
     return set_attributes(t, t->policy, TPMA_SESSION_ENCRYPT);
@@ -408,8 +290,8 @@ static bool unseal(struct tpm *t)
     }
     t->parent_handle = key.parent;
     return choose_policy(t, &key, body, s, &n) && open_parent(t) && load(t, &key) &&
-           choose_auth(t, &key, n == 0 || needs_auth(s, n)) && open_session(t, s, n, &session) &&
-           did(t, "Unseal", Esys_Unseal(t->esys, t->object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data)) &&
+           choose_auth(t, &key, n == 0 || tpm_needs_auth(s, n)) && open_session(t, s, n, &session) &&
+           tpm_did(t, "Unseal", Esys_Unseal(t->esys, t->object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data)) &&
            take_seed(t, data);
 }
 

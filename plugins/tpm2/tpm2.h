@@ -4,7 +4,6 @@
 #ifndef TN_TPM2_H
 #define TN_TPM2_H
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,7 +38,7 @@ struct tpm2_found {
     bool has_public_key;
 };
 
-/* files.c: all say why they fail. */
+/* names.c, files.c, store.c: all say why they fail. */
 int tpm2_open_dir(const struct tpm2 *s, int *ret_dir);
 /* Reads ID.tss and ID.pub of one moment; TPM2_PUBLIC: the former only when there is no ID.pub. */
 enum tpm2_parts { TPM2_PUBLIC, TPM2_BOTH };

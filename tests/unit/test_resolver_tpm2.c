@@ -208,9 +208,22 @@ static void rotation(void)
     is_int(ops->remove(self, "turn", 1), TENUO_OK, "the oldest can");
     is_int(export(self, "turn", 1, seed), TENUO_E_KEY_NOT_FOUND, "and is gone");
     is_int(export(self, "turn", 3, seed), TENUO_OK, "the numbers stay");
+    is_int(ops->remove(self, "turn", 2), TENUO_OK, "the last older one goes");
+    is_int(export(self, "turn", 1, seed), TENUO_E_KEY_NOT_FOUND, "no number comes to mean another key");
+    is_int(export(self, "turn", 2, seed), TENUO_E_KEY_NOT_FOUND, "neither does this one");
+    is_int(ops->public_key(self, "turn", 0, key, &version), TENUO_OK, "the newest");
+    is_int(version, 3, "keeps its own");
+    is_int(ops->generate(self, "turn", TENUO_STORE_NEW_VERSION, key, &version), TENUO_OK, "rotate again");
+    is_int(version, 4, "the next number");
+    is_int(export(self, "turn", 3, seed), TENUO_OK, "and the one before under its own");
+    is_int(ops->remove(self, "turn", 3), TENUO_OK, "remove it");
+    is_int(ops->remove(self, "turn", 4), TENUO_OK, "the newest can go when it is alone");
+    is_int(ops->describe(self, "turn", 0, &last), TENUO_E_KEY_NOT_FOUND, "nothing there");
+    is_int(ops->generate(self, "turn", 0, key, &version), TENUO_OK, "a new key of that id");
+    is_int(version, 1, "begins with 1");
     is_int(ops->remove(self, "turn", 0), TENUO_OK, "all of them");
     is_int(ops->remove(self, "turn", 0), TENUO_E_KEY_NOT_FOUND, "once");
-    ok(mode_of("keys/turn.pub") == 0 && mode_of("keys/turn@2.tss") == 0 && mode_of("keys/turn@2.pub") == 0,
+    ok(mode_of("keys/turn.pub") == 0 && mode_of("keys/turn@2.tss") == 0 && mode_of("keys/turn@3.was") == 0,
        "nothing left");
     ops->close(self);
 }

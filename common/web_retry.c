@@ -116,7 +116,7 @@ static bool may_repeat(const struct tn_web_request *q, const struct tn_web_answe
 /* Milliseconds before the next try: random up to a bound that doubles, and not less than the server asked for. */
 static uint64_t pause_of(const struct tn_web *w, unsigned tried, const struct tn_web_answer *a)
 {
-    uint32_t bound = FIRST_WAIT_MS << tried, dice = 0;
+    uint32_t bound = (uint32_t)FIRST_WAIT_MS << tried, dice = 0;
     if (bound > LONGEST_WAIT_MS)
         bound = LONGEST_WAIT_MS;
     w->host->random(&dice, sizeof dice);

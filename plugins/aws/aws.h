@@ -116,6 +116,17 @@ int aws_call(struct aws *a, const struct aws_ask *q, struct aws_body *body, stru
 void aws_reply_end(struct aws_reply *r);
 /* The answer is no such thing as the service documents. */
 int aws_odd(const struct aws *a, const struct aws_ask *q, const char *what);
+/* The pages of a list; on the heap. `member` of an answer has the token of the next one, missing, null or empty at the
+ * end. More than AWS_PAGES_MAX are too many. */
+struct aws_pages {
+    bool more;
+    int count;
+    char token[AWS_PAGE_TOKEN_MAX]; /* "" before the first */
+};
+struct aws_pages *aws_pages_new(void);
+int aws_pages_turn(const struct aws *a, const struct aws_ask *q, const struct tn_json *j, const char *member,
+                   struct aws_pages *p);
+
 /* A base64 member into guarded or plain memory; false when it is missing, broken or not `n` bytes. */
 bool aws_get_bytes(const struct tn_json *j, int node, uint8_t *ret, size_t n);
 

@@ -202,6 +202,26 @@ void aws_reply_end(struct aws_reply *r)
     tn_web_forget(&r->answer);
 }
 
+struct aws_pages *aws_pages_new(void)
+{
+    struct aws_pages *p = calloc(1, sizeof *p);
+    if (p != NULL)
+        p->more = true;
+    return p;
+}
+
+int aws_pages_turn(const struct aws *a, const struct aws_ask *q, const struct tn_json *j, const char *member,
+                   struct aws_pages *p)
+{
+    int next = tn_json_get(j, 0, member);
+    p->more = next != TN_JSON_NONE && !tn_json_null(j, next) && !tn_json_is(j, next, "");
+    if (p->more && !tn_json_string(j, next, p->token, sizeof p->token, NULL))
+        return aws_odd(a, q, "the answer cannot be continued");
+    if (p->more && ++p->count >= AWS_PAGES_MAX)
+        return aws_odd(a, q, "the list has no end");
+    return TENUO_OK;
+}
+
 bool aws_get_bytes(const struct tn_json *j, int node, uint8_t *ret, size_t n)
 {
     const char *text = NULL;

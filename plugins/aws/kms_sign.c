@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SPEC "ECC_NIST_EDWARDS25519"
@@ -150,30 +151,34 @@ static void hand_out(struct aws *a, const struct tn_json *j,
     }
 }
 
+static struct aws_body *ask_for_page(const char *token)
+{
+    struct aws_body *b = aws_body_new();
+    aws_put(b, "{\"Limit\":" PAGE);
+    if (token[0] != '\0') {
+        aws_put(b, ",\"Marker\":");
+        aws_put_string(b, token);
+    }
+    aws_put(b, "}");
+    return b;
+}
+
 static int kms_sign_list(struct aws *a, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
 {
     const struct aws_ask q = { .action = "ListAliases", .what = a->before, .list = true };
-    char token[AWS_PAGE_TOKEN_MAX] = "";
-    bool more = true, stop = false;
-    int r = only_alias(a);
-    for (int page = 0; r == TENUO_OK && more && !stop && page < AWS_PAGES_MAX; page++) {
+    struct aws_pages *pages = aws_pages_new();
+    bool stop = false;
+    int r = pages == NULL ? TENUO_E_NOMEM : only_alias(a);
+    while (r == TENUO_OK && pages->more && !stop) {
         struct aws_reply reply;
-        struct aws_body *b = aws_body_new();
-        aws_put(b, "{\"Limit\":" PAGE);
-        if (page > 0) {
-            aws_put(b, ",\"Marker\":");
-            aws_put_string(b, token);
-        }
-        aws_put(b, "}");
-        r = aws_call(a, &q, b, &reply);
+        r = aws_call(a, &q, ask_for_page(pages->token), &reply);
         if (r != TENUO_OK)
-            return r;
-        more = tn_json_true(reply.json, tn_json_get(reply.json, 0, "Truncated"));
+            break;
         hand_out(a, reply.json, each, arg, &stop);
-        if (more && !tn_json_string(reply.json, tn_json_get(reply.json, 0, "NextMarker"), token, sizeof token, NULL))
-            r = aws_odd(a, &q, "the answer cannot be continued");
+        r = aws_pages_turn(a, &q, reply.json, "NextMarker", pages);
         aws_reply_end(&reply);
     }
+    free(pages);
     return r;
 }
 

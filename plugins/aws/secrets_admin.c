@@ -51,22 +51,20 @@ static int take_page(const struct tn_json *j, take_secret *take, void *arg)
 static int each_secret(struct aws *a, const char *begins, take_secret *take, void *arg)
 {
     const struct aws_ask q = { .action = "ListSecrets", .what = begins, .list = true };
-    char token[AWS_PAGE_TOKEN_MAX] = "";
-    for (int page = 0; page < AWS_PAGES_MAX; page++) {
+    struct aws_pages *pages = aws_pages_new();
+    int r = pages == NULL ? TENUO_E_NOMEM : TENUO_OK;
+    while (r == TENUO_OK && pages->more) {
         struct aws_reply reply;
-        int r = aws_call(a, &q, ask_for_page(begins, token), &reply);
+        r = aws_call(a, &q, ask_for_page(begins, pages->token), &reply);
         if (r != TENUO_OK)
-            return r;
-        int next = tn_json_get(reply.json, 0, "NextToken");
-        bool more = next != TN_JSON_NONE && !tn_json_null(reply.json, next);
+            break;
         r = take_page(reply.json, take, arg);
-        if (r == TENUO_OK && more && !tn_json_string(reply.json, next, token, sizeof token, NULL))
-            r = aws_odd(a, &q, "the answer cannot be continued");
+        if (r == TENUO_OK)
+            r = aws_pages_turn(a, &q, reply.json, "NextToken", pages);
         aws_reply_end(&reply);
-        if (r != TENUO_OK || !more)
-            return r;
     }
-    return aws_odd(a, &q, "the list has no end");
+    free(pages);
+    return r;
 }
 
 struct noting {

@@ -134,41 +134,30 @@ static struct aws_body *ask_for_history(const char *name, const char *token)
     return b;
 }
 
-/* *ret_more with the token of the next page. */
-static int next_token(const struct aws *a, const struct aws_ask *q, const struct tn_json *j,
-                      char token[AWS_PAGE_TOKEN_MAX], bool *ret_more)
-{
-    int next = tn_json_get(j, 0, "NextToken");
-    *ret_more = next != TN_JSON_NONE && !tn_json_null(j, next) && !tn_json_is(j, next, "");
-    if (*ret_more && !tn_json_string(j, next, token, AWS_PAGE_TOKEN_MAX, NULL))
-        return aws_odd(a, q, "the answer cannot be continued");
-    return TENUO_OK;
-}
-
 static int read_history(struct aws *a, const char *key_id, uint32_t version, bool quiet_denied, struct history *ret)
 {
-    char name[AWS_NAME_BYTES], token[AWS_PAGE_TOKEN_MAX] = "";
+    char name[AWS_NAME_BYTES];
     const struct aws_ask q = {
         .action = "GetParameterHistory", .what = name, .list = true, .quiet_denied = quiet_denied
     };
-    bool more = true;
+    struct aws_pages *pages = aws_pages_new();
+    int r = pages == NULL ? TENUO_E_NOMEM : TENUO_OK;
     name_of(a, key_id, 0, name);
     *ret = (struct history){ .wanted = version };
-    for (int page = 0; more && page < AWS_PAGES_MAX; page++) {
+    while (r == TENUO_OK && pages->more) {
         struct aws_reply reply;
-        int r = aws_call(a, &q, ask_for_history(name, token), &reply);
+        r = aws_call(a, &q, ask_for_history(name, pages->token), &reply);
         if (r != TENUO_OK)
-            return r;
+            break;
         take_versions(reply.json, ret);
-        r = next_token(a, &q, reply.json, token, &more);
+        r = aws_pages_turn(a, &q, reply.json, "NextToken", pages);
         aws_reply_end(&reply);
-        if (r != TENUO_OK)
-            return r;
     }
-    if (ret->found == 0)
-        return aws_fail(a, TENUO_E_KEY_NOT_FOUND, "%s: there is no version %lu of %s", tn_web_server(a->web),
-                        (unsigned long)version, name);
-    return TENUO_OK;
+    free(pages);
+    if (r == TENUO_OK && ret->found == 0)
+        r = aws_fail(a, TENUO_E_KEY_NOT_FOUND, "%s: there is no version %lu of %s", tn_web_server(a->web),
+                     (unsigned long)version, name);
+    return r;
 }
 
 static int ssm_public_key(struct aws *a, const char *key_id, uint32_t version, uint8_t ret_key[32],
@@ -219,8 +208,8 @@ static int ssm_describe(struct aws *a, const char *key_id, uint32_t version, str
 
 /* ---- list ---- */
 
-static int hand_out(const struct aws *a, const struct tn_json *j,
-                    int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg, bool *ret_stop)
+static void hand_out(const struct aws *a, const struct tn_json *j,
+                     int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg, bool *ret_stop)
 {
     int at = TN_JSON_NONE, node, list = tn_json_get(j, 0, "Parameters");
     const size_t skip = strlen(a->prefix);
@@ -240,7 +229,6 @@ static int hand_out(const struct aws *a, const struct tn_json *j,
                                                                              : ", no SecureString: it lies in clear");
         *ret_stop = each(arg, &e) != 0;
     }
-    return TENUO_OK;
 }
 
 static struct aws_body *ask_for_list(const struct aws *a, const char *token)
@@ -263,21 +251,20 @@ static struct aws_body *ask_for_list(const struct aws *a, const char *token)
 static int ssm_list(struct aws *a, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
 {
     const struct aws_ask q = { .action = "DescribeParameters", .what = a->prefix, .list = true };
-    char token[AWS_PAGE_TOKEN_MAX] = "";
-    bool more = true, stop = false;
-    for (int page = 0; more && !stop && page < AWS_PAGES_MAX; page++) {
+    struct aws_pages *pages = aws_pages_new();
+    bool stop = false;
+    int r = pages == NULL ? TENUO_E_NOMEM : TENUO_OK;
+    while (r == TENUO_OK && pages->more && !stop) {
         struct aws_reply reply;
-        int r = aws_call(a, &q, ask_for_list(a, token), &reply);
+        r = aws_call(a, &q, ask_for_list(a, pages->token), &reply);
         if (r != TENUO_OK)
-            return r;
-        r = hand_out(a, reply.json, each, arg, &stop);
-        if (r == TENUO_OK)
-            r = next_token(a, &q, reply.json, token, &more);
+            break;
+        hand_out(a, reply.json, each, arg, &stop);
+        r = aws_pages_turn(a, &q, reply.json, "NextToken", pages);
         aws_reply_end(&reply);
-        if (r != TENUO_OK)
-            return r;
     }
-    return more && !stop ? aws_odd(a, &q, "the list has no end") : TENUO_OK;
+    free(pages);
+    return r;
 }
 
 /* ---- changes ---- */

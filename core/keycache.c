@@ -162,6 +162,7 @@ static bool use_stale(struct tn_keycache *cache, struct tn_key *key, const struc
             return false;
         memcpy(key->found.secret, stale->found.secret, TN_GUARD_SLOT);
     }
+    key->asked = stale->asked; /* nobody has answered since */
     key->expires = now + TN_KEY_AWAY_MS;
     key->dead = stale->dead;
     if (key->expires > key->dead)

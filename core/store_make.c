@@ -41,12 +41,23 @@ static int no_versions(const struct tn_instance *i, struct tenuo_error *err)
                    i->origin);
 }
 
-/* A plugin that was told of a new version and has nothing to say but "invalid" knows none. */
+/* The sentence is that of the table: the plugin gave none. */
 static bool said_nothing(const struct tenuo_error *err)
 {
-    const char *text = tenuo_err_text(TENUO_E_INVALID_ARGUMENT);
+    const char *text = tenuo_err_text(err->code);
     size_t n = strlen(err->msg), m = strlen(text);
     return n >= m && strcmp(err->msg + n - m, text) == 0;
+}
+
+/* A failed change in words for who ordered it. */
+static int explain(const struct make *m, int code, struct tenuo_error *err)
+{
+    if (code == TENUO_E_INVALID_ARGUMENT && m->flags != 0 && said_nothing(err))
+        return no_versions(m->instance, err);
+    if (code == TENUO_E_KEY_CONFLICT && said_nothing(err))
+        return tn_fail(err, code, "%s: there is a key '%.60s' already: choose another id, or rotate that key",
+                       m->instance->origin, m->key_id);
+    return say_late(code, err);
 }
 
 static int import_seed(struct make *m, struct tenuo_error *err)
@@ -81,9 +92,7 @@ static int put(struct make *m, struct tenuo_error *reterr)
     else
         return tn_store_cannot(m->instance, m->signer == NULL ? "make" : "take", err);
     tn_keycache_forget(&m->ctx->keys, m->key_id);
-    if (r == TENUO_E_INVALID_ARGUMENT && m->flags != 0 && said_nothing(err))
-        return no_versions(m->instance, err);
-    return say_late(r, err);
+    return r == TENUO_OK ? r : explain(m, r, err);
 }
 
 static int prepare(struct make *m, const char *store, struct tenuo_error *err)

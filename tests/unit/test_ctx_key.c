@@ -376,9 +376,26 @@ static void check_stale_older(void)
     sleep_ms(40);
     atomic_store(&w->code, TENUO_E_UNAVAILABLE);
     gives(ctx, "k", public_of(2), 2, "serves on while the store is away");
+    fails(ctx, "k", 0, public_of(9), TENUO_E_UNAVAILABLE, "which says nothing about another holder");
     atomic_store(&w->code, TENUO_OK);
     must(tenuo_store_remove(ctx, "store", "k@2", &err), "remove");
     fails(ctx, "k", 0, public_of(2), TENUO_E_HOLDER_MISMATCH, "removed: gone");
+    tenuo_ctx_unref(ctx);
+    world_free(w);
+}
+
+/* A store that tells no versions and is away: not the holder's, as far as the cache goes, is no answer. */
+static void check_stale_holder(void)
+{
+    struct mock_store *w = world_new(false);
+    struct tenuo_ctx *ctx = open_with("resolver required bare %1 cache_ttl=20ms stale_if_error=1h\n", w, NULL, NULL);
+    world_put(w, "k", 1);
+    gives(ctx, "k", NULL, 1, "cached");
+    fails(ctx, "k", 0, public_of(2), TENUO_E_HOLDER_MISMATCH, "just asked: not the holder's");
+    sleep_ms(2100);
+    atomic_store(&w->code, TENUO_E_UNAVAILABLE);
+    gives(ctx, "k", public_of(1), 1, "away: serves on for its holder");
+    fails(ctx, "k", 0, public_of(2), TENUO_E_UNAVAILABLE, "and may have been replaced for another");
     tenuo_ctx_unref(ctx);
     world_free(w);
 }
@@ -570,6 +587,7 @@ int main(int argc, char **argv)
     check_conflict();
     check_stale();
     check_stale_older();
+    check_stale_holder();
     check_cache_words();
     check_preload();
     check_fork();

@@ -78,6 +78,7 @@ static void check_life(bool versions)
     is_int(tenuo_store_generate(ctx, "store", "b", first, &version, &err), TENUO_OK, "made: %s", err.msg);
     is_int(version, versions ? 1 : 0, "its version");
     is_int(tenuo_store_generate(ctx, "store", "b", second, &version, &err), TENUO_E_KEY_CONFLICT, "taken");
+    ok(err_says("there is a key 'b' already") && err_says("rotate"), "says what to do");
     is_int(tenuo_store_generate(ctx, "store", "a", second, &version, &err), TENUO_OK, "another id");
     is_int(describe(ctx, "b", &key), TENUO_OK, "described");
     ok(strcmp(key.id, "b") == 0 && key.has_public_key == 1 && memcmp(key.public_key, first, 32) == 0 &&

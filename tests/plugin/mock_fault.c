@@ -183,7 +183,7 @@ static int misbehave(struct store *s, const char *id)
     s->asked++;
     if (has(s, "late") && s->asked == 3)
         nap(s->host->deadline(s->host) + 100);
-    if (has(s, "slow") && s->host->deadline(s->host) <= 1)
+    if (has(s, "slow") && s->asked == 2 && s->host->deadline(s->host) <= 1)
         nap(1300);
     if (has(s, "hasty") && s->host->deadline(s->host) <= 1)
         return TENUO_E_KEY_NOT_FOUND;

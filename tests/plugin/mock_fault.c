@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,7 +28,7 @@ struct store {
     char kept[32];
     int dir;
     pid_t opener;
-    unsigned asked;
+    atomic_uint asked;
     uint8_t shared[TENUO_SEED_BYTES]; /* where the fault "threads" puts everybody's answer */
 };
 
@@ -180,10 +181,10 @@ static int write_seed(const struct store *s, const char *id, uint32_t version, c
 /* Faults of whoever looks something up; 0 when there is none. */
 static int misbehave(struct store *s, const char *id)
 {
-    s->asked++;
-    if (has(s, "late") && s->asked == 3)
+    unsigned asked = ++s->asked;
+    if (has(s, "late") && asked == 3)
         nap(s->host->deadline(s->host) + 100);
-    if (has(s, "slow") && s->asked == 2 && s->host->deadline(s->host) <= 1)
+    if (has(s, "slow") && asked == 2 && s->host->deadline(s->host) <= 1)
         nap(1300);
     if (has(s, "hasty") && s->host->deadline(s->host) <= 1)
         return TENUO_E_KEY_NOT_FOUND;

@@ -40,7 +40,7 @@ for case; do
     mkdir -m 0700 "$dir"
     (cd "$dir" && DIR=$dir && . "$here/lib.sh" && . "$here/$name.sh") </dev/null >"$top/$name.raw" 2>&1
     # When a key was stored is the one time that is of the run; everything else is dated 2030.
-    sed -E "s|$dir|DIR|g; s/\"created_at\":1[78][0-8][0-9]+/\"created_at\":NOW/g; s/\b202[0-8]-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/20NN-NN-NNTNN:NN:NNZ/g" \
+    sed -E "s|$dir|DIR|g; s/\"created_at\":1(7[0-9]|8[0-8])[0-9]+/\"created_at\":NOW/g; s/\b202[0-8]-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/20NN-NN-NNTNN:NN:NNZ/g" \
         "$top/$name.raw" >"$top/$name.got"
     if [ -n "${UPDATE:-}" ]; then
         cp "$top/$name.got" "$here/$name.out"

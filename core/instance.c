@@ -63,7 +63,11 @@ uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint
 {
     const struct tn_conf_arg *arg = tn_rule_arg(i->rule, key);
     uint64_t ms;
-    return arg != NULL && arg->value != NULL && tn_duration_ms(arg->value, &ms) ? ms : missing;
+    if (arg == NULL || arg->value == NULL)
+        return missing;
+    if (strcmp(arg->value, "off") == 0)
+        return 0;
+    return tn_duration_ms(arg->value, &ms) ? ms : missing;
 }
 
 static struct tn_opened *new_opened(const struct tn_instance *i)
@@ -84,6 +88,21 @@ static struct tn_opened *new_opened(const struct tn_instance *i)
     return o;
 }
 
+/* The place of the line and whose it is: the name that the administrator gave it, and the module. */
+static void set_origin(struct tn_instance *i)
+{
+    const struct tn_conf_arg *name = tn_rule_arg(i->rule, "name");
+    const char *file = short_file(i->rule->place.file), *module = i->plugin->desc.name;
+    if (i->rule->place.line != 0)
+        snprintf(i->place, sizeof i->place, "%s:%u", file, i->rule->place.line);
+    else
+        snprintf(i->place, sizeof i->place, "%s", file);
+    if (name != NULL && name->value != NULL && strcmp(name->value, module) != 0)
+        snprintf(i->origin, sizeof i->origin, "%s: %.64s (%.38s)", i->place, name->value, module);
+    else
+        snprintf(i->origin, sizeof i->origin, "%s: %.38s", i->place, module);
+}
+
 int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, struct tenuo_arg *args, size_t nargs,
                     uint32_t deadline_ms, const struct tn_log *log, struct tn_instance **ret, struct tenuo_error *err)
 {
@@ -101,11 +120,7 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
     i->log = log;
     i->trace = flag_arg(rule, "trace");
     i->deadline_ms = (uint32_t)tn_instance_duration(i, "timeout", deadline_ms);
-    if (rule->place.line != 0)
-        snprintf(i->place, sizeof i->place, "%s:%u", short_file(rule->place.file), rule->place.line);
-    else
-        snprintf(i->place, sizeof i->place, "%s", short_file(rule->place.file));
-    snprintf(i->origin, sizeof i->origin, "%s: %.38s", i->place, plugin->desc.name);
+    set_origin(i);
     atomic_init(&i->failures, 0);
     i->opened = new_opened(i);
     if (i->opened == NULL) {

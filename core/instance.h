@@ -23,7 +23,7 @@ struct tn_opened {
     struct tenuo_host host; /* priv is this */
     struct tn_log log;
     uint32_t deadline_ms; /* of the line that it was made for: for a plugin's own thread alone */
-    char origin[160];     /* likewise */
+    char origin[240];     /* likewise */
     void (*close)(void *self);
     struct tn_lock lock;
     void *self;
@@ -42,7 +42,7 @@ struct tn_instance {
     const struct tn_log *log;
     uint32_t deadline_ms; /* 0: none may be taken */
     bool trace;
-    char origin[160]; /* "FILE:LINE: MODULE", in front of every message */
+    char origin[240]; /* "FILE:LINE: MODULE", or "... NAME (MODULE)", in front of every message */
     char place[120];  /* "FILE:LINE" */
     atomic_ullong failures; /* audit: records that an optional line did not take */
 };
@@ -63,7 +63,7 @@ void tn_instance_detach(struct tn_instance *i);
 bool tn_instance_take_over(struct tn_instance *i, const struct tn_instance *old);
 /* The last line that holds it closes what this process opened. NULL is fine. */
 void tn_instance_free(struct tn_instance *i);
-/* A duration argument of core on the line ("cache_ttl"), in milliseconds; `missing` when it is not there. */
+/* A duration argument of core on the line ("cache_ttl"), in milliseconds: 0 for "off", `missing` without it. */
 uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint64_t missing);
 
 /* The calls. Outputs are written on success alone. err gets "FILE:LINE: MODULE: sentence". */

@@ -191,8 +191,9 @@ class Driver:
 
 
 class Store:
-    """A store on the laboratory's bench. `module` is its plugin; `remote` says that it keeps the secret to itself."""
-    module, remote, can_import, versions = "", False, True, True
+    """A store on the laboratory's bench. `module` is its plugin; `remote` says that it keeps the secret to itself, `in_process` that
+    it does so in the memory of whoever uses it, as a token in software does."""
+    module, remote, can_import, versions, in_process = "", False, True, True, False
 
     def __init__(self, lab):
         self.lab = lab
@@ -276,7 +277,7 @@ class SshAgent(Store):
 
 
 class SoftHsm(Store):
-    title, module, remote = "pkcs11", "pkcs11", True
+    title, module, remote, in_process = "pkcs11", "pkcs11", True, True
 
     def __init__(self, lab):
         super().__init__(lab)
@@ -450,7 +451,7 @@ class Aws(Store):
             lab.moto = MotoServer(lab)
 
     def args(self):
-        return f"service={self.service} region=eu-central-1 endpoint={self.lab.moto.url} ca={self.lab.moto.ca}"
+        return f"service={self.service} region=eu-central-1 endpoint={self.lab.moto.url} ca={self.lab.moto.ca} recovery=0"
 
     def away(self):
         self.lab.moto.away()

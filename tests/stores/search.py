@@ -26,9 +26,11 @@ def needles(seed):
     scalar[0] &= 248
     scalar[31] = scalar[31] & 127 | 64
     half = {"raw, first half": seed[:16], "raw, second half": seed[16:], "hash": plain[:16], "scalar": bytes(scalar[:16])}
-    text = {"hex": seed.hex()[:40], "HEX": seed.hex().upper()[:40], "base64": base64.b64encode(seed)[:40].decode(),
-            "base64url": base64.urlsafe_b64encode(seed)[:40].decode()}
-    return {**half, **{k: v.encode() for k, v in text.items()}}
+    text = {"hex": seed.hex()[:40].encode(), "HEX": seed.hex().upper()[:40].encode()}
+    for shift in range(3):  # what stands before the seed decides where its bits begin
+        for name, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
+            text[f"{name}, shift {shift}"] = encode(bytes(shift) + seed)[4:40]
+    return {**half, **text}
 
 
 def found(data, wanted):
@@ -98,6 +100,9 @@ class Search:
             if not self.signed(driver):
                 return
             outside, inside = scan(driver.p.pid, self.wanted)
+            if self.store.in_process:
+                print(f"# {self.store.title}: the store itself lives in this process: its memory is not searched")
+                return
             self.ok(not outside, "after signing, memory holds the seed in guarded pages alone", *outside[:8])
             self.ok(bool(inside) != self.store.remote, "where the search does find a seed that this process holds" if not self.store.remote
                     else "nor there, since the store keeps it", *inside[:4])
@@ -108,6 +113,8 @@ class Search:
 
     def core(self):
         """A crash while the key is in use."""
+        if self.store.in_process:
+            return
         folder = self.lab.dir / f"core-{self.store.title}"
         folder.mkdir(mode=0o700)
         pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()

@@ -125,7 +125,7 @@ static void check_search_fails(void)
     ctx = open_with("resolver sufficient store %1 name=a\nresolver optional store %2 name=b\n", w, other, NULL);
     atomic_store(&other->code, TENUO_E_UNAVAILABLE);
     fails(ctx, "k", 0, public_of(99), TENUO_E_UNAVAILABLE, "one store could not be searched");
-    ok(err_says("tenuo.conf:3: store"), "names it");
+    ok(err_says("tenuo.conf:3: b (store)"), "names it");
     gives(ctx, "k", public_of(12), 12, "what the other has is found all the same");
     tenuo_ctx_unref(ctx);
     world_free(other);
@@ -420,6 +420,15 @@ static void check_cache_words(void)
     is_int(open_code(ctx), TENUO_OK, "for two seconds");
     atomic_store(&w->code, TENUO_E_KEY_DENIED);
     is_int(open_code(ctx), TENUO_OK, "then the key for an hour");
+    tenuo_ctx_unref(ctx);
+    atomic_store(&w->code, TENUO_OK);
+    ctx = open_with("set key_cache 1h\nresolver required store %1 cache_ttl=off\n", w, NULL, NULL);
+    world_clear(w);
+    world_put(w, "k", 1);
+    int before = calls(w, MOCK_PUBLIC);
+    is_int(open_code(ctx), TENUO_OK, "off on the line");
+    is_int(open_code(ctx), TENUO_OK, "off on the line: again");
+    is_int(calls(w, MOCK_PUBLIC), before + 2, "off on the line: each asked");
     tenuo_ctx_unref(ctx);
     world_free(w);
 }

@@ -199,6 +199,10 @@ static int login_now(struct p11_session *s, CK_USER_TYPE who, const struct pin *
 int p11_login(struct p11_session *s, CK_USER_TYPE who)
 {
     struct pin pin = { 0 };
+    if (!p11_has_pin(s->p)) { /* a key that wants one, on a token that wants none */
+        s->broken = true;
+        return p11_say(s, TENUO_E_KEY_DENIED, "wants the PIN for each signature: set pin_file= or pin_credential=");
+    }
     pthread_mutex_lock(&s->p->login_lock); /* one try at a time: two threads would waste two */
     int r = read_pin(s->p, &pin);
     if (r == TENUO_OK)

@@ -83,7 +83,6 @@ def connects(port):
 
 class Store:
     child = None
-    versions = True
     key_id = None  # of a key that is there already and cannot be made, replaced or removed
 
     def __init__(self, run):
@@ -110,7 +109,7 @@ class Store:
 
 
 class File(Store):
-    name, versions = "file", False
+    name = "file"
 
     def line(self):
         return f"file path={self.folder}"

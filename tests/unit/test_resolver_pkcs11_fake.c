@@ -221,6 +221,8 @@ static void without_pin(void)
     atomic_store(&fake->no_login, 1);
     is_int(use(self), TENUO_OK, "a token that wants no login: %s", mock_said);
     is_int(use_version(self, "none", 0), TENUO_E_KEY_NOT_FOUND, "says that there is no such key");
+    atomic_store(&fake->always, 1);
+    is_int(use(self), TENUO_E_KEY_DENIED, "a key of it that wants a PIN for each signature: %s", mock_said);
     ops->close(self);
     clear();
 }

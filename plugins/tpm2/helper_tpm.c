@@ -16,7 +16,7 @@
 
 #define SEED 32
 #define FIRST_PAUSE 20 /* ms between two tries at a busy TPM; doubles */
-#define LONGEST_PAUSE 320
+#define LONGEST_PAUSE 640
 
 static const TPMT_SYM_DEF aes_cfb = { .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB };
 
@@ -358,29 +358,32 @@ static bool try_once(struct tpm *t)
     return good;
 }
 
-/* How long to go on asking: a busy TPM until the deadline, a full one half of that, since others may leave it. */
-static bool worth_waiting(const struct tpm *t, uint32_t pause)
+/* How long to go on asking: a busy TPM until the deadline, a full one half of that, since others may leave it. A try
+ * that would not end in time is not begun: it would be killed, and leave its objects in the TPM. */
+static bool worth_waiting(const struct tpm *t, uint64_t pause, uint64_t took)
 {
     uint64_t ends = t->ends - (tpm_is_full(t->rc) ? t->talk->deadline_ms / 2 : 0);
-    return (tpm_is_busy(t->rc) || tpm_is_full(t->rc)) && now_ms() + 2 * pause < ends;
+    return (tpm_is_busy(t->rc) || tpm_is_full(t->rc)) && now_ms() + pause + took < ends;
 }
 
 void tpm_run(struct tpm *t)
 {
     uint32_t pause = FIRST_PAUSE;
-    t->ends = now_ms() + t->talk->deadline_ms;
+    uint64_t began = now_ms();
+    t->ends = began + t->talk->deadline_ms - t->talk->deadline_ms / 8;
     t->talk->code = TENUO_E_UNAVAILABLE;
     while (!try_once(t)) {
         uint32_t ms = pause + randombytes_uniform(pause); /* not in step with others that wait */
         struct timespec ts = { 0, (long)ms * 1000000 };
         if (t->rc == 0)
             return; /* said in words */
-        if (!worth_waiting(t, pause)) {
+        if (!worth_waiting(t, ms, now_ms() - began)) {
             tpm_explain(t);
             return;
         }
         nanosleep(&ts, NULL);
         pause = pause >= LONGEST_PAUSE ? LONGEST_PAUSE : 2 * pause;
+        began = now_ms();
     }
     t->talk->code = TENUO_OK;
 }

@@ -289,7 +289,8 @@ static void tools_read_ours(void)
                      "r=$?; fl; exit $r") == 0)
         ok(unsealed_is("theirs2", self, "agent-1"), "tpm2_load takes our file as it is");
     else
-        printf("# these tools do not load the file itself, only its parts: %.200s\n", tool_said());
+        printf("# these tools do not load the file itself, only its parts: %.*s\n", (int)strcspn(tool_said(), "\n"),
+               tool_said());
     ops->close(self);
 }
 
@@ -521,7 +522,7 @@ static void too_slow(void)
     uint64_t t = test_ms();
     fails(self, "agent-1", TENUO_E_UNAVAILABLE, "within 600 ms", "a TPM that does not answer");
     t = test_ms() - t;
-    ok(t >= 400 && t < 1500, "after %d ms", (int)t);
+    ok(t >= 400 && t < 3000, "after %d ms", (int)t);
     ok(no_children(), "no helper is left");
     deadline = 8000;
     kill(swtpm.pid, SIGCONT);
@@ -640,7 +641,7 @@ static void bus_faults(void)
         { "157 close 1\n", TENUO_E_UNAVAILABLE, "" },
     };
     struct line through = { .tcti = bus_tcti };
-    deadline = 2000;
+    deadline = 4000;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         stage_text("faults", cases[i].faults);
         if (cases[i].code != TENUO_OK)
@@ -654,6 +655,20 @@ static void bus_faults(void)
     works_with(&through, "agent-1", "and it works again");
 }
 
+static int try_export(void)
+{
+    uint8_t seed[32];
+    void *self = NULL;
+    if (open_line(&plain, &self) != TENUO_OK)
+        return 1;
+    int r = export(self, "agent-1", 0, seed);
+    sodium_memzero(seed, sizeof seed);
+    if (r != TENUO_OK)
+        fprintf(stderr, "# %s\n", mock_said);
+    ops->close(self);
+    return r == TENUO_OK ? 0 : 2;
+}
+
 /* ---- the helper ---- */
 
 static void put_helper(const char *from, mode_t mode)
@@ -665,19 +680,19 @@ static void put_helper(const char *from, mode_t mode)
         stage_copy(from, "plugins/tenuo-tpm2", mode);
 }
 
-/* The program NAME that is our child, or 0. */
-static pid_t find_child(const char *name)
+/* The helper that `parent` runs (0: anybody of our stage), or 0. */
+static pid_t find_helper(pid_t parent)
 {
     char path[300], line[300] = "", what[64];
-    pid_t found = 0, parent;
+    pid_t found = 0, of;
     DIR *proc = opendir("/proc");
     for (struct dirent *e; proc != NULL && (e = readdir(proc)) != NULL;) {
         snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
         FILE *f = fopen(path, "re");
         if (f == NULL)
             continue;
-        if (fgets(line, sizeof line, f) != NULL && sscanf(line, "%*d (%63[^)]) %*c %d", what, &parent) == 2 &&
-            parent == getpid() && strcmp(what, name) == 0)
+        if (fgets(line, sizeof line, f) != NULL && sscanf(line, "%*d (%63[^)]) %*c %d", what, &of) == 2 &&
+            of == parent && strcmp(what, "tenuo-tpm2") == 0)
             found = (pid_t)atoi(e->d_name);
         fclose(f);
     }
@@ -686,17 +701,77 @@ static pid_t find_child(const char *name)
     return found;
 }
 
-static void *kill_helper(void *arg)
+static pid_t await_helper(pid_t parent)
 {
     pid_t pid = 0;
-    (void)arg;
     for (int i = 0; i < 100 && pid == 0; i++) {
         test_sleep(20);
-        pid = find_child("tenuo-tpm2");
+        pid = find_helper(parent);
     }
-    if (pid > 0)
-        kill(pid, SIGKILL);
+    return pid;
+}
+
+/* Whether /proc/PID/NAME has a text. */
+static bool proc_has(pid_t pid, const char *name, const char *text)
+{
+    char path[64];
+    size_t len = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    char *bytes = stage_read(path, &len);
+    bool found = bytes != NULL && memmem(bytes, len, text, strlen(text)) != NULL;
+    free(bytes);
+    return found;
+}
+
+static bool has_open(pid_t pid, const char *what)
+{
+    char path[64], link[300], to[300];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        snprintf(link, sizeof link, "/proc/%d/fd/%s", (int)pid, e->d_name);
+        ssize_t n = readlink(link, to, sizeof to - 1);
+        to[n < 0 ? 0 : n] = '\0';
+        found = found || strstr(to, what) != NULL;
+    }
+    if (d != NULL)
+        closedir(d);
+    return found;
+}
+
+static int helper_dumps, helper_environ, helper_inherits;
+
+static void *kill_helper(void *arg)
+{
+    pid_t pid = await_helper(getpid());
+    (void)arg;
+    if (pid <= 0)
+        return NULL;
+    test_sleep(100); /* it has closed its doors by then */
+    helper_dumps = !proc_has(pid, "limits", "Max core file size        0                    0 ");
+    helper_environ = proc_has(pid, "environ", "TENUO") || !proc_has(pid, "environ", "PATH=/usr/bin:/bin");
+    helper_inherits = has_open(pid, "/dev/zero") || has_open(pid, "memfd:") || !has_open(pid, "socket:");
+    kill(pid, SIGKILL);
     return NULL;
+}
+
+/* A program that dies in the middle takes its helper along. */
+static void orphan(void)
+{
+    fflush(stdout);
+    pid_t program = fork();
+    if (program == 0)
+        _exit(try_export());
+    pid_t pid = await_helper(program);
+    ok(pid > 0, "a program with its helper");
+    kill(program, SIGKILL);
+    waitpid(program, NULL, 0);
+    for (int i = 0; i < 100 && pid > 0 && kill(pid, 0) == 0; i++)
+        test_sleep(20);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    ok(pid > 0 && (access(path, F_OK) != 0 || proc_has(pid, "stat", ") Z ")), "dies, and the helper with it");
 }
 
 static void helper(void)
@@ -732,9 +807,19 @@ static void helper(void)
     deadline = 8000;
     put_helper(good, 0755);
     kill(swtpm.pid, SIGSTOP);
+    int zero = open("/dev/zero", O_RDONLY); /* without O_CLOEXEC, as careless programs do */
+    setenv("TENUO_KEY_secret", "no", 1);
     pthread_create(&killer, NULL, kill_helper, NULL);
     fails_with(&plain, "agent-1", TENUO_E_UNAVAILABLE, "signal 9", "a helper that is killed in the middle");
     pthread_join(killer, NULL);
+    close(zero);
+    unsetenv("TENUO_KEY_secret");
+    if (geteuid() == 0) { /* nobody else can look into it */
+        ok(!helper_dumps, "it may leave no core");
+        ok(!helper_environ, "it got no environment of the program's");
+        ok(!helper_inherits, "and no descriptor");
+    }
+    orphan();
     kill(swtpm.pid, SIGCONT);
     test_sleep(100);
     ok(no_children(), "no helper is left");
@@ -753,20 +838,6 @@ static int run_child(int (*body)(void))
         _exit(body());
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static int try_export(void)
-{
-    uint8_t seed[32];
-    void *self = NULL;
-    if (open_line(&plain, &self) != TENUO_OK)
-        return 1;
-    int r = export(self, "agent-1", 0, seed);
-    sodium_memzero(seed, sizeof seed);
-    if (r != TENUO_OK)
-        fprintf(stderr, "# %s\n", mock_said);
-    ops->close(self);
-    return r == TENUO_OK ? 0 : 2;
 }
 
 static int ignores_children(void)
@@ -830,22 +901,22 @@ static int is_nobody(void)
     return ops->describe(self, "agent-1", 0, &entry) == TENUO_OK && entry.has_public_key ? 0 : 7;
 }
 
-/* Several programs at a TPM that serves one at a time. */
+/* Two programs at a TPM without a resource manager: one of them finds it full, and waits. */
 static void at_once(void)
 {
-    pid_t pids[4];
+    pid_t pids[2];
     int good = 0, status;
     fflush(stdout);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 2; i++) {
         pids[i] = fork();
         if (pids[i] == 0)
             _exit(try_export());
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 2; i++) {
         waitpid(pids[i], &status, 0);
         good += WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
-    is_int(good, 4, "four programs at once");
+    is_int(good, 2, "two programs at once");
 }
 
 static void hosts(void)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #ifdef TN_WITH_OPENSSL
 #include <openssl/ssl.h>
 #endif
@@ -138,6 +139,13 @@ static size_t take_header(char *line, size_t one, size_t n, void *arg)
     return n;
 }
 
+/* libcurl's own sockets would be open in programs that the application starts. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)arg, (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 #ifdef TN_WITH_OPENSSL
 /* OpenSSL keeps the last record's plaintext in a buffer of the connection, which is kept; with this option it is
  * overwritten as soon as it has been read. */
@@ -168,6 +176,7 @@ static bool set_rules(CURL *h, const struct tn_web *w)
         curl_easy_setopt(h, CURLOPT_PROXY, ""),
         curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
         curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L),
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket),
         curl_easy_setopt(h, CURLOPT_USERAGENT, w->agent),
         curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L),
         curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L),

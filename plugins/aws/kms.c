@@ -116,24 +116,35 @@ static int kms_public_key(struct aws *a, const char *key_id, uint32_t version, u
     return r;
 }
 
-static int kms_export(struct aws *a, const char *key_id, uint32_t version, uint8_t ret_seed[32])
+/* TENUO_E_KEY_CONFLICT, without a sentence: the two files of the key are of different keys. */
+static int unwrap_pair(struct aws *a, const char *key_id, const struct kms_place *p, uint8_t ret_seed[32])
 {
-    struct kms_place p = { 0 };
     uint8_t key[32], stated[32];
-    int r = locate(a, key_id, version, &p);
+    int r = unwrap(a, key_id, p, ret_seed);
     if (r != TENUO_OK)
         return r;
-    r = unwrap(a, key_id, &p, ret_seed);
-    if (r == TENUO_OK) {
-        aws_public_of(ret_seed, key);
-        r = kms_read_public(a, p.dir, p.name, stated);
-        if (r == TENUO_E_KEY_NOT_FOUND)
-            r = TENUO_OK;
-        else if (r == TENUO_OK && memcmp(key, stated, sizeof key) != 0)
-            r = aws_fail(a, TENUO_E_KEY_INVALID,
-                         "%s/%s.pub is not the public key of the secret beside it: one was replaced", a->path, p.name);
+    aws_public_of(ret_seed, key);
+    r = kms_read_public(a, p->dir, p->name, stated);
+    if (r == TENUO_E_KEY_NOT_FOUND)
+        return TENUO_OK;
+    return r == TENUO_OK && memcmp(key, stated, sizeof key) != 0 ? TENUO_E_KEY_CONFLICT : r;
+}
+
+/* A pair that does not fit may be one that is being replaced: it is looked at again. */
+static int kms_export(struct aws *a, const char *key_id, uint32_t version, uint8_t ret_seed[32])
+{
+    int r = TENUO_E_KEY_CONFLICT;
+    for (int tried = 0; r == TENUO_E_KEY_CONFLICT && tried < 2; tried++) {
+        struct kms_place p = { 0 };
+        r = locate(a, key_id, version, &p);
+        if (r != TENUO_OK)
+            return r;
+        r = unwrap_pair(a, key_id, &p, ret_seed);
+        close(p.dir);
     }
-    close(p.dir);
+    if (r == TENUO_E_KEY_CONFLICT)
+        r = aws_fail(a, TENUO_E_KEY_INVALID,
+                     "%s: %s.pub is not the public key of what is in its .kms: one was replaced", a->path, key_id);
     if (r != TENUO_OK)
         sodium_memzero(ret_seed, 32);
     return r;
@@ -180,41 +191,49 @@ static int encrypt(struct aws *a, const char *key_id, const uint8_t seed[32], st
     return r;
 }
 
+static int may_import(const struct aws *a, const char *key_id, unsigned flags, const struct tn_versions *v)
+{
+    if (a->kms_key == NULL)
+        return aws_fail(a, TENUO_E_INVALID_ARGUMENT, "kms_key= is missing: say which KMS key is to wrap new keys");
+    if (flags == 0 && v->plain)
+        return aws_fail(a, TENUO_E_KEY_CONFLICT, "%s/%s.kms is there already: rotate it, or remove it", a->path,
+                        key_id);
+    if (flags != 0 && !v->plain)
+        return aws_fail(a, TENUO_E_KEY_NOT_FOUND, "%s: there is no %s.kms to rotate", a->path, key_id);
+    if (v->full || v->count >= TENUO_KEY_VERSIONS_MAX - 1 || v->highest >= UINT32_MAX - 2)
+        return aws_fail(a, TENUO_E_KEY_DENIED, "%s has too many versions: remove old ones first", key_id);
+    return TENUO_OK;
+}
+
+static int put_aside(struct aws *a, const char *key_id, const struct kms_place *p)
+{
+    uint8_t key[32];
+    int r = find_public(a, key_id, p, key);
+    return r == TENUO_OK ? kms_put_aside(a, p->dir, key_id, tn_versions_newest(&p->versions), key) : r;
+}
+
 static int kms_import(struct aws *a, const char *key_id, unsigned flags, const uint8_t seed[32], const uint8_t key[32],
                       uint32_t *ret_version)
 {
-    struct tn_versions v = { 0 };
+    struct kms_place p = { .dir = -1 };
     struct kms_blob blob;
-    int dir = -1, r = kms_open(a, &dir);
+    int r = kms_open(a, &p.dir);
     if (r != TENUO_OK)
         return r;
-    r = kms_versions(a, dir, key_id, &v);
-    if (r == TENUO_OK && a->kms_key == NULL)
-        r = aws_fail(a, TENUO_E_INVALID_ARGUMENT, "kms_key= is missing: say which KMS key is to wrap new keys");
-    if (r == TENUO_OK && flags == 0 && v.plain)
-        r = aws_fail(a, TENUO_E_KEY_CONFLICT, "%s/%s.kms is there already: rotate it, or remove it", a->path, key_id);
-    if (r == TENUO_OK && flags != 0 && !v.plain)
-        r = aws_fail(a, TENUO_E_KEY_NOT_FOUND, "%s: there is no %s.kms to rotate", a->path, key_id);
-    if (r == TENUO_OK && v.count >= TENUO_KEY_VERSIONS_MAX - 1)
-        r = aws_fail(a, TENUO_E_INVALID_ARGUMENT, "%s has %zu old versions: remove some first", key_id, v.count);
+    tn_version_name(key_id, 0, p.name);
+    r = kms_versions(a, p.dir, key_id, &p.versions);
+    if (r == TENUO_OK)
+        r = may_import(a, key_id, flags, &p.versions);
     if (r == TENUO_OK)
         r = encrypt(a, key_id, seed, &blob);
-    if (r == TENUO_OK && v.plain)
-        r = kms_put_aside(a, dir, key_id, tn_versions_newest(&v));
+    if (r == TENUO_OK && flags != 0)
+        r = put_aside(a, key_id, &p);
     if (r == TENUO_OK)
-        r = kms_write(a, dir, key_id, &blob, key, v.plain);
-    close(dir);
+        r = kms_write(a, p.dir, key_id, &blob, key, flags != 0);
+    close(p.dir);
     if (r == TENUO_OK)
-        *ret_version = v.plain ? tn_versions_newest(&v) + 1 : v.count != 0 ? v.n[v.count - 1] + 1 : 1;
+        *ret_version = p.versions.plain ? tn_versions_newest(&p.versions) + 1 : p.versions.highest + 1;
     return r;
-}
-
-static int remove_all(const struct aws *a, int dir, const char *key_id, const struct tn_versions *v)
-{
-    int r = TENUO_OK;
-    for (size_t i = 0; i < v->count && r == TENUO_OK; i++)
-        r = kms_unlink(a, dir, key_id, v->n[i]);
-    return r == TENUO_OK && v->plain ? kms_unlink(a, dir, key_id, 0) : r;
 }
 
 static int kms_remove(struct aws *a, const char *key_id, uint32_t version)
@@ -224,13 +243,15 @@ static int kms_remove(struct aws *a, const char *key_id, uint32_t version)
     if (r != TENUO_OK)
         return r;
     if (version == 0)
-        r = remove_all(a, p.dir, key_id, &p.versions);
+        r = kms_remove_all(a, p.dir, key_id);
     else if (p.suffix == 0 && p.versions.count != 0)
         r = aws_fail(a, TENUO_E_INVALID_ARGUMENT,
                      "%s: version %lu is the newest: remove the older ones first, or all of them", key_id,
                      (unsigned long)version);
+    else if (p.suffix == 0)
+        r = kms_remove_all(a, p.dir, key_id);
     else
-        r = kms_unlink(a, p.dir, key_id, p.suffix);
+        r = kms_remove_version(a, p.dir, key_id, p.suffix);
     close(p.dir);
     return r;
 }

@@ -24,7 +24,7 @@ static void blob_name(const char *name, char ret[FILE_BYTES])
 
 static void public_name(const char *name, char ret[FILE_BYTES])
 {
-    snprintf(ret, FILE_BYTES, "%.*s.pub", TN_VERSION_NAME_BYTES - 1, name);
+    snprintf(ret, FILE_BYTES, "%.*s" PUBLIC_SUFFIX, TN_VERSION_NAME_BYTES - 1, name);
 }
 
 static int judge(const struct aws *a, const char *file, enum tn_keyfile_result result, const char *why)
@@ -60,13 +60,14 @@ static int open_list(const struct aws *a, int dir, DIR **ret)
     return TENUO_OK;
 }
 
-/* The part before ".kms"; 0 when it is no such name. */
-static size_t stem_of(const char *name)
+/* The part before the suffix; 0 when it is no such name. */
+static size_t stem_of(const char *name, const char *suffix)
 {
-    size_t n = strlen(name), suffix = sizeof KMS_SUFFIX - 1;
-    return n > suffix && strcmp(name + n - suffix, KMS_SUFFIX) == 0 ? n - suffix : 0;
+    size_t n = strlen(name), m = strlen(suffix);
+    return name[0] != '.' && n > m && strcmp(name + n - m, suffix) == 0 ? n - m : 0;
 }
 
+/* The public key of a version that was removed is its record. */
 int kms_versions(const struct aws *a, int dir, const char *key_id, struct tn_versions *ret)
 {
     DIR *d = NULL;
@@ -74,9 +75,11 @@ int kms_versions(const struct aws *a, int dir, const char *key_id, struct tn_ver
     if (r != TENUO_OK)
         return r;
     for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        size_t n = stem_of(e->d_name);
+        size_t n = stem_of(e->d_name, KMS_SUFFIX), m = stem_of(e->d_name, PUBLIC_SUFFIX);
         if (n != 0)
             tn_versions_note(ret, key_id, e->d_name, n);
+        else if (m != 0)
+            tn_versions_note_removed(ret, key_id, e->d_name, m);
     }
     closedir(d);
     return TENUO_OK;
@@ -135,37 +138,45 @@ static int put_file(const struct aws *a, int dir, const char *file, const void *
     return judge(a, file, tn_keyfile_write(dir, file, data, n, 0644, replace, why), why);
 }
 
-static int copy_file(const struct aws *a, int dir, const char *from, const char *to, bool needed)
+static int put_public(const struct aws *a, int dir, const char *name, const uint8_t key[32])
 {
-    char why[160];
+    char file[FILE_BYTES], pem[TN_KEYTEXT_PUBLIC_PEM];
+    public_name(name, file);
+    return put_file(a, dir, file, pem, tn_public_to_pem(key, pem), true);
+}
+
+int kms_put_aside(const struct aws *a, int dir, const char *key_id, uint32_t version, const uint8_t key[32])
+{
+    char from[FILE_BYTES], to[FILE_BYTES], name[TN_VERSION_NAME_BYTES], why[160];
     uint8_t *data = malloc(TN_KEYFILE_MAX);
     size_t n = 0;
     if (data == NULL)
         return TENUO_E_NOMEM;
-    enum tn_keyfile_result result = tn_keyfile_read(dir, from, TN_KEYFILE_PUBLIC, data, &n, why);
-    int r = result == TN_KEYFILE_MISSING && !needed ? TENUO_OK : judge(a, from, result, why);
-    if (result == TN_KEYFILE_OK)
+    tn_version_name(key_id, version, name);
+    blob_name(key_id, from);
+    blob_name(name, to);
+    int r = put_public(a, dir, name, key);
+    if (r == TENUO_OK)
+        r = judge(a, from, tn_keyfile_read(dir, from, TN_KEYFILE_PUBLIC, data, &n, why), why);
+    if (r == TENUO_OK)
         r = put_file(a, dir, to, data, n, true);
     free(data);
     return r;
 }
 
-int kms_put_aside(const struct aws *a, int dir, const char *key_id, uint32_t version)
+/* The public key goes before the other is replaced, so that nobody reads the two of different keys: it is optional. */
+static int drop_public(const struct aws *a, int dir, const char *key_id)
 {
-    char from[FILE_BYTES], to[FILE_BYTES], name[TN_VERSION_NAME_BYTES];
-    tn_version_name(key_id, version, name);
-    public_name(key_id, from);
-    public_name(name, to);
-    int r = copy_file(a, dir, from, to, false);
-    blob_name(key_id, from);
-    blob_name(name, to);
-    return r == TENUO_OK ? copy_file(a, dir, from, to, true) : r;
+    char file[FILE_BYTES];
+    public_name(key_id, file);
+    return unlinkat(dir, file, 0) == 0 || errno == ENOENT ? TENUO_OK
+                                                          : judge(a, file, TN_KEYFILE_SYSTEM, strerror(errno));
 }
 
 int kms_write(const struct aws *a, int dir, const char *key_id, const struct kms_blob *blob, const uint8_t key[32],
               bool replace)
 {
-    char file[FILE_BYTES], pem[TN_KEYTEXT_PUBLIC_PEM];
+    char file[FILE_BYTES];
     size_t need = sodium_base64_encoded_len(blob->len, sodium_base64_VARIANT_ORIGINAL); /* with room for a newline */
     char *text = malloc(need);
     if (text == NULL)
@@ -173,31 +184,67 @@ int kms_write(const struct aws *a, int dir, const char *key_id, const struct kms
     sodium_bin2base64(text, need, blob->bytes, blob->len, sodium_base64_VARIANT_ORIGINAL);
     text[need - 1] = '\n';
     blob_name(key_id, file);
-    int r = put_file(a, dir, file, text, need, replace);
+    int r = replace ? drop_public(a, dir, key_id) : TENUO_OK;
+    if (r == TENUO_OK)
+        r = put_file(a, dir, file, text, need, replace);
     free(text);
     if (r != TENUO_OK)
         return r;
-    public_name(key_id, file);
-    r = put_file(a, dir, file, pem, tn_public_to_pem(key, pem), true);
-    if (r != TENUO_OK && !replace) {
-        blob_name(key_id, file);
-        (void)unlinkat(dir, file, 0);
-    }
+    if (put_public(a, dir, key_id, key) != TENUO_OK)
+        a->host->log(a->host, TENUO_LOG_WARNING, "%s/%s.pub could not be written: the key works without it", a->path,
+                     key_id);
+    return TENUO_OK;
+}
+
+static int drop(const struct aws *a, int dir, const char *file)
+{
+    if (unlinkat(dir, file, 0) == 0 || errno == ENOENT)
+        return TENUO_OK;
+    return judge(a, file, errno == EACCES || errno == EPERM ? TN_KEYFILE_DENIED : TN_KEYFILE_SYSTEM, strerror(errno));
+}
+
+static int synced(const struct aws *a, int dir, int r)
+{
+    if (r == TENUO_OK && fsync(dir) != 0)
+        return aws_fail(a, TENUO_E_UNAVAILABLE, "%s: %s", a->path, strerror(errno));
     return r;
 }
 
-int kms_unlink(const struct aws *a, int dir, const char *key_id, uint32_t suffix)
+int kms_remove_version(const struct aws *a, int dir, const char *key_id, uint32_t suffix)
 {
     char file[FILE_BYTES], name[TN_VERSION_NAME_BYTES];
     tn_version_name(key_id, suffix, name);
     blob_name(name, file);
-    if (unlinkat(dir, file, 0) != 0)
-        return judge(a, file, errno == EACCES || errno == EPERM ? TN_KEYFILE_DENIED : TN_KEYFILE_SYSTEM,
-                     strerror(errno));
-    public_name(name, file);
-    if (unlinkat(dir, file, 0) != 0 && errno != ENOENT)
-        return judge(a, file, TN_KEYFILE_SYSTEM, strerror(errno));
-    return fsync(dir) == 0 ? TENUO_OK : judge(a, file, TN_KEYFILE_SYSTEM, strerror(errno));
+    return synced(a, dir, drop(a, dir, file));
+}
+
+/* ID@N and its record? */
+static bool is_version_of(const char *file, const char *key_id)
+{
+    char id[TENUO_KEY_ID_MAX + 1];
+    uint32_t version = 0;
+    size_t n = stem_of(file, KMS_SUFFIX);
+    if (n == 0)
+        n = stem_of(file, PUBLIC_SUFFIX);
+    return n != 0 && tn_version_parse(file, n, id, &version) && version != 0 && strcmp(id, key_id) == 0;
+}
+
+int kms_remove_all(const struct aws *a, int dir, const char *key_id)
+{
+    char file[FILE_BYTES];
+    DIR *d = NULL;
+    int r = open_list(a, dir, &d);
+    if (r != TENUO_OK)
+        return r;
+    for (const struct dirent *e = readdir(d); e != NULL && r == TENUO_OK; e = readdir(d))
+        if (is_version_of(e->d_name, key_id))
+            r = drop(a, dir, e->d_name);
+    closedir(d);
+    blob_name(key_id, file);
+    if (r == TENUO_OK)
+        r = drop(a, dir, file);
+    public_name(key_id, file);
+    return synced(a, dir, r == TENUO_OK ? drop(a, dir, file) : r);
 }
 
 static int fill(const struct aws *a, int dir, struct tenuo_key_entry *e)
@@ -227,8 +274,8 @@ int kms_list(struct aws *a, int (*each)(void *arg, const struct tenuo_key_entry 
         const struct dirent *e = readdir(d);
         if (e == NULL)
             break;
-        size_t n = stem_of(e->d_name);
-        if (n == 0 || e->d_name[0] == '.' || !tn_version_parse(e->d_name, n, entry.id, &suffix) || suffix != 0)
+        size_t n = stem_of(e->d_name, KMS_SUFFIX);
+        if (n == 0 || !tn_version_parse(e->d_name, n, entry.id, &suffix) || suffix != 0)
             continue;
         r = fill(a, dir, &entry);
         if (r == TENUO_OK && each(arg, &entry) != 0)

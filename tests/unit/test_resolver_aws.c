@@ -138,6 +138,14 @@ static void rotation(void *self, const uint8_t old[32], bool single_removal)
     is_int(public_key(self, "agent", 1, other, &version), single_removal ? TENUO_E_KEY_NOT_FOUND : TENUO_OK,
            "is as said");
     is_int(public_key(self, "agent", 2, other, &version), TENUO_OK, "the other stays: %s", mock_said);
+    if (!single_removal)
+        return;
+    is_int(removal(self, "agent", 2), TENUO_OK, "remove it, too: %s", mock_said);
+    is_int(public_key(self, "agent", 0, other, &version), TENUO_OK, "what is left: %s", mock_said);
+    ok(version == 3 && memcmp(other, key, 32) == 0, "keeps its number (%u)", version);
+    is_int(public_key(self, "agent", 1, other, &version), TENUO_E_KEY_NOT_FOUND, "and takes no other");
+    is_int(generate(self, "agent", TENUO_STORE_NEW_VERSION, other, &version), TENUO_OK, "rotate: %s", mock_said);
+    is_int(version, 4, "no number is given twice");
 }
 
 static void removed(void *self)

@@ -303,24 +303,41 @@ static int load(struct tenuo_ctx *ctx, const char *key, struct tenuo_error *err)
     return r;
 }
 
+/* Which keys failed, as many as fit. */
+struct failures {
+    char names[110];
+    size_t n, count, named;
+    struct tenuo_error first;
+};
+
+static void add_failure(struct failures *f, const char *key, const struct tenuo_error *why)
+{
+    char shown[40], one[64];
+    size_t len;
+    tn_quote(shown, sizeof shown, key, strlen(key));
+    len = (size_t)snprintf(one, sizeof one, "%s'%s' (%d)", f->n == 0 ? "" : ", ", shown, why->code);
+    if (f->count++ == 0)
+        f->first = *why;
+    if (f->named + 1 != f->count || f->n + len + sizeof ", ..." > sizeof f->names) {
+        if (f->named + 1 == f->count)
+            memcpy(f->names + f->n, ", ...", sizeof ", ...");
+        return;
+    }
+    memcpy(f->names + f->n, one, len + 1);
+    f->n += len;
+    f->named++;
+}
+
 int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *keys, size_t count, struct tenuo_error *reterr)
 {
-    struct tenuo_error first = { 0 }, why = { 0 };
-    char names[100] = "", shown[40];
-    size_t failed = 0, n = 0;
+    struct failures f = { 0 };
     for (size_t i = 0; i < count; i++) {
-        int r = load(ctx, keys[i], &why);
-        if (r == TENUO_OK)
-            continue;
-        if (failed++ == 0)
-            first = why;
-        tn_quote(shown, sizeof shown, keys[i], strlen(keys[i]));
-        if (n < sizeof names)
-            n += (size_t)snprintf(names + n, sizeof names - n, "%s'%s' (%d)", n == 0 ? "" : ", ", shown, r);
+        struct tenuo_error why = { 0 };
+        if (load(ctx, keys[i], &why) != TENUO_OK)
+            add_failure(&f, keys[i], &why);
     }
-    if (failed == 0)
+    if (f.count == 0)
         return TENUO_OK;
-    if (n >= sizeof names)
-        memcpy(names + sizeof names - 4, "...", 4);
-    return tn_fail(reterr, first.code, "%zu of %zu keys not loaded: %s; %.120s", failed, count, names, first.msg);
+    return tn_fail(reterr, f.first.code, "%zu of %zu keys not loaded: %s; %.110s", f.count, count, f.names,
+                   f.first.msg);
 }

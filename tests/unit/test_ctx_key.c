@@ -340,6 +340,8 @@ static void check_stale(void)
           9301, 9301, 0 },
         { "resolver required store %1 cache_ttl=20ms stale_if_error=1h\nresolver required bare %2 stale_if_error=1h\n",
           9301, 9304, 9301 },
+        { "resolver required store %1 cache_ttl=20ms stale_if_error=1h\nresolver required bare %2 stale_if_error=1h\n",
+          0, 9301, 0 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct mock_store *a = world_new(false), *b = world_new(false);
@@ -356,6 +358,50 @@ static void check_stale(void)
         world_free(a);
         world_free(b);
     }
+}
+
+/* One line has another key by now: what is stale is known to be wrong, whoever is away. */
+static void check_stale_replaced(void)
+{
+    struct mock_store *a = world_new(false), *b = world_new(false);
+    struct tenuo_ctx *ctx = open_with("resolver required store %1 cache_ttl=20ms stale_if_error=1h\n"
+                                      "resolver required bare %2 stale_if_error=1h\n",
+                                      a, b, NULL);
+    world_put(a, "k", 1);
+    world_put(b, "k", 1);
+    is_int(open_code(ctx), TENUO_OK, "both have it");
+    sleep_ms(40);
+    world_clear(a);
+    world_put(a, "k", 2);
+    atomic_store(&b->code, TENUO_E_UNAVAILABLE);
+    is_int(open_code(ctx), TENUO_E_UNAVAILABLE, "one has another, one is away");
+    tenuo_ctx_unref(ctx);
+    world_free(a);
+    world_free(b);
+}
+
+/* Numbers that mean other keys than when they were looked at. */
+static void check_renumbered(void)
+{
+    struct mock_store *w = world_new(true);
+    struct tenuo_ctx *ctx = open_with("resolver required store %1 cache_ttl=3s\n", w, NULL, NULL);
+    for (uint8_t v = 1; v <= 3; v++)
+        world_put(w, "k", v);
+    fails(ctx, "k", 0, public_of(9), TENUO_E_HOLDER_MISMATCH, "all versions looked at");
+    fails(ctx, "k", TENUO_SIGNER_NO_IO, public_of(1), TENUO_E_WOULD_BLOCK, "known to be there, not at hand");
+    world_clear(w);
+    for (uint8_t v = 3; v >= 1; v--)
+        world_put(w, "k", v);
+    fails(ctx, "k", 0, public_of(1), TENUO_E_HOLDER_MISMATCH, "version 1 is another key now: never handed out");
+    gives(ctx, "k", public_of(1), 1, "and forgotten: the next call finds the newest");
+    gives(ctx, "k", public_of(3), 3, "version 1, held for 3 seconds");
+    sleep_ms(3050);
+    world_clear(w);
+    for (uint8_t v = 1; v <= 3; v++)
+        world_put(w, "k", v);
+    gives(ctx, "k", public_of(3), 3, "expired and renumbered again: the newest");
+    tenuo_ctx_unref(ctx);
+    world_free(w);
 }
 
 /* The same for a version of before a rotation, which is not searched for again either. */
@@ -446,6 +492,11 @@ static void check_preload(void)
     is_int(tenuo_keys_preload(ctx, mixed, 4, &err), TENUO_E_KEY_NOT_FOUND, "the code of the first that failed");
     ok(err_says("2 of 4 keys") && err_says("'none' (9300), '../x' (9001)"), "all are named: %s", err.msg);
     tenuo_signer_free(open_key(ctx, "b", TENUO_SIGNER_NO_IO, NULL, TENUO_OK, "those after it were loaded"));
+    const char *many[40];
+    for (size_t i = 0; i < 40; i++)
+        many[i] = "a-rather-long-name-of-a-key-that-no-store-has";
+    is_int(tenuo_keys_preload(ctx, many, 40, &err), TENUO_E_KEY_NOT_FOUND, "many");
+    ok(err_says("40 of 40 keys") && err_says("(9300), ...; /") && err_says("tenuo.conf:2: store"), "are cut: %s", err.msg);
     atomic_store(&w->fault, MOCK_WRONG_SIGNATURE);
     is_int(tenuo_keys_preload(ctx, good, 2, &err), TENUO_E_PLUGIN_PROTOCOL, "a store that signs wrongly is found out");
     fails(ctx, "a", TENUO_SIGNER_NO_IO, NULL, TENUO_E_WOULD_BLOCK, "and its keys are not kept");
@@ -595,6 +646,8 @@ int main(int argc, char **argv)
     check_entry_points(TENUO_RESOLVER_EXPORTS);
     check_conflict();
     check_stale();
+    check_stale_replaced();
+    check_renumbered();
     check_stale_older();
     check_stale_holder();
     check_cache_words();

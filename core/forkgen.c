@@ -93,11 +93,19 @@ void tn_lock_acquire(struct tn_lock *lock)
     pthread_mutex_lock(&lock->mutex);
 }
 
+#ifdef __SANITIZE_THREAD__
+#define TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN
+#endif
+#endif
+
 /* A step of the system's clock must not change the wait. TSan does not know the call for that clock, and would see
  * races. */
 static bool lock_until(pthread_mutex_t *mutex, const struct timespec *deadline)
 {
-#ifdef __SANITIZE_THREAD__
+#ifdef TSAN
     struct timespec now, pause = { .tv_nsec = 200000 };
     do {
         if (pthread_mutex_trylock(mutex) == 0)

@@ -496,7 +496,8 @@ static void check_preload(void)
     for (size_t i = 0; i < 40; i++)
         many[i] = "a-rather-long-name-of-a-key-that-no-store-has";
     is_int(tenuo_keys_preload(ctx, many, 40, &err), TENUO_E_KEY_NOT_FOUND, "many");
-    ok(err_says("40 of 40 keys") && err_says("(9300), ...; /") && err_says("tenuo.conf:2: store"), "are cut: %s", err.msg);
+    ok(err_says("40 of 40 keys") && err_says("(9300), ...; /") && err_says("tenuo.conf:2: store"), "are cut: %s",
+       err.msg);
     atomic_store(&w->fault, MOCK_WRONG_SIGNATURE);
     is_int(tenuo_keys_preload(ctx, good, 2, &err), TENUO_E_PLUGIN_PROTOCOL, "a store that signs wrongly is found out");
     fails(ctx, "a", TENUO_SIGNER_NO_IO, NULL, TENUO_E_WOULD_BLOCK, "and its keys are not kept");

@@ -73,9 +73,10 @@ int tpm2_lock_for_writing(const struct tpm2 *s, int dir)
 {
     if (take_lock(dir, LOCK_EX, s->host->deadline(s->host) / 2))
         return TENUO_OK;
+    if (errno != EWOULDBLOCK)
+        return tpm2_say_errno(s, ".", errno);
     s->host->error(s->host,
-                   "%s: another program holds the lock on this directory: try again, or look who it is with "
-                   "lsof",
+                   "%s: another program holds the lock on this directory: try again, or look who it is with lsof",
                    s->path);
     return TENUO_E_UNAVAILABLE;
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <tenuo/tenuo.h>
 
+#include "../../plugins/tpm2/keyblob.h"
 #include "mock_host.h"
 #include "swtpm.h"
 #include "tap.h"
@@ -417,6 +418,9 @@ static void parents(void)
     fails_with(&plain, "under", TENUO_E_UNAVAILABLE, "0x81000001", "a key without its parent");
     is_int(tool(PRIMARY "; tpm2_evictcontrol -Q -C o -c p.ctx 0x81000001"), 0, "it is made again");
     works_with(&plain, "under", "and the key works");
+    struct line endorsement = { .parent = "0x4000000b" };
+    make(&endorsement, "ek");
+    works_with(&plain, "ek", "under the endorsement hierarchy");
     struct line owner = { .parent_auth = secret_file("owner", "owner") },
                 wrong = { .parent_auth = keep(stage_path("wrong")) };
     is_int(tool("tpm2_changeauth -c o owner"), 0, "the owner hierarchy gets a value");
@@ -435,6 +439,85 @@ static void parents(void)
     make(&locked, "deep");
     works_with(&locked, "deep", "under it");
     fails_with(&unlocked, "deep", TENUO_E_KEY_DENIED, "parent_auth_file", "not without the value");
+}
+
+/* ---- other files than ours ---- */
+
+static struct tpm2_key parsed; /* lies in der_bytes */
+static uint8_t der_bytes[TPM2_DER_MAX];
+
+static void parse(const char *name)
+{
+    size_t len = 0, n = 0;
+    const char *why = "cannot be read";
+    char *text = stage_read(stage_path(name), &len);
+    bool good =
+        text != NULL && tpm2_pem_read(text, len, der_bytes, &n, &why) && tpm2_key_read(der_bytes, n, &parsed, &why);
+    free(text);
+    ok(good, "%s is read", name);
+}
+
+static void rewrite(const char *name, const struct tpm2_key *key)
+{
+    static char pem[TPM2_PEM_MAX];
+    uint8_t der[TPM2_DER_MAX];
+    size_t n = tpm2_key_write(key, der);
+    stage_write(name, pem, tpm2_pem_write(der, n, pem), 0600);
+}
+
+/* Older writers put what is hashed: the selection, then the bare digest. */
+static void older_form(void)
+{
+    uint8_t body[128];
+    struct tpm2_pcr_statement pcr = { 0 };
+    parse("keys/both.tss");
+    struct tpm2_key key = parsed;
+    ok(key.npolicy == 2 && tpm2_pcr_read(key.policy[0].body, key.policy[0].len, &pcr) && pcr.digest_len == 32,
+       "two statements, with the digest");
+    memcpy(body, pcr.selection, pcr.selection_len);
+    memcpy(body + pcr.selection_len, pcr.digest, 32);
+    key.policy[0].body = body;
+    key.policy[0].len = pcr.selection_len + 32;
+    rewrite("keys/older.tss", &key);
+    struct line right = { .auth = keep(stage_path("right")) };
+    works_with(&right, "older", "the older form of a policy");
+    key = parsed;
+    key.policy[0] = parsed.policy[1];
+    key.policy[1] = parsed.policy[0];
+    rewrite("keys/older.tss", &key);
+    fails_with(&right, "older", TENUO_E_KEY_DENIED, "PCR sha256:16", "statements in another order are another policy");
+    key = parsed;
+    key.policy[1].code = TPM2_CC_POLICY_PASSWORD;
+    rewrite("keys/older.tss", &key);
+    works_with(&right, "older", "PolicyPassword is met by the proof, too");
+    key.npolicy = 1;
+    rewrite("keys/older.tss", &key);
+    fails_with(&right, "older", TENUO_E_KEY_DENIED, "PCR sha256:16", "half a policy");
+    key = parsed;
+    key.policy[1].code = 0x171;
+    rewrite("keys/older.tss", &key);
+    fails_with(&right, "older", TENUO_E_KEY_INVALID, "not understood", "PolicyOR");
+    key = parsed;
+    key.parent = 0x80000001;
+    rewrite("keys/older.tss", &key);
+    fails_with(&right, "older", TENUO_E_KEY_INVALID, "does not last", "a parent that is gone after a restart");
+    unlink(stage_path("keys/older.tss"));
+}
+
+/* No beginning of a file is a file, and no file with a byte behind it. */
+static void cuts(void)
+{
+    const char *why;
+    struct tpm2_key key;
+    size_t len = 0, n = 0, taken = 0;
+    char *text = stage_read(stage_path("keys/both.tss"), &len);
+    ok(text != NULL && tpm2_pem_read(text, len, der_bytes, &n, &why), "its DER");
+    for (size_t i = 0; i < n; i++)
+        taken += tpm2_key_read(der_bytes, i, &key, &why);
+    is_int((long long)taken, 0, "cut anywhere it is refused");
+    der_bytes[n] = 0;
+    ok(!tpm2_key_read(der_bytes, n + 1, &key, &why), "and with a byte behind it");
+    free(text);
 }
 
 /* ---- what goes wrong ---- */
@@ -1271,6 +1354,8 @@ int main(int argc, char **argv)
     auth();
     lockout();
     parents();
+    older_form();
+    cuts();
     corruption();
     outages();
     too_slow();

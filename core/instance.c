@@ -237,7 +237,7 @@ int tn_instance_open(struct tn_instance *i, struct tenuo_error *err)
 static int enter(struct tn_instance *i, const char *what, struct tenuo_error *err)
 {
     int r = TENUO_OK;
-    if (!tn_lock_acquire_until(&i->opened->lock, tn_clock_ms() + i->deadline_ms))
+    if (!tn_lock_acquire_until(&i->opened->lock, tn_call_ends(i)))
         return tn_fail(err, TENUO_E_UNAVAILABLE, "%s: %s waited longer than %u ms for other calls on this line",
                        i->origin, what, (unsigned)i->deadline_ms);
     if (!is_ready(i)) {

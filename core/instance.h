@@ -116,6 +116,8 @@ struct tn_call {
     uint64_t ends; /* tn_clock_ms */
     char sentence[TENUO_ERROR_MSG_BYTES];
 };
+/* When a call that begins now has to be over. */
+uint64_t tn_call_ends(const struct tn_instance *i);
 void tn_call_begin(struct tn_call *call, struct tn_instance *i);
 /* Within a pure decision: no deadline, no clock. */
 void tn_call_begin_pure(struct tn_call *call, struct tn_instance *i);

@@ -18,15 +18,19 @@ static void begin(struct tn_call *call, struct tn_instance *i, uint64_t ends)
     call->outer = current;
     call->instance = i;
     call->ends = ends;
-    if (current != NULL && current->instance == i && current->ends < ends)
-        call->ends = current->ends; /* one of several calls that share a deadline */
     call->sentence[0] = '\0';
     current = call;
 }
 
+uint64_t tn_call_ends(const struct tn_instance *i)
+{
+    uint64_t ends = tn_clock_ms() + i->deadline_ms;
+    return current != NULL && current->instance == i && current->ends < ends ? current->ends : ends;
+}
+
 void tn_call_begin(struct tn_call *call, struct tn_instance *i)
 {
-    begin(call, i, tn_clock_ms() + i->deadline_ms);
+    begin(call, i, tn_call_ends(i));
 }
 
 void tn_call_begin_pure(struct tn_call *call, struct tn_instance *i)

@@ -5,7 +5,11 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${2:?usage: stores.sh COMMAND PLUGINS [STORE...]}"
-name=stores
+name=stores_interop
 . "$here/reference.sh"
 find_reference
-"$venv/bin/python" "$here/stores.py" "$@"
+if command -v keyctl >/dev/null 2>&1 && keyctl session - true >/dev/null 2>&1; then
+    keyctl session - "$venv/bin/python" "$here/stores.py" "$@"
+else
+    "$venv/bin/python" "$here/stores.py" "$@"
+fi

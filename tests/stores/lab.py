@@ -87,6 +87,13 @@ def wait_for(what, seconds=20.0, child=None):
     raise RuntimeError("the server did not get ready in time")
 
 
+def freeze(child):
+    """Stops a server, and waits until every thread of it has stopped."""
+    child.send_signal(signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{child.pid}/task")
+    wait_for(lambda: all((t / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for t in tasks.iterdir()), 5)
+
+
 class Lab:
     def __init__(self, tenuo, driver, plugins):
         self.tenuo, self.driver_path = tenuo, driver
@@ -270,7 +277,7 @@ class SshAgent(Store):
         return f"socket={self.socket}"
 
     def away(self):
-        self.child.send_signal(signal.SIGSTOP)
+        freeze(self.child)
 
     def back(self):
         self.child.send_signal(signal.SIGCONT)
@@ -376,7 +383,7 @@ class VaultServer:
             return json.loads(data) if data else {}
 
     def away(self):
-        self.child.send_signal(signal.SIGSTOP)
+        freeze(self.child)
 
     def back(self):
         self.child.send_signal(signal.SIGCONT)
@@ -436,7 +443,7 @@ class MotoServer:
         lab.env.update({"AWS_ACCESS_KEY_ID": "AKIALAB", "AWS_SECRET_ACCESS_KEY": "lab-secret"})
 
     def away(self):
-        self.child.send_signal(signal.SIGSTOP)
+        freeze(self.child)
 
     def back(self):
         self.child.send_signal(signal.SIGCONT)

@@ -237,6 +237,11 @@ static int read_serials(const struct ring *r, key_serial_t ring, key_serial_t **
         }
         int error = errno;
         free(v);
+        if (n < 0 && error == ENOKEY) { /* a process or thread keyring is made with its first key */
+            *ret = NULL;
+            *ret_count = 0;
+            return TENUO_OK;
+        }
         if (n < 0)
             return ring_failed(r, "the list of keys", error);
         room = (size_t)n / sizeof *v + 64;

@@ -221,6 +221,26 @@ static void threads_and_forks(void)
     ops->close(self);
 }
 
+/* A keyring that nobody has made yet is empty, not broken. */
+static void not_made_yet(void)
+{
+    int status = 0;
+    char seen[512] = "";
+    void *self = opened("process");
+    fflush(stdout);
+    pid_t pid = fork(); /* the child has no process keyring */
+    if (pid == 0) {
+        uint8_t key[32];
+        _exit(ops->list(self, collect, seen) == TENUO_OK && seen[0] == '\0' &&
+                      ops->public_key(self, "a", 0, key, &version) == TENUO_E_KEY_NOT_FOUND
+                  ? 0
+                  : 1);
+    }
+    waitpid(pid, &status, 0);
+    is_int(status, 0, "a keyring that is not made yet is empty");
+    ops->close(self);
+}
+
 static void named(void)
 {
     key_serial_t ring = add_key("keyring", "tenuo-test", NULL, 0, KEY_SPEC_SESSION_KEYRING);
@@ -269,6 +289,7 @@ int main(int argc, char **argv)
         skip_test("the persistent keyring", strerror(errno));
     else
         life("persistent");
+    not_made_yet();
     named();
     listing();
     faults();

@@ -123,6 +123,11 @@ def written():
         yield "tpm2", b"\1" + data
         yield "tpm2", b"\0-----BEGIN TSS2 PRIVATE KEY-----\n" + base64.encodebytes(data) + b"-----END TSS2 PRIVATE KEY-----\n"
     yield "tpm2", b"\2sha256:0,7,23"
+    yield "aws", b"\0[default]\naws_access_key_id = AKIA\r\n aws_secret_access_key=x/y+z\naws_session_token =t==\n[other]\nrole_arn=r\n"
+    yield "aws", b'\1{"__type": "com.amazonaws.kms#DisabledException:http://x", "message": "expired"}'
+    yield "aws", b"\1<ErrorResponse><Errors><Error><Code>AccessDenied</Code></Error></Errors></ErrorResponse>"
+    yield "aws", b'\1{"__type": "InvalidRequestException", "Message": "marked for deletion"}'
+    yield "aws", b'\2{"VersionIdsToStages": {"tenuo-12-' + b"A" * 43 + b'": ["AWSPENDING", "AWSCURRENT"], "x": []}}'
     for entry in (b"k", b"k@3", b"k@1", b"other@7"):
         yield "stored", b"".join(len(n).to_bytes(2, "big") + n for n in (b"k", b"k@9", b"k@64", entry))
         yield "stored", (320).to_bytes(4, "little") + entry.ljust(129, b"\0") + bytes(200)

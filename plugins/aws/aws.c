@@ -36,6 +36,7 @@ static void aws_close(void *self)
         return;
     aws_unset(a);
     pthread_mutex_destroy(&a->lock);
+    pthread_mutex_destroy(&a->asking);
     free(a);
 }
 
@@ -43,6 +44,11 @@ static int make(const struct tenuo_host *host, const struct tenuo_arg *args, siz
 {
     struct aws *a = nargs == aws_args_count() ? calloc(1, sizeof *a) : NULL;
     if (a == NULL || sodium_init() < 0 || pthread_mutex_init(&a->lock, NULL) != 0) {
+        free(a);
+        return TENUO_E_NOMEM;
+    }
+    if (pthread_mutex_init(&a->asking, NULL) != 0) {
+        pthread_mutex_destroy(&a->lock);
         free(a);
         return TENUO_E_NOMEM;
     }

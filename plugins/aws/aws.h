@@ -64,7 +64,10 @@ struct aws {
     uint32_t recovery;                      /* days in which a removed key can be brought back; 0: none */
     char provider[80];
     pthread_mutex_t lock;
-    struct aws_creds *kept; /* what a metadata service gave; under the lock */
+    /* What a metadata service gave; under the lock. Who asks it holds `asking`, and takes the lock within. */
+    struct aws_creds *kept;
+    pthread_mutex_t asking;
+    int64_t ask_after; /* Unix time: it gave none, and what is kept is still good */
 };
 
 /* aws.c. Says the sentence and returns the code. */

@@ -138,8 +138,8 @@ static int explain(const struct aws *a, const struct aws_ask *q, const struct aw
     *ret_kind = m.kind;
     if (m.code == TENUO_E_KEY_DENIED && q->quiet_denied)
         return m.code;
-    return aws_fail(a, m.code, "%s: %s of %s: %s (status %ld, credentials: %s): %s", tn_web_server(a->web), q->action,
-                    q->what, code[0] != '\0' ? code : "no code", answer->status, creds->source, m.remedy);
+    return aws_fail(a, m.code, "%s: %s of %s: %s: %s (credentials: %s)", tn_web_server(a->web), q->action, q->what,
+                    code[0] != '\0' ? code : "no code", m.remedy, creds->source);
 }
 
 static int read_answer(const struct aws *a, const struct aws_ask *q, struct aws_reply *r)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define EARLY_S 300 /* before the end, new ones are asked for; the old ones are good meanwhile */
+#define PAUSE_S 30  /* before a service that gave none is asked again, while they are good */
 
 static struct aws_creds *new_creds(void)
 {
@@ -74,29 +75,50 @@ static bool good_until(const struct aws *a, const struct aws_creds *c, int64_t b
     return c != NULL && (c->ends_at == 0 || a->host->now() + before < c->ends_at);
 }
 
-/* With the lock held, so that one call asks for all. */
-static int refresh(struct aws *a, bool fresh)
-{
-    if (!fresh && good_until(a, a->kept, EARLY_S))
-        return TENUO_OK;
-    struct aws_creds *got = new_creds();
-    int r = got == NULL ? TENUO_E_NOMEM : from_services(a, got);
-    if (r == TENUO_OK) {
-        aws_credentials_forget(a->kept);
-        a->kept = got;
-        return TENUO_OK;
-    }
-    aws_credentials_forget(got);
-    return !fresh && good_until(a, a->kept, 0) ? TENUO_OK : r;
-}
-
-static int from_kept(struct aws *a, bool fresh, struct aws_creds *ret)
+/* Copies what is kept when it is good. *ret_soon: it ends soon, and newer ones should be asked for. */
+static bool copy_kept(struct aws *a, struct aws_creds *ret, bool *ret_soon)
 {
     pthread_mutex_lock(&a->lock);
-    int r = refresh(a, fresh);
-    if (r == TENUO_OK)
+    const bool good = good_until(a, a->kept, 0);
+    *ret_soon = good && !good_until(a, a->kept, EARLY_S) && a->host->now() >= a->ask_after;
+    if (good)
         *ret = *a->kept;
     pthread_mutex_unlock(&a->lock);
+    return good;
+}
+
+static int ask(struct aws *a, struct aws_creds *ret)
+{
+    struct aws_creds *got = new_creds();
+    int r = got == NULL ? TENUO_E_NOMEM : from_services(a, got);
+    pthread_mutex_lock(&a->lock);
+    if (r == TENUO_OK) {
+        *ret = *got;
+        aws_credentials_forget(a->kept);
+        a->kept = got;
+        got = NULL;
+    } else {
+        a->ask_after = a->host->now() + PAUSE_S;
+    }
+    pthread_mutex_unlock(&a->lock);
+    aws_credentials_forget(got);
+    return r;
+}
+
+/* One call asks for all. While what is kept is good the others go on with it, and so does the one when it got none. */
+static int from_kept(struct aws *a, bool fresh, struct aws_creds *ret)
+{
+    bool soon = false;
+    if (!fresh && copy_kept(a, ret, &soon)) {
+        if (soon && pthread_mutex_trylock(&a->asking) == 0) {
+            (void)ask(a, ret);
+            pthread_mutex_unlock(&a->asking);
+        }
+        return TENUO_OK;
+    }
+    pthread_mutex_lock(&a->asking);
+    int r = !fresh && copy_kept(a, ret, &soon) ? TENUO_OK : ask(a, ret);
+    pthread_mutex_unlock(&a->asking);
     return r;
 }
 

@@ -12,8 +12,8 @@ struct row {
     const char *remedy;
 };
 
-#define IAM "allow this action for these credentials in IAM, and in the policies of the key and of its KMS key"
-#define KEYS "these credentials are not valid there: look at the access key, its secret and the region"
+#define IAM "allow this action in IAM, and in the policy of the KMS key"
+#define KEYS "not valid there: look at the access key, its secret and the region"
 #define CLOCK "set the clock of this machine (NTP): signatures are good for minutes"
 #define BUSY "the service is too busy: raise timeout=, or have its limits raised"
 #define STATE "enable the KMS key, or cancel its deletion"
@@ -31,7 +31,7 @@ static const struct row rows[] = {
     { "AccessDenied", TENUO_E_KEY_DENIED, AWS_OTHER, IAM },
     { "UnauthorizedOperation", TENUO_E_KEY_DENIED, AWS_OTHER, IAM },
     { "NotAuthorized", TENUO_E_KEY_DENIED, AWS_OTHER, IAM },
-    { "DecryptionFailure", TENUO_E_KEY_DENIED, AWS_OTHER, "the secret's KMS key cannot be used: " IAM },
+    { "DecryptionFailure", TENUO_E_KEY_DENIED, AWS_OTHER, "its KMS key cannot be used: enable it, allow it" },
     { "EncryptionFailure", TENUO_E_KEY_DENIED, AWS_OTHER, "the KMS key cannot be used: enable it and allow it" },
     { "InvalidKeyId", TENUO_E_KEY_DENIED, AWS_OTHER,
       "its KMS key is not there or cannot be used: enable it, allow it" },
@@ -138,8 +138,7 @@ static struct aws_meaning invalid_request(const struct tn_web_answer *a)
 {
     if (says(a, "delet"))
         return (struct aws_meaning){ TENUO_E_KEY_DENIED, AWS_OTHER,
-                                     "it is scheduled for deletion: bring it back (restore-secret), or delete it for "
-                                     "good (force-delete-without-recovery)" };
+                                     "it is scheduled for deletion: bring it back (restore-secret) or wait" };
     return (struct aws_meaning){ TENUO_E_KEY_INVALID, AWS_OTHER, "the secret is in no state for this: look at it" };
 }
 

@@ -91,9 +91,7 @@ int secrets_describe_one(struct aws *a, const char *name, bool quiet_denied, str
         return r;
     int deleted = tn_json_get(reply.json, 0, "DeletedDate");
     if (deleted != TN_JSON_NONE && !tn_json_null(reply.json, deleted))
-        r = aws_fail(a, TENUO_E_KEY_DENIED,
-                     "%s: %s is scheduled for deletion: bring it back (restore-secret), or delete it for good "
-                     "(force-delete-without-recovery)",
+        r = aws_fail(a, TENUO_E_KEY_DENIED, "%s: %s is scheduled for deletion: bring it back (restore-secret) or wait",
                      tn_web_server(a->web), name);
     else if (!secrets_read_stages(reply.json, tn_json_get(reply.json, 0, "VersionIdsToStages"), ret))
         r = aws_fail(a, TENUO_E_KEY_INVALID, "%s: %s has no current value: store a key in it, or remove it",

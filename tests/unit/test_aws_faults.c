@@ -299,12 +299,12 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* One instance and its credentials, which end soon and are renewed all the time. */
-static void threads(void *self)
+/* One instance and its credentials; those that end soon are renewed all the time. */
+static void threads(void *self, int lifetime)
 {
     struct worker w[8] = { 0 };
     int failed = 0;
-    metadata("ok", 60);
+    metadata("ok", lifetime);
     begin();
     for (size_t i = 0; i < 8; i++) {
         w[i].self = self;
@@ -316,6 +316,9 @@ static void threads(void *self)
         failed += w[i].failed;
     }
     is_int(failed, 0, "fake metadata: eight threads at once: %s", mock_said);
+    int seen = front_seen("metadata");
+    ok(lifetime < 300 ? seen > 3 : seen == 3, "fake metadata: %s (%d)",
+       lifetime < 300 ? "asked all the time" : "one asks for all", seen);
 }
 
 static void fake_instance(void)
@@ -352,10 +355,14 @@ static void fake_instance(void)
     metadata("no-role", 60);
     is_int(exported(self, "k", 0, key), TENUO_OK, "fake metadata: not renewed, still good: %s", mock_said);
     ok(front_seen("metadata") > 0, "fake metadata: it was tried");
-    metadata("ok", -10);
-    is_int(exported(self, "k", 0, key), TENUO_OK, "fake metadata: already over, and the service takes it: %s",
-           mock_said);
-    threads(self);
+    is_int(exported(self, "k", 0, key), TENUO_OK, "fake metadata: again: %s", mock_said);
+    is_int(front_seen("metadata"), 0, "fake metadata: left alone for a while");
+    ops->close(self);
+    self = over_front("");
+    threads(self, 3600);
+    ops->close(self);
+    self = over_front("");
+    threads(self, 60);
     setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://192.0.2.1", 1);
     ops->close(self);
     self = over_front("");

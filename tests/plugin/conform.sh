@@ -194,7 +194,7 @@ ok $? 'a kind that it does not serve'
 
 # What is shipped and needs no server
 "$tenuo" keygen "$top/keys/alice" >/dev/null
-run file path="$top/keys" --key-id alice
+run file path="$top/keys" --write --key-id alice
 [ "$status" -eq 0 ]
 ok $? 'resolver file'
 TENUO_KEY_bob=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f run env --key-id bob

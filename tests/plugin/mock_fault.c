@@ -75,7 +75,7 @@ static void harm_process(const struct store *s)
         (void)fcntl(s->dir, F_DUPFD_CLOEXEC, 0);
     if (has(s, "memory") && malloc(100) == NULL)
         abort();
-    if (has(s, "pages") && mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+    if (has(s, "pages") && mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
         abort();
     if (has(s, "abort"))
         abort();

@@ -10,6 +10,8 @@
 #define JSMN_PARENT_LINKS /* closing a brace is found without searching */
 #include <jsmn.h>
 
+#define SECONDS_MOST INT64_C(999999999999999)
+
 struct tn_json {
     const char *text;
     size_t len;
@@ -446,6 +448,60 @@ bool tn_json_uint(const struct tn_json *j, int node, uint64_t *ret)
             return false;
     if (n == 0)
         return false;
+    *ret = v;
+    return true;
+}
+
+/* The number that follows an "e", or 0. False beyond what a time can have. */
+static bool read_exponent(const char *p, size_t n, int *ret)
+{
+    bool minus = n > 1 && p[1] == '-';
+    size_t i = n > 1 && (p[1] == '-' || p[1] == '+') ? 2 : 1;
+    int v = 0;
+    if (n == 0) {
+        *ret = 0;
+        return true;
+    }
+    for (; i < n; i++) {
+        v = v * 10 + (p[i] - '0');
+        if (v > 99)
+            return false;
+    }
+    *ret = minus ? -v : v;
+    return true;
+}
+
+bool tn_json_seconds(const struct tn_json *j, int node, int64_t *ret)
+{
+    size_t n, i = 0;
+    const char *p = word_of(j, node, &n);
+    int64_t v = 0;
+    int exponent = 0, behind_point = 0;
+    bool point = false;
+    if (n == 0 || p[0] < '0' || p[0] > '9' || !is_number(p, n))
+        return false;
+    for (; i < n && p[i] != 'e' && p[i] != 'E'; i++) {
+        if (p[i] == '.') {
+            point = true;
+            continue;
+        }
+        if (v > SECONDS_MOST / 10) { /* more digits of a fraction than a time needs */
+            if (!point)
+                return false;
+            continue;
+        }
+        v = v * 10 + (p[i] - '0');
+        behind_point += point ? 1 : 0;
+    }
+    if (!read_exponent(p + i, n - i, &exponent))
+        return false;
+    for (exponent -= behind_point; exponent > 0; exponent--) {
+        if (v > SECONDS_MOST / 10)
+            return false;
+        v *= 10;
+    }
+    for (; exponent < 0; exponent++)
+        v /= 10;
     *ret = v;
     return true;
 }

@@ -42,6 +42,9 @@ bool tn_json_is(const struct tn_json *j, int node, const char *text);
 bool tn_json_slice(const struct tn_json *j, int node, const char **ret_text, size_t *ret_len);
 /* Decimal digits alone: 0..18446744073709551615. */
 bool tn_json_uint(const struct tn_json *j, int node, uint64_t *ret);
+/* A time as some servers write it, Unix seconds with a fraction or an exponent: the whole seconds of a number from 0 to
+ * 999999999999999. */
+bool tn_json_seconds(const struct tn_json *j, int node, int64_t *ret);
 bool tn_json_true(const struct tn_json *j, int node);
 bool tn_json_null(const struct tn_json *j, int node);
 

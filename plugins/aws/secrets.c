@@ -96,6 +96,7 @@ int secrets_describe_one(struct aws *a, const char *name, bool quiet_denied, str
     else if (!secrets_read_stages(reply.json, tn_json_get(reply.json, 0, "VersionIdsToStages"), ret))
         r = aws_fail(a, TENUO_E_KEY_INVALID, "%s: %s has no current value: store a key in it, or remove it",
                      tn_web_server(a->web), name);
+    (void)tn_json_seconds(reply.json, tn_json_get(reply.json, 0, "LastChangedDate"), &ret->changed_at);
     aws_reply_end(&reply);
     return r;
 }
@@ -121,6 +122,7 @@ static int read_value(const struct aws *a, const struct tn_json *j, const char *
                         "%s: %s holds no Ed25519 secret key: want 32 bytes as SecretBinary, or base64 as SecretString",
                         tn_web_server(a->web), name);
     (void)tn_json_string(j, tn_json_get(j, 0, "VersionId"), id, sizeof id, NULL);
+    (void)tn_json_seconds(j, tn_json_get(j, 0, "CreatedDate"), &f->changed_at);
     aws_public_of(ret_seed, key);
     read_version_id(id, f);
     if (f->managed && memcmp(f->key, key, sizeof key) != 0) {

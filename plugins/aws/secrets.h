@@ -11,6 +11,7 @@ struct secrets_found {
     bool managed;     /* written by this plugin: the number is known without looking for siblings */
     uint32_t version; /* 0: not known */
     uint8_t key[32];
+    int64_t changed_at; /* 0: not said */
     char version_id[SECRETS_VERSION_ID + 1];
 };
 

@@ -128,6 +128,7 @@ static int add_row(void *arg, const char *name, const struct tn_json *j, int nod
         memcpy(e.public_key, f.key, sizeof e.public_key);
         e.has_public_key = 1;
     }
+    (void)tn_json_seconds(j, tn_json_get(j, node, "LastChangedDate"), &e.created_at);
     e.version = suffix != 0 ? suffix : f.version;
     e.oldest = suffix; /* until the row is handed out: 0 for ID, N for ID@N */
     snprintf(e.note, sizeof e.note, "%s, %s%s", t->a->service->label, t->a->region,
@@ -187,6 +188,7 @@ int secrets_describe(struct aws *a, const char *key_id, uint32_t version, struct
     memcpy(ret_entry->public_key, f.key, 32);
     ret_entry->has_public_key = 1;
     ret_entry->version = f.version;
+    ret_entry->created_at = f.changed_at;
     /* Who may not list sees the one version. */
     if (secrets_siblings(a, key_id, &v) == TENUO_OK && v.plain) {
         ret_entry->newest = f.managed && version == 0 ? f.version : tn_versions_newest(&v);

@@ -99,6 +99,7 @@ struct history {
     uint32_t oldest, newest, wanted, found; /* found: 0, not there */
     uint8_t key[32];
     bool has_key, secure;
+    int64_t changed_at;
 };
 
 static void take_versions(const struct tn_json *j, struct history *h)
@@ -115,6 +116,8 @@ static void take_versions(const struct tn_json *j, struct history *h)
         if (h->wanted != 0 ? version != h->wanted : version < h->newest)
             continue;
         h->found = version;
+        h->changed_at = 0;
+        (void)tn_json_seconds(j, tn_json_get(j, node, "LastModifiedDate"), &h->changed_at);
         h->has_key = read_description(j, node, h->key);
         h->secure = tn_json_is(j, tn_json_get(j, node, "Type"), "SecureString");
     }
@@ -194,6 +197,7 @@ static int ssm_describe(struct aws *a, const char *key_id, uint32_t version, str
     if (r != TENUO_OK)
         return r;
     ret_entry->version = h.found;
+    ret_entry->created_at = h.changed_at;
     ret_entry->oldest = h.oldest;
     ret_entry->newest = h.newest;
     if (!h.secure)
@@ -222,6 +226,7 @@ static void hand_out(const struct aws *a, const struct tn_json *j,
             suffix != 0)
             continue;
         (void)read_version(j, node, &e.version);
+        (void)tn_json_seconds(j, tn_json_get(j, node, "LastModifiedDate"), &e.created_at);
         e.newest = e.version;
         e.has_public_key = read_description(j, node, e.public_key);
         snprintf(e.note, sizeof e.note, "%s, %s%s", a->service->label, a->region,

@@ -35,11 +35,10 @@ static inline void begin(void)
     mock_said[0] = '\0';
 }
 
-/* NAME=VALUE words, as a line has them. */
-static inline int aws_open_line(const char *line, void **ret)
+/* NAME=VALUE words, as a line has them; valid until the next line. */
+static inline size_t aws_line(const char *line, struct tenuo_arg args[32])
 {
     static char text[2048];
-    struct tenuo_arg args[32];
     size_t n = 0;
     for (const struct tenuo_arg_spec *s = ops->args; s->name != NULL; s++)
         args[n++] = (struct tenuo_arg){ .name = s->name };
@@ -51,6 +50,13 @@ static inline int aws_open_line(const char *line, void **ret)
             if (strcmp(args[i].name, word) == 0)
                 args[i] = (struct tenuo_arg){ args[i].name, value, strtoull(value, NULL, 10) };
     }
+    return n;
+}
+
+static inline int aws_open_line(const char *line, void **ret)
+{
+    struct tenuo_arg args[32];
+    size_t n = aws_line(line, args);
     begin();
     return ops->open(&host, args, n, ret);
 }

@@ -156,6 +156,31 @@ static void refused(const char *line, const char *says)
     sentence(says);
 }
 
+/* What `tenuo conf check` asks: `what` to look at is a warning, not an error. */
+static void checked(const char *line, int want, const char *says)
+{
+    struct tenuo_arg args[32];
+    size_t n = aws_line(line, args);
+    begin();
+    is_int(ops->check(&host, args, n), want, "check: %s: %s", line, mock_said);
+    if (says != NULL)
+        sentence(says);
+}
+
+static void checks(void)
+{
+    char line[512];
+    checked("region=eu-west-1", TENUO_OK, NULL);
+    checked("region=eu-west-1 endpoint=https://127.0.0.1:1 ca=/nonexistent/ca.pem", TENUO_E_UNAVAILABLE,
+            "/nonexistent");
+    checked("region=eu-west-1 credentials_file=/nonexistent/aws", TENUO_E_UNAVAILABLE, "/nonexistent");
+    checked("region=eu-west-1 service=kms path=/nonexistent/kms", TENUO_E_UNAVAILABLE, "/nonexistent");
+    checked("region=eu-west-1 recovery=1", TENUO_E_CONF, "recovery");
+    snprintf(line, sizeof line, "region=eu-west-1 credentials_file=%s", stage_text("open", "[default]\n"));
+    checked(line, TENUO_E_UNAVAILABLE, "chmod");
+    is_int(front_seen("total"), 0, "front: a check asks nobody");
+}
+
 static void arguments(void)
 {
     refused("prefix=x/", "region");
@@ -382,6 +407,8 @@ int main(int argc, char **argv)
     is_int(generate(self, "k", 0, the_key, &version), TENUO_OK, "a key: %s", mock_said);
     ops->close(self);
     moto_as("sign");
+    (void)front_seen("total");
+    checks();
     arguments();
     busy();
     slow();

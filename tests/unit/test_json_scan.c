@@ -112,6 +112,34 @@ static void check_strings(void)
     tn_json_free(j);
 }
 
+static void is_time(const char *text, int64_t want)
+{
+    char whole[128];
+    int64_t got = -1;
+    snprintf(whole, sizeof whole, "[%s]", text);
+    struct tn_json *j = parse(whole);
+    ok(j != NULL && tn_json_seconds(j, 1, &got) == (want >= 0) && got == want, "a time: %s (%lld)", text, (long long)got);
+    tn_json_free(j);
+}
+
+static void check_times(void)
+{
+    is_time("0", 0);
+    is_time("1523477145", 1523477145);
+    is_time("1523477145.713", 1523477145);
+    is_time("1.523477145713E9", 1523477145);
+    is_time("1.5e+3", 1500);
+    is_time("1500e-3", 1);
+    is_time("1.52347714571312345678901234567890e9", 1523477145);
+    is_time("999999999999999", 999999999999999);
+    is_time("1e99", -1);
+    is_time("1e999999999999", -1);
+    is_time("123456789012345678901234567890", -1);
+    is_time("-1", -1);
+    is_time("true", -1);
+    is_time("\"1\"", -1);
+}
+
 static void check_lookup(void)
 {
     static const char *const deep[] = { "data", "data", "key", NULL }, *const missing[] = { "data", "nix", "key",
@@ -151,5 +179,6 @@ int main(void)
     check_bounds();
     check_strings();
     check_lookup();
+    check_times();
     return done_testing();
 }

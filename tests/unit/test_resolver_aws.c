@@ -104,7 +104,7 @@ static void signatures(void *self)
     moto_as("admin");
 }
 
-static void rotation(void *self, const uint8_t old[32], bool single_removal)
+static void rotation(void *self, const uint8_t old[32], bool single_removal, bool dated)
 {
     uint8_t key[32], other[32], seed[32];
     uint32_t version = 0;
@@ -129,6 +129,8 @@ static void rotation(void *self, const uint8_t old[32], bool single_removal)
     is_int(described(self, "agent", 0, &e), TENUO_OK, "describe: %s", mock_said);
     ok(e.version == 3 && e.oldest == 1 && e.newest == 3 && e.has_public_key && memcmp(e.public_key, key, 32) == 0,
        "version 3 of 1 to 3: %u %u %u %s", e.version, e.oldest, e.newest, e.note);
+    ok(dated == (e.created_at > time(NULL) - 600 && e.created_at < time(NULL) + 600), "with its time: %lld",
+       (long long)e.created_at);
     struct listing l = list(self, "agent", TENUO_OK);
     ok(l.found == 1 && l.entry.version == 3 && l.entry.has_public_key && memcmp(l.entry.public_key, key, 32) == 0,
        "listed once, with the newest (%d, %u)", l.found, l.entry.version);
@@ -171,7 +173,7 @@ static void life(const char *line, bool single_removal, bool open_public)
     provision(self, key);
     rights(self, key, open_public);
     signatures(self);
-    rotation(self, key, single_removal);
+    rotation(self, key, single_removal, !open_public);
     if (!open_public)
         removed(self);
     else {

@@ -118,7 +118,8 @@ static void is_time(const char *text, int64_t want)
     int64_t got = -1;
     snprintf(whole, sizeof whole, "[%s]", text);
     struct tn_json *j = parse(whole);
-    ok(j != NULL && tn_json_seconds(j, 1, &got) == (want >= 0) && got == want, "a time: %s (%lld)", text, (long long)got);
+    ok(j != NULL && tn_json_seconds(j, 1, &got) == (want >= 0) && got == want, "a time: %s (%lld)", text,
+       (long long)got);
     tn_json_free(j);
 }
 

@@ -93,7 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     j = tn_json_parse(data, size, &nomem);
     theirs = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, &error);
     REQUIRE(!nomem);
-    REQUIRE(theirs == NULL || j != NULL);
+    REQUIRE(theirs == NULL || j != NULL ||
+            memchr(data, '\0', size) != NULL); /* which jansson overlooks here and there */
     if (j != NULL) {
         struct walk w = { .j = j };
         walk_all(&w);

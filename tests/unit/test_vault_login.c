@@ -153,7 +153,7 @@ static void revoked(void)
 
 /* ---- certificates, Kubernetes ---- */
 
-static bool shell(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static bool shell(const char *fmt, ...)
 {
     char command[8192];
     va_list ap;
@@ -238,6 +238,40 @@ static void kubernetes(void)
 
 /* ---- TLS ---- */
 
+/* A TLS server that is somebody else: its certificate is of a trusted authority, and for another name. */
+static pid_t start_other(int port)
+{
+    char text[16];
+    pid_t pid = fork();
+    snprintf(text, sizeof text, "%d", port);
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        execlp("openssl", "openssl", "s_server", "-accept", text, "-cert", stage_path("ca2.pem"), "-key",
+               stage_path("ca2.key"), "-quiet", (char *)NULL);
+        _exit(127);
+    }
+    sleep_ms(500);
+    return pid;
+}
+
+static void wrong_name(const char *token)
+{
+    char url[128];
+    int port = free_port();
+    pid_t pid = start_other(port);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", port);
+    void *self = OPEN("url", url, "ca", stage_path("ca2.pem"), "token_file", token);
+    is_int(reading(self, "web"), TENUO_E_UNAVAILABLE, "a certificate for another name");
+    ok(says("is for another name"), "says so");
+    ops->close(self);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
 static void tls(void)
 {
     char url[128];
@@ -248,11 +282,12 @@ static void tls(void)
     ops->close(self);
     (void)shell(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca2.key -out ca2.pem -days 2 "
-        "-subj /CN=another");
+        "-subj /CN=another -addext subjectAltName=DNS:elsewhere.example");
     self = OPEN("url", dev.url, "ca", stage_path("ca2.pem"), "token_file", token);
     is_int(reading(self, "web"), TENUO_E_UNAVAILABLE, "another authority");
     ok(says("is of no authority that this line trusts"), "says so");
     ops->close(self);
+    wrong_name(token);
     snprintf(url, sizeof url, "https://127.0.0.2:%d", dev.port);
     self = OPEN("url", url, "ca", dev.ca, "token_file", token);
     is_int(reading(self, "web"), TENUO_E_UNAVAILABLE, "nobody at that address: %s", said);
@@ -350,6 +385,7 @@ static void outages(const char *program)
     ok(comes_back(self), "the line goes on by itself");
 
     kill(raft.pid, SIGSTOP);
+    waitpid(raft.pid, NULL, WUNTRACED); /* until all its threads have stopped */
     deadline_ms = 1000;
     uint64_t began = clock_ms();
     is_int(reading(self, "web"), TENUO_E_UNAVAILABLE, "one that hangs");

@@ -262,9 +262,13 @@ static int renew(struct vault *v, char why[TN_WEB_WHY])
 }
 
 /* A token near its last end is renewed for less and less. */
-static bool is_fading(const struct vault_login *l)
+static bool is_fading(struct vault_login *l)
 {
-    return l->expires != 0 && l->expires - tn_web_clock_ms() < l->ttl / 2;
+    uint64_t now = tn_web_clock_ms();
+    pthread_mutex_lock(&l->lock);
+    bool fading = l->expires != 0 && (l->expires <= now || l->expires - now < l->ttl / 2);
+    pthread_mutex_unlock(&l->lock);
+    return fading;
 }
 
 /* By the one call that is busy with it. `file`: what the file of auth=token holds. */
@@ -282,23 +286,17 @@ static int refresh(struct vault *v, const char *file, bool changed, bool usable,
     }
     if (v->auth != AUTH_TOKEN)
         return log_in(v, why);
-    if (usable) {
-        pthread_mutex_lock(&l->lock);
-        l->renew_at = 0; /* it ends when it ends */
-        pthread_mutex_unlock(&l->lock);
-        return TENUO_OK;
-    }
-    snprintf(why, TN_WEB_WHY,
-             "%s: the token has ended: put a new one in place of the old (token_file=, "
-             "token_credential=)",
-             tn_web_server(v->web));
-    return TENUO_E_KEY_DENIED;
+    pthread_mutex_lock(&l->lock);
+    l->renew_at = 0; /* it ends when it ends */
+    pthread_mutex_unlock(&l->lock);
+    return TENUO_OK;
 }
 
-/* With the lock held. */
-static bool is_usable(const struct vault_login *l, bool changed)
+/* With the lock held. When the token of a file ends is Vault's to say: it tells its life in whole seconds. */
+static bool is_usable(const struct vault *v, bool changed)
 {
-    return l->token != NULL && !changed && (l->expires == 0 || tn_web_clock_ms() < l->expires);
+    const struct vault_login *l = &v->login;
+    return l->token != NULL && !changed && (l->expires == 0 || v->auth == AUTH_TOKEN || tn_web_clock_ms() < l->expires);
 }
 
 static int note_failure(struct vault_login *l, int code, const char *why)
@@ -345,7 +343,7 @@ static int have_token(struct vault *v, const char *file, char why[TN_WEB_WHY])
     unsigned before = l->failures;
     for (;;) {
         bool changed = file != NULL && (l->token == NULL || strcmp(file, l->token) != 0);
-        bool usable = is_usable(l, changed);
+        bool usable = is_usable(v, changed);
         uint64_t now = tn_web_clock_ms();
         bool due = !usable || (l->renew_at != 0 && now >= l->renew_at);
         bool spared = now < l->rest_until && !changed;
@@ -353,7 +351,7 @@ static int have_token(struct vault *v, const char *file, char why[TN_WEB_WHY])
             return TENUO_OK;
         if (!l->busy && !spared && l->failures == before) {
             int r = do_refresh(v, file, changed, usable);
-            if (r == TENUO_OK || is_usable(l, changed))
+            if (r == TENUO_OK || is_usable(v, changed))
                 return TENUO_OK;
         }
         if (l->failures != before || (spared && !l->busy)) {

@@ -31,7 +31,7 @@ static void is_export(int want, const char *fault, int times, int ms, const char
     int r = one_export(fault, times, ms);
     uint64_t took = now_ms() - began;
     is_int(r, want, "front: %s %d times (%llu ms): %s", fault, times, (unsigned long long)took, mock_said);
-    ok(took < deadline_ms + 300, "front: %s: in time", fault);
+    ok(took < deadline_ms + 1000, "front: %s: in time", fault);
     if (says != NULL)
         sentence(says);
 }
@@ -112,7 +112,7 @@ static void outage(void)
         (void)exported(self, "k", 0, key);
     uint64_t began = now_ms();
     is_int(exported(self, "k", 0, key), TENUO_E_UNAVAILABLE, "after many failures: %s", mock_said);
-    ok(now_ms() - began < 100, "nobody is made to wait");
+    ok(now_ms() - began < 500, "nobody is made to wait");
     moto_do(json_pack("{ss sb}", "do", "moto", "run", 1));
     struct timespec second = { 1, 100000000 };
     nanosleep(&second, NULL);
@@ -363,7 +363,7 @@ static void fake_instance(void)
     deadline_ms = 1000;
     uint64_t began = now_ms();
     is_int(exported(self, "k", 0, key), TENUO_E_UNAVAILABLE, "fake metadata: slow: %s", mock_said);
-    ok(now_ms() - began < 1300, "fake metadata: slow: in time");
+    ok(now_ms() - began < 2000, "fake metadata: slow: in time");
     deadline_ms = 10000;
     metadata("ok", 3600);
     is_int(exported(self, "k", 0, key), TENUO_OK, "fake metadata: a role, without a restart: %s", mock_said);

@@ -206,6 +206,7 @@ int conform_test(struct cli *cli, const struct conform_options *options)
     c.shared = mmap(NULL, sizeof *c.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (c.shared == MAP_FAILED || !r.list)
         cli_no_memory();
+    atomic_store(&c.shared->deadline_ms, c.deadline_ms);
     conform_random_id(c.own_id, sizeof c.own_id, "conform-");
     conform_random_id(c.second_id, sizeof c.second_id, "conform-import-");
     int status = finish(&c, &r, run_all(&c, options->kind, &r));

@@ -54,7 +54,8 @@ struct conform_shared {
         atomic_bool taken, broken;
         char text[CONFORM_TEXT];
     } rules[CONFORM_RULES];
-    /* What one check finds out for the later ones. */
+    /* What one check finds out for the later ones, and for whoever waits for them. */
+    atomic_uint deadline_ms;
     int load_code;
     char path[PATH_MAX];
     unsigned kinds; /* a bit each */

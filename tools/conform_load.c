@@ -135,6 +135,7 @@ bool conform_load(struct conform *c, struct conform_verdict *v)
     lay_out(c);
     c->deadline_ms = timeout ? (uint32_t)number_of(TENUO_ARG_DURATION, timeout) : CONFORM_DEADLINE_MS;
     c->call_ms = c->deadline_ms;
+    atomic_store(&c->shared->deadline_ms, c->deadline_ms);
     return true;
 }
 

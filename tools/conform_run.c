@@ -46,6 +46,12 @@ _Noreturn static void in_child(struct conform *c, const struct conform_check *ch
     _exit(0);
 }
 
+/* How long one call may take before its process is taken down. */
+static unsigned patience_ms(const struct conform *c)
+{
+    return atomic_load(&c->shared->deadline_ms) + GRACE_MS;
+}
+
 /* Waits for the process; false: it had to be killed. */
 static bool await(struct conform *c, pid_t pid, int *ret_status)
 {
@@ -56,7 +62,7 @@ static bool await(struct conform *c, pid_t pid, int *ret_status)
         if (got == pid || (got < 0 && errno != EINTR))
             return true;
         uint64_t now = conform_clock_ms(), moved = atomic_load(&c->shared->moved);
-        bool stuck = atomic_load(&c->shared->active) > 0 && now > moved + c->deadline_ms + GRACE_MS;
+        bool stuck = atomic_load(&c->shared->active) > 0 && now > moved + patience_ms(c);
         if (stuck || now > began + CHECK_MAX_MS) {
             kill(-pid, SIGKILL);
             kill(pid, SIGKILL);
@@ -110,8 +116,7 @@ static void judge_end(struct conform *c, bool in_time, int status, struct confor
     const char *what = c->shared->what[0] != '\0' ? c->shared->what : "dlopen";
     bool within = atomic_load(&c->shared->active) > 0;
     if (!in_time && within)
-        conform_fail(v, "%s did not come back within %u ms: bound it by host->deadline()", what,
-                     (unsigned)(c->deadline_ms + GRACE_MS));
+        conform_fail(v, "%s did not come back within %u ms: bound it by host->deadline()", what, patience_ms(c));
     else if (!in_time)
         conform_fail(v, "it did not end within %u s; the last call was %s", CHECK_MAX_MS / 1000, what);
     else if (WIFSIGNALED(status))

@@ -97,6 +97,8 @@ grep -q '^skip key: ' "$top/report"
 ok $? 'what cannot be opened is not asked'
 for name in exit hang; do
     fault $name list
+    [ $name = exit ] || grep -q '^FAIL list: list did not come back within 1900 ms' "$top/report"
+    ok $? "'$name' is said, within the deadline of the line"
     grep -q '^ok   fork: ' "$top/report"
     ok $? "after '$name' the other checks are made"
 done

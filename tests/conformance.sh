@@ -22,6 +22,8 @@ file=$(find "$plugins" -name "tenuo_$name.so" -type f | head -n 1)
     exit 3
 }
 install -m 0755 "$file" "$stage/" || exit 3
+helper=$(dirname "$file")/tenuo-$name # the program that some plugins have beside them
+[ ! -f "$helper" ] || install -m 0755 "$helper" "$stage/" || exit 3
 status=0
 "$TENUO" plugin test "$stage/tenuo_$name.so" "$@" >"$stage/report" 2>&1 || status=$?
 sed 's/^/# /' "$stage/report"

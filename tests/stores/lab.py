@@ -96,7 +96,7 @@ def freeze(child):
 
 class Lab:
     def __init__(self, tenuo, driver, plugins):
-        self.tenuo, self.driver_path = os.path.abspath(tenuo), os.path.abspath(driver)
+        self.tenuo, self.driver_path = os.path.abspath(tenuo), driver and os.path.abspath(driver)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="tenuo-lab-", dir="/tmp"))
         self.dir.chmod(0o700)
         self.plugins = self.dir / "plugins"

@@ -73,6 +73,8 @@ static void report(const struct key_run *r, const struct key_name *name, unsigne
     json_t *object = cli_object(r->cli, true);
     struct tenuo_stored_key gone = *key;
     snprintf(gone.id, sizeof gone.id, "%.*s", (int)strcspn(name->ref, "@"), name->ref);
+    if (!strchr(name->ref, '@'))
+        gone.version = 0; /* all of them */
     cli_set(object, "removed", key_json(name->store, &gone));
     cli_set(object, "versions", json_integer(versions));
     cli_emit(r->cli, object);

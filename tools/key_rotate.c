@@ -47,6 +47,19 @@ static int look(struct rotation *t, struct tenuo_error *err)
     return code;
 }
 
+/* What --check would not be worth without: whether the store is going to do it. */
+static void warn_of_store(const struct rotation *t)
+{
+    struct tenuo_error why = { 0 };
+    unsigned can = 0;
+    if (tenuo_store_abilities(t->run->cli->ctx, t->name.store, &can, &why) != TENUO_OK)
+        return;
+    if (!(can & (TENUO_STORE_GENERATES | TENUO_STORE_IMPORTS)))
+        cli_warn(t->run->cli, "store %s cannot make keys: rotate would be refused", t->name.store);
+    else if (t->old.version == 0)
+        cli_warn(t->run->cli, "store %s keeps no versions: rotate would be refused", t->name.store);
+}
+
 static int rotate(struct rotation *t, struct tenuo_error *err)
 {
     struct tenuo_ctx *ctx = t->run->cli->ctx;
@@ -156,6 +169,8 @@ int key_rotate(struct key_run *r, struct tenuo_error *err)
         code = rotate(&t, err);
     if (!code && !r->check && !t.stays)
         cli_warn(r->cli, "the store kept no older version: the old key is gone, and warrants that name it with it");
+    if (!code && r->check)
+        warn_of_store(&t);
     if (!code && r->cli->json)
         emit(&t);
     else if (!code)

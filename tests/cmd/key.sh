@@ -8,7 +8,7 @@ resolver  sufficient  file   path=$DIR/keys
 resolver  optional    env    prefix=TK_
 CONF
 export TENUO_CONF=$DIR/tenuo.conf
-mask() { sed -e 's/[A-Za-z0-9_-]\{43\}/KEY/' -e 's/[0-9a-f]\{16\}/FINGERPRINT/' -e 's/[0-9]* us/N us/g' \
+mask() { sed -e 's/[A-Za-z0-9_-]\{43\}/KEY/' -e 's/[0-9a-f]\{16\}/FINGERPRINT/' -e 's/[0-9][0-9]* us/N us/g' \
     -e 's/\(microseconds":\)[0-9]*/\1N/g'; }
 # what there is
 t key list

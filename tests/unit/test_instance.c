@@ -67,7 +67,7 @@ static int act(const struct self *s)
     return s->owner == getpid() ? world.code : TENUO_E_KEY_DENIED; /* an instance of another process */
 }
 
-static uint32_t version_of_key;
+static _Thread_local uint32_t version_of_key;
 
 static int w_export(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[32])
 {

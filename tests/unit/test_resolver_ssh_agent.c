@@ -334,7 +334,8 @@ int main(int argc, char **argv)
     if (shell("command -v ssh-agent ssh-add ssh-keygen >/dev/null") != 0) {
         skip_test("the real ssh-agent", "openssh-client is not installed");
     } else {
-        const char *socket = strdup(stage_path("agent.sock"));
+        char socket[128];
+        snprintf(socket, sizeof socket, "%s", stage_path("agent.sock"));
         start_agent(socket);
         void *self = open_line(socket);
         life(self);

@@ -80,7 +80,7 @@ sed 's/^/  /' demo.conf
 say 'Key pairs: the root that the service trusts, two holders, and somebody else'
 run 0 "$TENUO" keygen root
 run 0 "$TENUO" keygen keys/alice
-run 0 "$TENUO" keygen keys/bob
+run 0 "$TENUO" keygen --to file:bob --conf "$dir/demo.conf"
 run 0 "$TENUO" keygen mallory
 
 say 'The configuration and the plugins it loads'
@@ -154,6 +154,12 @@ run 0 "$TENUO" approve deploy.request --root root.pub --key keys/bob.key --yes -
 decide 0 0 deploy.tenuo --tool deploy -a env=prod --pop @deploy.pop --approval deploy.approval
 sign other.pop deploy.tenuo --key keys/alice.key --tool deploy -a env=staging
 decide 1 1701 deploy.tenuo --tool deploy -a env=staging --pop @other.pop --approval deploy.approval
+
+say "A new key for bob: his warrant goes on working, since the old key stays and is the one that the warrant names"
+run 0 "$TENUO" key rotate file:bob --conf "$dir/demo.conf" --warrants bob.tenuo
+sign rotated.pop bob.tenuo --conf "$dir/demo.conf" --key-id bob --tool read_file -a path=/tmp/tenuo-demo/reports/q1.txt
+decide 0 0 bob.tenuo --tool read_file -a path=/tmp/tenuo-demo/reports/q1.txt --pop @rotated.pop
+run 0 "$TENUO" key test bob --conf "$dir/demo.conf"
 
 say 'Every decision stands in the audit log'
 echo '$ cat audit/audit.jsonl'

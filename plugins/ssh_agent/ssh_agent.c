@@ -148,22 +148,29 @@ static void note(struct found *f, const struct agent_identity *i, uint32_t versi
     f->newest = version > f->newest ? version : f->newest;
 }
 
-/* The certificate that ssh-add puts beside a key has the key's comment, and is no second key. */
-static int look(const struct agent *a, const char *key_id, struct found *f)
+/* The certificate that ssh-add puts beside a key has the key's comment, and is no second key. False: a broken list. */
+static bool look_in(struct listing l, const char *key_id, struct found *f)
 {
-    struct listing l;
     struct agent_identity i;
-    int r = begin_list(a, &l), more;
-    if (r != TENUO_OK)
-        return r;
+    int more;
     while ((more = next(&l, &i)) > 0) {
         uint32_t version = version_of(&i, key_id, &f->by_fingerprint);
         f->total++;
         if (version != 0 && !is_certificate(&i))
             note(f, &i, version);
     }
+    return more == 0;
+}
+
+static int look(const struct agent *a, const char *key_id, struct found *f)
+{
+    struct listing l;
+    int r = begin_list(a, &l);
+    if (r != TENUO_OK)
+        return r;
+    const bool whole = look_in(l, key_id, f);
     free(l.reply);
-    return more < 0 ? broken(a) : TENUO_OK;
+    return whole ? TENUO_OK : broken(a);
 }
 
 static int judge(const struct agent *a, const char *key_id, const struct found *f)
@@ -287,14 +294,15 @@ static int agent_describe(void *self, const char *key_id, uint32_t version, stru
 }
 
 /* Each id once, at its newest identity; what is no key of ours is left out. */
-static bool list_one(struct agent *a, const struct agent_identity *i, struct tenuo_key_entry *entry)
+static bool list_one(const struct agent *a, struct listing whole, const struct agent_identity *i,
+                     struct tenuo_key_entry *entry)
 {
     char id[TENUO_KEY_ID_MAX + 1];
     uint32_t version = 0, newest = 0;
     struct found f = { 0 };
     uint8_t key[TENUO_PUBKEY_BYTES];
     if (i->key == NULL || !tn_version_parse((const char *)i->comment.p, i->comment.n, id, &version) ||
-        look(a, id, &f) != TENUO_OK || f.count == 0 || f.newest != (version == 0 ? 1 : version))
+        !look_in(whole, id, &f) || f.count == 0 || f.newest != (version == 0 ? 1 : version))
         return false;
     *entry = (struct tenuo_key_entry){ .size = sizeof *entry };
     if (pick(a, id, 0, &f, key, &newest) != TENUO_OK)
@@ -316,8 +324,9 @@ static int agent_list(void *self, int (*each)(void *arg, const struct tenuo_key_
     int r = begin_list(self, &l), more;
     if (r != TENUO_OK)
         return r;
+    const struct listing whole = l;
     while ((more = next(&l, &i)) > 0)
-        if (list_one(self, &i, &entry) && each(arg, &entry) != 0)
+        if (list_one(self, whole, &i, &entry) && each(arg, &entry) != 0)
             break;
     free(l.reply);
     return more < 0 ? broken(self) : TENUO_OK;
@@ -357,6 +366,28 @@ static int add(const struct agent *a, const char *comment, const uint8_t seed[TE
     return r;
 }
 
+/* An agent holds a key once: adding it again gives it another comment, and the id it had is gone. */
+static int refuse_known(const struct agent *a, const uint8_t seed[TENUO_SEED_BYTES])
+{
+    uint8_t key[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES];
+    struct listing l;
+    struct agent_identity i;
+    bool known = false;
+    int r = begin_list(a, &l);
+    if (r != TENUO_OK)
+        return r;
+    crypto_sign_seed_keypair(key, secret, seed);
+    sodium_memzero(secret, sizeof secret);
+    while (next(&l, &i) > 0)
+        known = known || (i.key != NULL && !is_certificate(&i) && memcmp(i.key, key, sizeof key) == 0);
+    free(l.reply);
+    if (!known)
+        return TENUO_OK;
+    a->host->error(a->host, "%s: the agent has this key already, under another comment: remove that one first",
+                   agent_socket(a));
+    return TENUO_E_KEY_CONFLICT;
+}
+
 static int agent_import(void *self, const char *key_id, unsigned flags, const uint8_t seed[TENUO_SEED_BYTES],
                         uint32_t *ret_version)
 {
@@ -382,6 +413,9 @@ static int agent_import(void *self, const char *key_id, unsigned flags, const ui
         a->host->error(a->host, "%s: '%s' has %zu versions: remove old ones first", agent_socket(a), key_id, f.count);
         return TENUO_E_KEY_DENIED;
     }
+    r = refuse_known(a, seed);
+    if (r != TENUO_OK)
+        return r;
     tn_version_name(key_id, more ? f.newest + 1 : 0, comment);
     r = add(a, comment, seed);
     if (r == TENUO_OK)

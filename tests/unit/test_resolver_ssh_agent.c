@@ -102,6 +102,11 @@ static void life(void *self)
     signature_is_good(self, "agent", 1, key);
     is_int(ops->sign(self, "agent", 0, seed, SIZE_MAX / 2, signature), TENUO_E_INVALID_ARGUMENT,
            "no message beyond bounds");
+    is_int(ops->import(self, "other", 0, seed, &version), TENUO_E_KEY_CONFLICT, "a key that has another id");
+    ok(strstr(mock_said, "under another comment") != NULL, "said: %s", mock_said);
+    is_int(ops->import(self, "agent", TENUO_STORE_NEW_VERSION, seed, &version), TENUO_E_KEY_CONFLICT,
+           "a rotation to the same key");
+    is_int(ops->public_key(self, "agent", 1, key, &version), TENUO_OK, "it keeps its id");
     randombytes_buf(again, sizeof again);
     is_int(ops->import(self, "nobody", TENUO_STORE_NEW_VERSION, again, &version), TENUO_E_KEY_NOT_FOUND,
            "nothing to rotate");

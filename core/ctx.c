@@ -82,6 +82,8 @@ static bool all_left_out(const struct tenuo_ctx *c, enum tn_facility facility)
 static int load_rules(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
 {
     for (size_t i = 0; i < c->conf->nrules; i++) {
+        if (c->keys_only && c->conf->rules[i].facility != TN_F_RESOLVER)
+            continue;
         int r = load_rule(c, &c->conf->rules[i], d, err);
         if (r != TENUO_OK)
             return r;
@@ -213,15 +215,15 @@ static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag
         r = tn_conf_policy_hash(c->conf, c->policy_hash, err);
     if (r == TENUO_OK)
         r = load_rules(c, d, err);
-    if (r == TENUO_OK)
+    if (r == TENUO_OK && !c->keys_only)
         r = build_verifier(c, err);
-    if (r == TENUO_OK)
+    if (r == TENUO_OK && !c->keys_only)
         r = open_revocation(c, old, err);
     if (r == TENUO_OK && old != NULL)
         tn_replay_take_over(c, old);
     for (size_t i = 0; i < TN_ARRAY_LEN(others) && r == TENUO_OK; i++)
         r = open_others(c, others[i], err);
-    if (r == TENUO_OK && c->conf->set.observe)
+    if (r == TENUO_OK && c->conf->set.observe && !c->keys_only)
         tn_log(&c->log, TENUO_LOG_WARNING, "service '%s' only observes: denials are recorded and let through",
                c->service);
     return r;
@@ -245,6 +247,7 @@ static int new_ctx(const char *service, const struct tenuo_open_options *o, cons
     c->path = copy_text(o->conf);
     c->service = copy_text(service);
     c->plugin_dir = copy_text(o->plugin_dir);
+    c->keys_only = o->keys_only != 0;
     c->generation = old != NULL ? old->generation + 1 : 1;
     c->has_keys = tn_keycache_init(&c->keys, &c->log);
     if (c->path == NULL || c->service == NULL || (o->plugin_dir != NULL && c->plugin_dir == NULL) || !c->has_keys)
@@ -272,7 +275,8 @@ int tenuo_open(const char *service, const struct tenuo_open_options *options, st
 int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
 {
     const struct tenuo_open_options o = {
-        .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg
+        .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg,
+        .keys_only = ctx->keys_only
     };
     return new_ctx(ctx->service, &o, ctx, ret_ctx, reterr);
 }
@@ -306,6 +310,8 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
 
 struct tenuo_verifier *tenuo_ctx_verifier(struct tenuo_ctx *ctx)
 {
+    if (ctx->keys_only)
+        return NULL;
     return ctx->revoke != NULL ? tn_revoke_verifier(ctx->revoke) : tenuo_verifier_ref(ctx->verifier);
 }
 
@@ -316,10 +322,10 @@ struct tenuo_matchers *tenuo_ctx_matchers(const struct tenuo_ctx *ctx)
 
 size_t tenuo_ctx_root_count(const struct tenuo_ctx *ctx)
 {
-    return ctx->verifier->policy.nroots;
+    return ctx->keys_only ? 0 : ctx->verifier->policy.nroots;
 }
 
 const uint8_t *tenuo_ctx_root(const struct tenuo_ctx *ctx, size_t index)
 {
-    return index < ctx->verifier->policy.nroots ? ctx->verifier->policy.roots[index].key : NULL;
+    return index < tenuo_ctx_root_count(ctx) ? ctx->verifier->policy.roots[index].key : NULL;
 }

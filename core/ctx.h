@@ -36,6 +36,7 @@ struct tenuo_ctx {
     struct tn_revoke *revoke;        /* NULL: no revocation lines */
     struct tn_keycache keys;
     bool has_keys;       /* the cache was set up */
+    bool keys_only;      /* no verifier, and no line but resolvers */
     bool replay_silent; /* there are replay lines, and every one was left out */
     uint64_t generation; /* counts reloads */
     uint8_t roots_hash[32], policy_hash[32]; /* for receipts */

@@ -88,6 +88,9 @@ static int decide_and_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t
     int r;
     if (request == NULL || (bytes == NULL && len != 0))
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a decision needs a request and the warrant's bytes");
+    if (ctx->keys_only)
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT,
+                       "this context was opened for its keys alone: open it without keys_only to decide calls");
     v = tenuo_ctx_verifier(ctx);
     r = decide(v, (struct tn_str){ bytes, len }, request, as_of, &d, &stack, &why);
     tenuo_verifier_unref(v);

@@ -206,6 +206,7 @@ int cmd_key(struct cli *cli, int argc, char **argv)
 {
     struct input in = { .run.cli = cli, .wanted = ALL };
     int status;
+    cli->keys_only = true; /* the first key comes before there is a root to trust */
     if (cli_parse(cli, &parser, argc, argv, &in, &status))
         status = run(&in);
     free(in.run.words.v);

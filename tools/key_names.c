@@ -142,6 +142,27 @@ static void scan_line(void *arg, const char *line)
     free(third);
 }
 
+/* The roots, for which the whole service is opened; where that fails, nobody can say whether the old key is one. */
+static void names_in_roots(struct cli *cli, const struct key_old *old, json_t *found, const char *trust)
+{
+    struct tenuo_open_options options;
+    struct tenuo_error err = { 0 };
+    struct tenuo_ctx *ctx = NULL;
+    cli_open_options(cli, &options);
+    options.diag = NULL;
+    options.log = NULL;
+    options.keys_only = 0;
+    if (tenuo_open(cli->service ? cli->service : "", &options, &ctx, &err)) {
+        cli_warn(cli, "whether the old key is a trusted root is not known: %s", err.msg);
+        return;
+    }
+    for (size_t i = 0; i < tenuo_ctx_root_count(ctx); i++)
+        if (same(tenuo_ctx_root(ctx, i), old->key))
+            add(found, "root", trust,
+                "the old key is a trusted root: add the new one, and take the old one out when nothing is under it");
+    tenuo_ctx_unref(ctx);
+}
+
 int key_names_in_conf(struct cli *cli, const struct key_old *old, json_t *found, struct tenuo_error *err)
 {
     struct tenuo_open_options options;
@@ -149,10 +170,8 @@ int key_names_in_conf(struct cli *cli, const struct key_old *old, json_t *found,
     cli_open_options(cli, &options);
     options.diag = NULL; /* said when it was opened */
     int code = tenuo_conf_show(cli->service ? cli->service : "", &options, scan_line, &s, err);
-    for (size_t i = 0; !code && i < tenuo_ctx_root_count(cli->ctx); i++)
-        if (same(tenuo_ctx_root(cli->ctx, i), old->key))
-            add(found, "root", s.trust ? s.trust : "trust",
-                "the old key is a trusted root: add the new one, and take the old one out when nothing is under it");
+    if (!code)
+        names_in_roots(cli, old, found, s.trust ? s.trust : "trust");
     free(s.trust);
     return code;
 }

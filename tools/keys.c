@@ -91,7 +91,8 @@ void cli_open_options(struct cli *cli, struct tenuo_open_options *ret)
                                         .log = log_line,
                                         .log_arg = cli,
                                         .diag = diag_line,
-                                        .diag_arg = cli };
+                                        .diag_arg = cli,
+                                        .keys_only = cli->keys_only };
 }
 
 int cli_open(struct cli *cli, struct tenuo_error *err)

@@ -41,6 +41,10 @@ struct tenuo_open_options {
     void *log_arg;
     tenuo_diag_fn *diag; /* every error and warning of the configuration */
     void *diag_arg;
+    /* Non-zero: for its keys alone. Every line is checked as text, and only the resolver lines are loaded and opened,
+     * so that a first key can be made before there is a root to trust, and a program that only signs needs none. Such a
+     * context decides nothing: tenuo_ctx_authorize answers 9001, tenuo_ctx_verifier NULL, and it has no roots. */
+    int keys_only;
 };
 
 /*

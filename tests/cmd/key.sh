@@ -131,3 +131,9 @@ t key list --conf empty.conf
 t key show alice --conf empty.conf
 t keygen --to file:a --conf empty.conf
 t key list --conf missing.conf
+# the first key comes before the root that it may become; a rotation then cannot know the roots
+echo "trust required file path=$DIR/later.pub" >first.conf
+echo "set plugin_dir $DIR/plugins" >>first.conf
+echo "resolver required file path=$DIR/keys name=first" >>first.conf
+"$TENUO" keygen --conf $DIR/first.conf --to first:root9 --also-public later9.pub >/dev/null 2>&1; echo "= $?"
+"$TENUO" key rotate --conf $DIR/first.conf first:root9 --check 2>&1 | grep -c 'whether the old key is a trusted root is not known'

@@ -631,6 +631,39 @@ static void check_race(void)
     world_free(w);
 }
 
+/* Keys are there before roots are: a context for its keys alone signs, and decides nothing. */
+static void check_keys_only(void)
+{
+    struct mock_store *w = world_new(true);
+    char conf[512], plugins[128];
+    struct tenuo_ctx *ctx = NULL, *again = NULL;
+    struct tenuo_request *call = NULL;
+    struct tenuo_decision *decision = NULL;
+    snprintf(plugins, sizeof plugins, "%s/plugins", stage_root);
+    snprintf(conf, sizeof conf,
+             "trust required file path=/nonexistent\nresolver required store world=%llx\n"
+             "audit required jsonl path=/nonexistent/a.jsonl\n",
+             (unsigned long long)(uintptr_t)w);
+    struct tenuo_open_options o = { .size = sizeof o, .conf = stage_text("keys.conf", conf), .plugin_dir = plugins };
+    ok(tenuo_open("", &o, &ctx, &err) != TENUO_OK, "no root: %s", err.msg);
+    o.keys_only = 1;
+    must(tenuo_open("", &o, &ctx, &err), "tenuo_open for keys");
+    world_put(w, "k", 1);
+    tenuo_signer_free(open_key(ctx, "k", 0, NULL, TENUO_OK, "a key without a root"));
+    must(tenuo_request_new("t", 1, &call, &err), "request");
+    is_int(tenuo_ctx_authorize(ctx, (const uint8_t *)"x", 1, call, &decision, &err), TENUO_E_INVALID_ARGUMENT,
+           "decides nothing");
+    ok(decision == NULL && tenuo_ctx_verifier(ctx) == NULL && tenuo_ctx_root_count(ctx) == 0 &&
+           tenuo_ctx_root(ctx, 0) == NULL && tenuo_ctx_matchers(ctx) == NULL,
+       "and has nothing to decide by");
+    is_int(tenuo_ctx_reload(ctx, &again, &err), TENUO_OK, "a reload stays with the keys");
+    ok(again != NULL && tenuo_ctx_verifier(again) == NULL, "alone");
+    tenuo_ctx_unref(again);
+    tenuo_ctx_unref(ctx);
+    tenuo_request_free(call);
+    world_free(w);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -657,6 +690,7 @@ int main(int argc, char **argv)
     check_single_flight(0);
     check_single_flight(1);
     check_race();
+    check_keys_only();
     stage_end();
     return done_testing();
 }

@@ -196,16 +196,39 @@ int file_judge(const struct store *s, const char *name, enum tn_keyfile_result r
     return TENUO_E_UNAVAILABLE;
 }
 
+static int too_fast(const struct store *s, const char *key_id)
+{
+    s->host->error(s->host, "%s/%s: it is rotated faster than it can be read: try again", s->path, key_id);
+    return TENUO_E_UNAVAILABLE;
+}
+
+/* A number that the plain id has now may be another key's at the next moment: then it is looked for again. */
+static int export_version(const struct store *s, int dir, const char *key_id, uint32_t version,
+                          uint8_t ret_seed[TENUO_SEED_BYTES])
+{
+    uint8_t key[TENUO_PUBKEY_BYTES];
+    struct tn_versions v;
+    uint32_t suffix = 0;
+    if (version == 0)
+        return file_read_pair(s, dir, key_id, 0, ret_seed, key);
+    for (int i = 0; i < FILE_READ_TRIES; i++) {
+        int r = file_find(s, dir, key_id, version, &suffix, &v);
+        if (r != TENUO_OK)
+            return r;
+        r = file_read_pair(s, dir, key_id, suffix, ret_seed, key);
+        if (suffix != 0 || !file_moved(s, dir, key_id, &v))
+            return r;
+    }
+    return too_fast(s, key_id);
+}
+
 static int file_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
-    uint8_t seed[TENUO_SEED_BYTES], key[TENUO_PUBKEY_BYTES];
-    uint32_t suffix = 0;
+    uint8_t seed[TENUO_SEED_BYTES];
     int dir = -1, r = file_valid_id(key_id) ? file_open_dir(self, &dir) : TENUO_E_INVALID_ARGUMENT;
     if (r != TENUO_OK)
         return r;
-    r = file_find(self, dir, key_id, version, &suffix);
-    if (r == TENUO_OK)
-        r = file_read_pair(self, dir, key_id, suffix, seed, key);
+    r = export_version(self, dir, key_id, version, seed);
     close(dir);
     if (r == TENUO_OK)
         memcpy(ret_seed, seed, sizeof seed);
@@ -228,13 +251,17 @@ static int describe_in(const struct store *s, int dir, const char *key_id, uint3
     struct tenuo_key_entry entry = { .size = sizeof entry };
     struct tn_versions v;
     uint32_t suffix = 0;
-    int r = file_versions(s, dir, key_id, &v);
-    if (r == TENUO_OK)
-        r = file_find(s, dir, key_id, version, &suffix);
-    if (r == TENUO_OK)
-        r = file_read_public(s, dir, key_id, suffix, entry.public_key);
-    if (r != TENUO_OK)
-        return r;
+    bool moved = true;
+    for (int i = 0; i < FILE_READ_TRIES && moved; i++) {
+        int r = file_find(s, dir, key_id, version, &suffix, &v);
+        if (r == TENUO_OK)
+            r = file_read_public(s, dir, key_id, suffix, entry.public_key);
+        moved = suffix == 0 && file_moved(s, dir, key_id, &v);
+        if (r != TENUO_OK && !moved)
+            return r;
+    }
+    if (moved)
+        return too_fast(s, key_id);
     snprintf(entry.id, sizeof entry.id, "%s", key_id);
     entry.newest = tn_versions_newest(&v);
     entry.oldest = tn_versions_oldest(&v);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../common/keytext.h"
@@ -22,6 +23,26 @@ static int no_versions(const struct store *s, const char *what)
 {
     s->host->error(s->host, "%s: %s", s->path != NULL ? s->path : "credentials", what);
     return TENUO_E_UNAVAILABLE;
+}
+
+bool file_same(int dir, const char *a, const char *b)
+{
+    struct stat x, y;
+    return fstatat(dir, a, &x, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(dir, b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static void uncount_copy(const struct store *s, int dir, const char *key_id, struct tn_versions *v)
+{
+    char plain[FILE_NAME_BYTES], copy[FILE_NAME_BYTES];
+    if (!v->plain || v->count == 0 || v->n[v->count - 1] != v->highest)
+        return;
+    file_key_name(s, key_id, 0, plain);
+    file_key_name(s, key_id, v->highest, copy);
+    if (file_same(dir, plain, copy)) {
+        v->count--;
+        v->highest--;
+    }
 }
 
 int file_versions(const struct store *s, int dir, const char *key_id, struct tn_versions *ret)
@@ -48,24 +69,31 @@ int file_versions(const struct store *s, int dir, const char *key_id, struct tn_
     closedir(d);
     if (failed != 0)
         return no_versions(s, strerror(failed));
+    uncount_copy(s, dir, key_id, &v);
     *ret = v;
     return TENUO_OK;
 }
 
-int file_find(const struct store *s, int dir, const char *key_id, uint32_t version, uint32_t *ret_suffix)
+int file_find(const struct store *s, int dir, const char *key_id, uint32_t version, uint32_t *ret_suffix,
+              struct tn_versions *ret_versions)
 {
     char name[FILE_NAME_BYTES];
-    struct tn_versions v;
-    if (version == 0) {
-        *ret_suffix = 0;
-        return TENUO_OK;
-    }
-    int r = file_versions(s, dir, key_id, &v);
-    if (r == TENUO_OK && !tn_versions_find(&v, version, ret_suffix)) {
+    uint32_t suffix = 0;
+    int r = file_versions(s, dir, key_id, ret_versions);
+    if (r != TENUO_OK)
+        return r;
+    if (version != 0 && !tn_versions_find(ret_versions, version, &suffix)) {
         file_key_name(s, key_id, version, name);
-        r = file_judge(s, name, TN_KEYFILE_MISSING, "no such version of the key");
+        return file_judge(s, name, TN_KEYFILE_MISSING, "no such version of the key");
     }
-    return r;
+    *ret_suffix = suffix;
+    return TENUO_OK;
+}
+
+bool file_moved(const struct store *s, int dir, const char *key_id, const struct tn_versions *before)
+{
+    struct tn_versions now;
+    return file_versions(s, dir, key_id, &now) != TENUO_OK || tn_versions_newest(&now) != tn_versions_newest(before);
 }
 
 static int read_seed(const struct store *s, int dir, const char *key_id, uint32_t suffix,

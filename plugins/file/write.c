@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Changing the store: each file appears whole or not at all, and a crash or a full disk at any point leaves every key
- * that was there usable. A rotation first gives the old files a second name, then replaces the first.
+ * that was there usable. A rotation first gives the old files a second name, then replaces the first. One change at a
+ * time: a lock on the directory keeps out other processes.
  */
 #include "file.h"
 
@@ -11,10 +12,35 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../common/keytext.h"
+
+#define LOCK_PAUSE_NS 5000000
+#define MARGIN_MS 20 /* for the change itself */
+
+/* Two rotations at once would each keep the same old key, and the first new one would be lost. Goes with the
+ * descriptor. */
+static int lock(const struct store *s, int dir)
+{
+    const struct timespec pause = { 0, LOCK_PAUSE_NS };
+    while (flock(dir, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            s->host->error(s->host, "%s cannot be locked: %s: keep keys on a file system with locks", s->path,
+                           strerror(errno));
+            return TENUO_E_UNAVAILABLE;
+        }
+        if (s->host->deadline(s->host) <= MARGIN_MS) {
+            s->host->error(s->host, "%s: somebody else is changing keys there: try again", s->path);
+            return TENUO_E_UNAVAILABLE;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return TENUO_OK;
+}
 
 /* Credentials belong to the service manager. */
 static int open_writable(const struct store *s, const char *key_id, int *ret_dir)
@@ -25,7 +51,15 @@ static int open_writable(const struct store *s, const char *key_id, int *ret_dir
         s->host->error(s->host, "credentials are the service manager's: this line cannot change them");
         return TENUO_E_KEY_DENIED;
     }
-    return file_open_dir(s, ret_dir);
+    int dir = -1, r = file_open_dir(s, &dir);
+    if (r != TENUO_OK)
+        return r;
+    r = lock(s, dir);
+    if (r == TENUO_OK)
+        *ret_dir = dir;
+    else
+        close(dir);
+    return r;
 }
 
 static int failed(const struct store *s, const char *name)
@@ -78,8 +112,12 @@ static int write_new(const struct store *s, int dir, const char *key_id, const u
     int r = file_versions(s, dir, key_id, &v);
     if (r == TENUO_OK)
         r = write_secret(s, dir, secret, seed, key, false);
-    if (r != TENUO_OK)
-        return r == TENUO_E_KEY_DENIED && exists(dir, secret) ? taken(s, key_id) : r;
+    if (r == TENUO_E_KEY_DENIED && exists(dir, secret))
+        return taken(s, key_id);
+    if (r != TENUO_OK) { /* it may be there all the same, when only the directory could not be synced */
+        (void)unlinkat(dir, secret, 0);
+        return r;
+    }
     r = write_public(s, dir, key_id, 0, key);
     if (r != TENUO_OK)
         (void)unlinkat(dir, secret, 0);
@@ -88,31 +126,38 @@ static int write_new(const struct store *s, int dir, const char *key_id, const u
     return r;
 }
 
-/* The old pair under its number as well; undone by drop_copy when the rest fails. */
-static int keep_old(const struct store *s, int dir, const char *key_id, uint32_t number)
+/* As before, also when the secret was replaced and only its directory could not be synced. The old secret never goes
+ * unless it is under the plain id again. */
+static void undo(const struct store *s, int dir, const char *key_id, uint32_t number,
+                 const uint8_t old[TENUO_PUBKEY_BYTES])
 {
-    uint8_t key[TENUO_PUBKEY_BYTES];
+    char plain[FILE_NAME_BYTES], copy[FILE_NAME_BYTES];
+    file_key_name(s, key_id, 0, plain);
+    file_key_name(s, key_id, number, copy);
+    if (renameat(dir, copy, dir, plain) != 0)
+        return;
+    (void)unlinkat(dir, copy, 0); /* two names of one file are both left by the rename */
+    (void)write_public(s, dir, key_id, 0, old);
+    file_public_name(key_id, number, copy);
+    (void)unlinkat(dir, copy, 0);
+}
+
+/* The old pair under its number as well; taken back by undo when the rest fails. */
+static int keep_old(const struct store *s, int dir, const char *key_id, uint32_t number,
+                    uint8_t ret_key[TENUO_PUBKEY_BYTES])
+{
     char from[FILE_NAME_BYTES], to[FILE_NAME_BYTES];
-    int r = file_read_public(s, dir, key_id, 0, key);
+    int r = file_read_public(s, dir, key_id, 0, ret_key);
     if (r != TENUO_OK)
         return r;
     file_key_name(s, key_id, 0, from);
     file_key_name(s, key_id, number, to);
-    if (linkat(dir, from, dir, to, 0) != 0)
+    if (linkat(dir, from, dir, to, 0) != 0 && (errno != EEXIST || !file_same(dir, from, to)))
         return failed(s, to);
-    r = write_public(s, dir, key_id, number, key);
+    r = write_public(s, dir, key_id, number, ret_key);
     if (r != TENUO_OK)
-        (void)unlinkat(dir, to, 0);
+        undo(s, dir, key_id, number, ret_key);
     return r;
-}
-
-static void drop_copy(const struct store *s, int dir, const char *key_id, uint32_t number)
-{
-    char name[FILE_NAME_BYTES];
-    file_key_name(s, key_id, number, name);
-    (void)unlinkat(dir, name, 0);
-    file_public_name(key_id, number, name);
-    (void)unlinkat(dir, name, 0);
 }
 
 /* The .pub goes before the secret is replaced, so that no reader sees it beside the new one; it is optional. Then it
@@ -120,20 +165,14 @@ static void drop_copy(const struct store *s, int dir, const char *key_id, uint32
 static int replace_newest(const struct store *s, int dir, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES],
                           const uint8_t key[TENUO_PUBKEY_BYTES])
 {
-    uint8_t old[TENUO_PUBKEY_BYTES];
     char name[FILE_NAME_BYTES];
-    int r = file_read_public(s, dir, key_id, 0, old);
-    if (r != TENUO_OK)
-        return r;
     file_public_name(key_id, 0, name);
     if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
         return failed(s, name);
     file_key_name(s, key_id, 0, name);
-    r = write_secret(s, dir, name, seed, key, true);
-    if (r != TENUO_OK) {
-        (void)write_public(s, dir, key_id, 0, old);
+    int r = write_secret(s, dir, name, seed, key, true);
+    if (r != TENUO_OK)
         return r;
-    }
     if (write_public(s, dir, key_id, 0, key) != TENUO_OK)
         s->host->log(s->host, TENUO_LOG_WARNING, "%s/%s.pub could not be written: the key works without it", s->path,
                      key_id);
@@ -143,6 +182,7 @@ static int replace_newest(const struct store *s, int dir, const char *key_id, co
 static int write_version(const struct store *s, int dir, const char *key_id, const uint8_t seed[TENUO_SEED_BYTES],
                          const uint8_t key[TENUO_PUBKEY_BYTES], uint32_t *ret_version)
 {
+    uint8_t old[TENUO_PUBKEY_BYTES];
     char name[FILE_NAME_BYTES];
     struct tn_versions v = { 0 };
     int r = file_versions(s, dir, key_id, &v);
@@ -154,12 +194,12 @@ static int write_version(const struct store *s, int dir, const char *key_id, con
         return file_judge(s, name, TN_KEYFILE_MISSING, "no such file: there is nothing to rotate");
     if (v.full || v.count >= TENUO_KEY_VERSIONS_MAX - 1 || newest >= UINT32_MAX - 2)
         return file_judge(s, name, TN_KEYFILE_DENIED, "has too many versions: remove old ones first");
-    r = keep_old(s, dir, key_id, newest);
+    r = keep_old(s, dir, key_id, newest, old);
     if (r != TENUO_OK)
         return r;
     r = replace_newest(s, dir, key_id, seed, key);
     if (r != TENUO_OK)
-        drop_copy(s, dir, key_id, newest);
+        undo(s, dir, key_id, newest, old);
     else
         *ret_version = newest + 1;
     return r;
@@ -250,9 +290,7 @@ static int remove_version(const struct store *s, int dir, const char *key_id, ui
 {
     struct tn_versions v;
     uint32_t suffix = 0;
-    int r = file_versions(s, dir, key_id, &v);
-    if (r == TENUO_OK)
-        r = file_find(s, dir, key_id, version, &suffix);
+    int r = file_find(s, dir, key_id, version, &suffix, &v);
     if (r != TENUO_OK)
         return r;
     if (suffix != 0)

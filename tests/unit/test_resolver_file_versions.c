@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,17 @@
 
 static const struct tenuo_resolver_ops *ops;
 static uint32_t version;
+static int syncs_left = -1; /* that many go well, then one fails */
+
+/* Stands before the C library's for the plugin as well: a disk that loses a write. */
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+    if (syncs_left >= 0 && syncs_left-- == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void *opened(const char *path)
 {
@@ -104,14 +117,99 @@ static void crashes(void)
     is_int(ops->import(self, "agent", 0, one, &version), TENUO_OK, "import");
     ok(link(stage_path("crash/agent.key"), stage_path("crash/agent@1.key")) == 0, "the old key has a second name");
     seed_of(self, 0, one, "the newest");
+    is_int(ops->public_key(self, "agent", 0, got, &version), TENUO_OK, "public_key");
+    is_int((int)version, 1, "has its number still");
     ok(unlink(stage_path("crash/agent.pub")) == 0, "its public key is away");
     seed_of(self, 0, one, "the newest still");
     seed_of(self, 1, one, "under the old number");
     is_int(ops->import(self, "agent", TENUO_STORE_NEW_VERSION, two, &version), TENUO_OK, "the next rotation: %s",
            mock_said);
+    is_int((int)version, 2, "is version 2");
     seed_of(self, 0, two, "the newest");
     is_int(ops->export_seed(self, "agent", 1, got), TENUO_OK, "version 1");
     ok(memcmp(got, one, 32) == 0, "is the first key");
+    ops->close(self);
+}
+
+/* Each sync of a rotation fails once: it is done, or it is not, and the old key is there both times. */
+static void failing_disk(void)
+{
+    int refused = 0;
+    for (int i = 0; i < 12; i++) {
+        char folder[32];
+        uint8_t one[32], two[32];
+        snprintf(folder, sizeof folder, "sync%d", i);
+        void *self = opened(stage_mkdir(folder, 0700));
+        randombytes_buf(one, 32);
+        randombytes_buf(two, 32);
+        syncs_left = i;
+        int made = ops->import(self, "agent", 0, one, &version);
+        syncs_left = -1;
+        if (made != TENUO_OK) {
+            is_int(ops->export_seed(self, "agent", 0, two), TENUO_E_KEY_NOT_FOUND, "no key after sync %d failed", i);
+            is_int(ops->import(self, "agent", 0, one, &version), TENUO_OK, "made again: %s", mock_said);
+        }
+        syncs_left = i;
+        int r = ops->import(self, "agent", TENUO_STORE_NEW_VERSION, two, &version);
+        syncs_left = -1;
+        refused += r != TENUO_OK;
+        seed_of(self, 0, r == TENUO_OK ? two : one, "the newest");
+        seed_of(self, 1, one, "version 1");
+        is_int(ops->import(self, "agent", TENUO_STORE_NEW_VERSION, two, &version), TENUO_OK, "rotates: %s", mock_said);
+        is_int((int)version, r == TENUO_OK ? 3 : 2, "the next number");
+        ops->close(self);
+    }
+    ok(refused > 3, "%d rotations were cut off", refused);
+}
+
+#define PROCESSES 4
+#define ROTATIONS 12
+
+/* Several processes at once: every key that a rotation reported is there under the number it reported. */
+static void rotations_at_once(void)
+{
+    uint8_t key[32], seed[32];
+    struct {
+        uint32_t version;
+        uint8_t key[32];
+    } told;
+    int pipes[2], missing = 0, got = 0, taken = 0;
+    void *self = opened(stage_mkdir("both", 0700));
+    if (pipe(pipes) != 0)
+        stage_die("pipe");
+    fflush(stdout);
+    for (int p = 0; p < PROCESSES; p++)
+        if (fork() == 0) {
+            uint32_t v = 0;
+            int made = ops->generate(self, "agent", 0, told.key, &told.version);
+            if (made == TENUO_OK && write(pipes[1], &told, sizeof told) < 0)
+                _exit(1);
+            for (int i = 0; i < ROTATIONS; i++) {
+                if (ops->generate(self, "agent", TENUO_STORE_NEW_VERSION, told.key, &v) != TENUO_OK)
+                    _exit(1);
+                told.version = v;
+                if (write(pipes[1], &told, sizeof told) < 0)
+                    _exit(1);
+            }
+            _exit(0);
+        }
+    close(pipes[1]);
+    while (read(pipes[0], &told, sizeof told) == sizeof told) {
+        got++;
+        taken += told.version == 1;
+        missing +=
+            ops->public_key(self, "agent", told.version, key, &version) != TENUO_OK || memcmp(key, told.key, 32) != 0;
+    }
+    close(pipes[0]);
+    for (int p = 0; p < PROCESSES; p++)
+        wait(NULL);
+    is_int(got, PROCESSES * ROTATIONS + 1, "all were made");
+    is_int(taken, 1, "one of the first ones");
+    is_int(missing, 0, "and each is the key of its number, also while others rotate");
+    int dir = open(stage_path("both"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ok(dir >= 0 && flock(dir, LOCK_EX) == 0, "somebody keeps the lock");
+    is_int(ops->export_seed(self, "agent", 0, seed), TENUO_OK, "who reads does not wait");
+    close(dir);
     ops->close(self);
 }
 
@@ -165,6 +263,8 @@ int main(int argc, char **argv)
     life();
     full_disk();
     crashes();
+    failing_disk();
+    rotations_at_once();
     rotation_under_load();
     stage_end();
     return done_testing();

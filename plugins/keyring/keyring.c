@@ -14,6 +14,8 @@
 #define DEFAULT_PREFIX "tenuo:"
 #define MOST_TIMEOUT_MS 2147483647000u
 
+#define READ_TRIES 8 /* when rotations come between */
+
 enum { KEYRING, PREFIX, KEY_TIMEOUT };
 
 static bool good_name(const char *name)
@@ -90,6 +92,43 @@ static void note_all(struct tn_versions *v, const char *key_id, const struct rin
     }
 }
 
+static void public_of(const uint8_t seed[TENUO_SEED_BYTES], uint8_t ret_key[TENUO_PUBKEY_BYTES])
+{
+    uint8_t secret[crypto_sign_SECRETKEYBYTES];
+    crypto_sign_seed_keypair(ret_key, secret, seed);
+    sodium_memzero(secret, sizeof secret);
+}
+
+/* The public part first: it can be read without the right to sign. A key that somebody else stored has none. */
+static int read_public(const struct ring *r, const char *name, uint8_t ret_key[TENUO_PUBKEY_BYTES])
+{
+    uint8_t seed[TENUO_SEED_BYTES];
+    int code = ring_read(r, name, RING_PUBLIC, ret_key);
+    if (code != TENUO_E_KEY_NOT_FOUND)
+        return code;
+    code = ring_read(r, name, "", seed);
+    if (code == TENUO_OK)
+        public_of(seed, ret_key);
+    sodium_memzero(seed, sizeof seed);
+    return code;
+}
+
+/* An ID@N with the key of ID is a rotation under way, or one that was cut off: until ID is replaced, ID itself has the
+ * number N. */
+static void uncount_copy(const struct ring *r, const char *key_id, struct tn_versions *v)
+{
+    char name[TN_VERSION_NAME_BYTES];
+    uint8_t plain[TENUO_PUBKEY_BYTES], copy[TENUO_PUBKEY_BYTES];
+    if (!v->plain || v->count == 0 || v->n[v->count - 1] != v->highest)
+        return;
+    tn_version_name(key_id, v->highest, name);
+    if (read_public(r, key_id, plain) == TENUO_OK && read_public(r, name, copy) == TENUO_OK &&
+        memcmp(plain, copy, sizeof plain) == 0) {
+        v->count--;
+        v->highest--;
+    }
+}
+
 static int find_versions(const struct ring *r, const char *key_id, struct tn_versions *v)
 {
     struct ring_names names = { 0 };
@@ -98,6 +137,7 @@ static int find_versions(const struct ring *r, const char *key_id, struct tn_ver
         return code;
     note_all(v, key_id, &names);
     free(names.v);
+    uncount_copy(r, key_id, v);
     return TENUO_OK;
 }
 
@@ -120,33 +160,40 @@ static int name_of(const struct ring *r, const char *key_id, uint32_t version, c
     return TENUO_OK;
 }
 
-static int keyring_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
+/* A number that the plain id has now may be another key's at the next moment: then it is looked for again. `read` is
+ * ring_read of the seed, or read_public. */
+static int read_version(const struct ring *r, const char *key_id, uint32_t version,
+                        int (*read)(const struct ring *r, const char *name, uint8_t ret_bytes[32]),
+                        uint8_t ret_bytes[32], struct tn_versions *ret_versions)
 {
     char name[TN_VERSION_NAME_BYTES];
-    struct tn_versions v;
-    if (version == 0)
-        return ring_read(self, key_id, "", ret_seed);
-    int code = name_of(self, key_id, version, name, &v);
-    return code == TENUO_OK ? ring_read(self, name, "", ret_seed) : code;
+    struct tn_versions now;
+    for (int i = 0; i < READ_TRIES; i++) {
+        int code = name_of(r, key_id, version, name, ret_versions);
+        if (code != TENUO_OK)
+            return code;
+        code = read(r, name, ret_bytes);
+        if (strchr(name, '@') != NULL || (find_versions(r, key_id, &now) == TENUO_OK &&
+                                          tn_versions_newest(&now) == tn_versions_newest(ret_versions)))
+            return code;
+    }
+    r->host->error(r->host, "%s%s in the keyring '%s' is rotated faster than it can be read: try again", r->prefix,
+                   key_id, r->name);
+    return TENUO_E_UNAVAILABLE;
 }
 
-static void public_of(const uint8_t seed[TENUO_SEED_BYTES], uint8_t ret_key[TENUO_PUBKEY_BYTES])
+static int read_seed(const struct ring *r, const char *name, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
-    uint8_t secret[crypto_sign_SECRETKEYBYTES];
-    crypto_sign_seed_keypair(ret_key, secret, seed);
-    sodium_memzero(secret, sizeof secret);
+    return ring_read(r, name, "", ret_seed);
 }
 
-/* The public part first: it can be read without the right to sign. A key that somebody else stored has none. */
-static int read_public(const struct ring *r, const char *name, uint8_t ret_key[TENUO_PUBKEY_BYTES])
+static int keyring_export_seed(void *self, const char *key_id, uint32_t version, uint8_t ret_seed[TENUO_SEED_BYTES])
 {
     uint8_t seed[TENUO_SEED_BYTES];
-    int code = ring_read(r, name, RING_PUBLIC, ret_key);
-    if (code != TENUO_E_KEY_NOT_FOUND)
-        return code;
-    code = ring_read(r, name, "", seed);
+    struct tn_versions v;
+    int code = version == 0 ? read_seed(self, key_id, seed) : read_version(self, key_id, version, read_seed, seed, &v);
     if (code == TENUO_OK)
-        public_of(seed, ret_key);
+        memcpy(ret_seed, seed, sizeof seed);
     sodium_memzero(seed, sizeof seed);
     return code;
 }
@@ -154,24 +201,27 @@ static int read_public(const struct ring *r, const char *name, uint8_t ret_key[T
 static int keyring_public_key(void *self, const char *key_id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
                               uint32_t *ret_version)
 {
-    char name[TN_VERSION_NAME_BYTES];
+    uint8_t key[TENUO_PUBKEY_BYTES];
     struct tn_versions v;
-    int code = name_of(self, key_id, version, name, &v);
-    if (code == TENUO_OK)
-        code = read_public(self, name, ret_key);
-    if (code == TENUO_OK)
-        *ret_version = version != 0 ? version : tn_versions_newest(&v);
-    return code;
+    int code = read_version(self, key_id, version, read_public, key, &v);
+    if (code != TENUO_OK)
+        return code;
+    memcpy(ret_key, key, sizeof key);
+    *ret_version = version != 0 ? version : tn_versions_newest(&v);
+    return TENUO_OK;
 }
 
-static void describe(const struct ring *r, const char *key_id, uint32_t version, const char *name,
+/* key NULL: it cannot be read. */
+static void describe(const struct ring *r, const char *key_id, uint32_t version, const uint8_t *key,
                      const struct tn_versions *v, struct tenuo_key_entry *entry)
 {
     snprintf(entry->id, sizeof entry->id, "%s", key_id);
     entry->newest = tn_versions_newest(v);
     entry->oldest = tn_versions_oldest(v);
     entry->version = version != 0 ? version : entry->newest;
-    entry->has_public_key = read_public(r, name, entry->public_key) == TENUO_OK;
+    entry->has_public_key = key != NULL;
+    if (key != NULL)
+        memcpy(entry->public_key, key, sizeof entry->public_key);
     snprintf(entry->note, sizeof entry->note, entry->has_public_key ? "keyring %s" : "no usable key in keyring %s",
              r->name);
 }
@@ -179,15 +229,12 @@ static void describe(const struct ring *r, const char *key_id, uint32_t version,
 static int keyring_describe(void *self, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry)
 {
     struct tenuo_key_entry entry = { .size = sizeof entry };
-    char name[TN_VERSION_NAME_BYTES];
     uint8_t key[TENUO_PUBKEY_BYTES];
     struct tn_versions v;
-    int code = name_of(self, key_id, version, name, &v);
-    if (code == TENUO_OK)
-        code = read_public(self, name, key);
+    int code = read_version(self, key_id, version, read_public, key, &v);
     if (code != TENUO_OK)
         return code;
-    describe(self, key_id, version, name, &v, &entry);
+    describe(self, key_id, version, key, &v, &entry);
     *ret_entry = entry;
     return TENUO_OK;
 }
@@ -200,10 +247,11 @@ static int keyring_list(void *self, int (*each)(void *arg, const struct tenuo_ke
         const char *id = names.v[i].name;
         struct tenuo_key_entry entry = { .size = sizeof entry };
         struct tn_versions v = { 0 };
+        uint8_t key[TENUO_PUBKEY_BYTES];
         if (strchr(id, '@') != NULL || names.v[i].is_public)
             continue;
-        note_all(&v, id, &names);
-        describe(self, id, 0, id, &v, &entry);
+        const bool good = read_version(self, id, 0, read_public, key, &v) == TENUO_OK;
+        describe(self, id, 0, good ? key : NULL, &v, &entry);
         if (each(arg, &entry) != 0)
             break;
     }
@@ -211,25 +259,76 @@ static int keyring_list(void *self, int (*each)(void *arg, const struct tenuo_ke
     return code;
 }
 
-/* A seed and its public part; the seed last, since it alone makes a key. */
-static int write_pair(const struct ring *r, const char *name, const uint8_t seed[TENUO_SEED_BYTES])
+static int write_public(const struct ring *r, const char *name, const uint8_t seed[TENUO_SEED_BYTES])
 {
     uint8_t key[TENUO_PUBKEY_BYTES];
     public_of(seed, key);
-    int code = ring_write(r, name, RING_PUBLIC, key);
-    return code == TENUO_OK ? ring_write(r, name, "", seed) : code;
+    return ring_write(r, name, RING_PUBLIC, key);
+}
+
+/* A new name: both parts or none, since a public part alone looks like a version that was removed. The seed first: it
+ * is complete without the other. */
+static int write_pair(const struct ring *r, const char *name, const uint8_t seed[TENUO_SEED_BYTES])
+{
+    int code = ring_write(r, name, "", seed);
+    if (code != TENUO_OK)
+        return code;
+    code = write_public(r, name, seed);
+    if (code != TENUO_OK)
+        (void)ring_drop(r, name, "");
+    return code;
+}
+
+static int same_time(const struct ring *r, const char *key_id)
+{
+    r->host->error(r->host,
+                   "%s%s in the keyring '%s' was changed at the same time by somebody else: look, then try again",
+                   r->prefix, key_id, r->name);
+    return TENUO_E_KEY_CONFLICT;
+}
+
+/* The public part goes first and comes back last, so that at no time one is beside the seed of another key. When it
+ * cannot be written the key works without it. */
+static int replace_newest(const struct ring *r, const char *key_id, const uint8_t old[TENUO_SEED_BYTES],
+                          const uint8_t seed[TENUO_SEED_BYTES])
+{
+    uint8_t now[TENUO_SEED_BYTES];
+    int code = ring_read(r, key_id, "", now);
+    if (code == TENUO_OK && sodium_memcmp(now, old, sizeof now) != 0)
+        code = same_time(r, key_id);
+    if (code == TENUO_OK)
+        code = ring_drop(r, key_id, RING_PUBLIC);
+    if (code == TENUO_OK) {
+        code = ring_write(r, key_id, "", seed);
+        if (write_public(r, key_id, code == TENUO_OK ? seed : old) != TENUO_OK)
+            r->host->log(r->host, TENUO_LOG_WARNING, "%s%s has no public part: the key works without it", r->prefix,
+                         key_id);
+    }
+    if (code == TENUO_OK)
+        code = ring_read(r, key_id, "", now);
+    if (code == TENUO_OK && sodium_memcmp(now, seed, sizeof now) != 0)
+        code = same_time(r, key_id);
+    sodium_memzero(now, sizeof now);
+    return code;
 }
 
 /* The kernel's add_key writes over what is there, so the one before is first put under its number. */
-static int keep_old(const struct ring *r, const char *key_id, uint32_t version)
+static int rotate(const struct ring *r, const char *key_id, uint32_t number, const uint8_t seed[TENUO_SEED_BYTES])
 {
-    uint8_t seed[TENUO_SEED_BYTES];
+    uint8_t old[TENUO_SEED_BYTES];
     char name[TN_VERSION_NAME_BYTES];
-    tn_version_name(key_id, version, name);
-    int code = ring_read(r, key_id, "", seed);
+    tn_version_name(key_id, number, name);
+    int code = ring_read(r, key_id, "", old);
+    if (code == TENUO_OK && sodium_memcmp(old, seed, sizeof old) == 0) {
+        r->host->error(r->host, "%s%s in the keyring '%s' is that very key: rotate to a new one", r->prefix, key_id,
+                       r->name);
+        code = TENUO_E_KEY_CONFLICT;
+    }
     if (code == TENUO_OK)
-        code = write_pair(r, name, seed);
-    sodium_memzero(seed, sizeof seed);
+        code = write_pair(r, name, old);
+    if (code == TENUO_OK)
+        code = replace_newest(r, key_id, old, seed);
+    sodium_memzero(old, sizeof old);
     return code;
 }
 
@@ -273,9 +372,7 @@ static int import_version(const struct ring *r, const char *key_id, const uint8_
         r->host->error(r->host, "%s%s has %zu versions: remove old ones first", r->prefix, key_id, v.count + 1);
         return TENUO_E_KEY_DENIED;
     }
-    code = keep_old(r, key_id, newest);
-    if (code == TENUO_OK)
-        code = write_pair(r, key_id, seed);
+    code = rotate(r, key_id, newest, seed);
     if (code == TENUO_OK)
         *ret_version = newest + 1;
     return code;
@@ -303,9 +400,7 @@ static int remove_all(const struct ring *r, const char *key_id)
     free(names.v);
     if (code == TENUO_OK)
         code = ring_remove(r, key_id, "");
-    if (code == TENUO_OK)
-        (void)ring_remove(r, key_id, RING_PUBLIC); /* there is none when somebody else stored the key */
-    return code;
+    return code == TENUO_OK ? ring_drop(r, key_id, RING_PUBLIC) : code;
 }
 
 static int keyring_remove(void *self, const char *key_id, uint32_t version)
@@ -316,9 +411,10 @@ static int keyring_remove(void *self, const char *key_id, uint32_t version)
     int code = name_of(r, key_id, version, name, &v);
     if (code != TENUO_OK)
         return code;
-    if (version == 0)
+    const bool newest = version == tn_versions_newest(&v);
+    if (version == 0 || (newest && v.count == 0))
         return remove_all(r, key_id);
-    if (version == tn_versions_newest(&v) && v.count != 0) {
+    if (newest) {
         r->host->error(r->host, "'%s@%u' is the newest version: rotate first, or remove '%s' with all its versions",
                        key_id, (unsigned)version, key_id);
         return TENUO_E_INVALID_ARGUMENT;

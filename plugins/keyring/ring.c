@@ -221,6 +221,19 @@ int ring_remove(const struct ring *r, const char *name, const char *suffix)
     return TENUO_OK;
 }
 
+int ring_drop(const struct ring *r, const char *name, const char *suffix)
+{
+    char desc[RING_DESC_BYTES];
+    key_serial_t ring = 0;
+    int code = ring_find(r, &ring);
+    if (code != TENUO_OK)
+        return code;
+    description(r, name, suffix, desc);
+    if (keyctl_search(ring, "user", desc, 0) < 0 && (errno == ENOKEY || errno == EKEYREVOKED || errno == EKEYEXPIRED))
+        return TENUO_OK;
+    return ring_remove(r, name, suffix);
+}
+
 /* The serials of the keyring's keys; it may grow between two readings. */
 static int read_serials(const struct ring *r, key_serial_t ring, key_serial_t **ret, size_t *ret_count)
 {

@@ -50,6 +50,8 @@ int ring_look(const struct ring *r, const char *name);
 int ring_write(const struct ring *r, const char *name, const char *suffix, const uint8_t bytes[32]);
 /* Gone at once, in every keyring. 9300 when it is not there. */
 int ring_remove(const struct ring *r, const char *name, const char *suffix);
+/* Likewise; that it is not there is fine, and says nothing. */
+int ring_drop(const struct ring *r, const char *name, const char *suffix);
 /* The sentence and code for an errno of a keyctl call about `what`. */
 int ring_failed(const struct ring *r, const char *what, int error);
 

@@ -96,7 +96,95 @@ static void life(const char *ring)
     is_int(ops->remove(self, "agent", 0), TENUO_OK, "the rest: %s", mock_said);
     refused(self, "agent", TENUO_E_KEY_NOT_FOUND, "is not in the keyring", "gone");
     is_int(ops->public_key(self, "agent", 0, got, &version), TENUO_E_KEY_NOT_FOUND, "with its public key");
+    is_int(ops->import(self, "agent", 0, seed, &version), TENUO_OK, "another one");
+    is_int(ops->remove(self, "agent", 1), TENUO_OK, "goes by its number");
+    is_int(ops->public_key(self, "agent", 0, got, &version), TENUO_E_KEY_NOT_FOUND, "with its public key as well");
     ops->close(self);
+}
+
+/* What a rotation leaves that is cut off after each of its steps, and one that has no room in the user's quota. */
+static void cut_off(void)
+{
+    void *self = opened("session");
+    uint8_t one[32], two[32], got[32], key[32];
+    char desc[128];
+    randombytes_buf(one, 32);
+    randombytes_buf(two, 32);
+    public_of(one, key);
+    is_int(ops->import(self, "cut", 0, one, &version), TENUO_OK, "a key: %s", mock_said);
+    is_int(ops->import(self, "cut", TENUO_STORE_NEW_VERSION, one, &version), TENUO_E_KEY_CONFLICT,
+           "no rotation to the same key");
+    snprintf(desc, sizeof desc, "%scut@1", prefix);
+    ok(add_key("user", desc, one, 32, KEY_SPEC_SESSION_KEYRING) > 0, "the old key under its number");
+    is_int(ops->public_key(self, "cut", 0, got, &version), TENUO_OK, "the newest");
+    is_int((int)version, 1, "has its number still");
+    ok(memcmp(got, key, 32) == 0, "and is the old one");
+    ok(keyctl_unlink(serial_of("user", "cut#public", KEY_SPEC_SESSION_KEYRING), KEY_SPEC_SESSION_KEYRING) == 0,
+       "its public part is away");
+    is_int(ops->public_key(self, "cut", 1, got, &version), TENUO_OK, "by its number");
+    ok(memcmp(got, key, 32) == 0, "still the old one");
+    is_int(ops->import(self, "cut", TENUO_STORE_NEW_VERSION, two, &version), TENUO_OK, "rotates: %s", mock_said);
+    is_int((int)version, 2, "to version 2");
+    is_int(ops->export_seed(self, "cut", 1, got), TENUO_OK, "version 1");
+    ok(memcmp(got, one, 32) == 0, "is the old one");
+    is_int(ops->remove(self, "cut", 0), TENUO_OK, "away with it");
+    ops->close(self);
+}
+
+/* In a child without a privilege: fills the quota, so that no, one, two ... more keys fit. */
+static int without_room(void)
+{
+    uint8_t one[32] = { 1 }, two[32] = { 2 }, got[32], key[32], fits[32];
+    void *self = NULL;
+    char desc[64];
+    int refused = 0;
+    if (setgid(65533) != 0 || setuid(65533) != 0 || keyctl_join_session_keyring(NULL) < 0 ||
+        open_with("session", NULL, 0, &self) != TENUO_OK || ops->import(self, "agent", 0, one, &version) != TENUO_OK)
+        return 1;
+    key_serial_t ballast[256];
+    int n = 0;
+    for (; n < 256; n++) {
+        snprintf(desc, sizeof desc, "ballast-%d", n);
+        ballast[n] = add_key("user", desc, "x", 1, KEY_SPEC_SESSION_KEYRING);
+        if (ballast[n] < 0)
+            break;
+    }
+    for (int room = 0; room < 4; room++) {
+        int r = ops->import(self, "agent", TENUO_STORE_NEW_VERSION, two, &version);
+        refused += r == TENUO_E_KEY_DENIED;
+        public_of(r == TENUO_OK ? two : one, fits);
+        if (ops->public_key(self, "agent", 0, key, &version) != TENUO_OK || memcmp(key, fits, 32) != 0 ||
+            version != (r == TENUO_OK ? 2u : 1u) || ops->export_seed(self, "agent", 1, got) != TENUO_OK ||
+            memcmp(got, one, 32) != 0)
+            return 2;
+        if (r == TENUO_OK)
+            break;
+        int made = ops->import(self, "other", 0, two, &version);
+        if (made == TENUO_E_KEY_DENIED && ops->public_key(self, "other", 0, key, &version) != TENUO_E_KEY_NOT_FOUND)
+            return 3;
+        if (made == TENUO_OK && ops->remove(self, "other", 0) != TENUO_OK)
+            return 4;
+        if (n == 0 || keyctl_invalidate(ballast[--n]) < 0)
+            return 5;
+        usleep(300000); /* the collector gives the room back */
+    }
+    ops->close(self);
+    return refused > 0 ? 0 : 6;
+}
+
+static void full(void)
+{
+    int status = 0;
+    if (geteuid() != 0) {
+        skip_test("a quota that is used up", "only root can be another user");
+        return;
+    }
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(without_room());
+    waitpid(pid, &status, 0);
+    is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0, "a quota that is used up leaves every key as it was");
 }
 
 static int collect(void *arg, const struct tenuo_key_entry *entry)
@@ -123,6 +211,7 @@ static void listing(void)
     randombytes_buf(seed, sizeof seed);
     is_int(ops->import(self, "one", 0, seed, &version), TENUO_OK, "one");
     is_int(ops->import(self, "two", 0, seed, &version), TENUO_OK, "two");
+    seed[0] ^= 1;
     is_int(ops->import(self, "two", TENUO_STORE_NEW_VERSION, seed, &version), TENUO_OK, "two again");
     snprintf(desc, sizeof desc, "%sshort", prefix);
     ok(add_key("user", desc, "abc", 3, KEY_SPEC_SESSION_KEYRING) > 0, "something that is no key");
@@ -185,6 +274,45 @@ static void arguments(void)
     strcpy(prefix, "a;b");
     is_int(open_with("user", NULL, 0, &self), TENUO_E_CONF, "a prefix with ';'");
     memcpy(prefix, before, sizeof before);
+}
+
+/* Seed and public part of one version fit together, whatever rotates beside. */
+static void *pair_reader(void *arg)
+{
+    uint8_t seed[32], key[32], want[32];
+    uint32_t v = 0;
+    int *bad = NULL;
+    for (int i = 0; i < 300; i++) {
+        int r = ops->public_key(arg, "load", 0, key, &v);
+        if (r == TENUO_OK)
+            r = ops->export_seed(arg, "load", v, seed);
+        public_of(seed, want);
+        if (r != TENUO_OK || memcmp(key, want, 32) != 0)
+            bad = arg;
+    }
+    return bad;
+}
+
+static void rotation_under_load(void)
+{
+    void *self = opened("session"), *failed = NULL;
+    uint8_t seed[32];
+    pthread_t t;
+    int wrong = 0;
+    randombytes_buf(seed, sizeof seed);
+    is_int(ops->import(self, "load", 0, seed, &version), TENUO_OK, "a key: %s", mock_said);
+    pthread_create(&t, NULL, pair_reader, self);
+    for (int i = 0; i < 40; i++) {
+        usleep(1000);
+        randombytes_buf(seed, sizeof seed);
+        wrong += ops->import(self, "load", TENUO_STORE_NEW_VERSION, seed, &version) != TENUO_OK ||
+                 version != (uint32_t)i + 2;
+    }
+    pthread_join(t, &failed);
+    is_int(wrong, 0, "forty rotations");
+    ok(failed == NULL, "each number was of one key for those who read");
+    is_int(ops->remove(self, "load", 0), TENUO_OK, "away with it");
+    ops->close(self);
 }
 
 static void *in_thread(void *arg)
@@ -293,6 +421,9 @@ int main(int argc, char **argv)
     named();
     listing();
     faults();
+    cut_off();
+    full();
+    rotation_under_load();
     arguments();
     threads_and_forks();
     as_nobody();

@@ -155,7 +155,7 @@ static int judge(const struct tn_call *call, const char *what, const char *key_i
 {
     const struct tn_instance *i = call->instance;
     if (late)
-        return tn_fail(err, TENUO_E_UNAVAILABLE, "%s: %s answered after its deadline of %u ms", i->origin, what,
+        return tn_fail(err, TENUO_E_UNAVAILABLE, "%s: %s " TN_LATE_WORDS " of %u ms", i->origin, what,
                        (unsigned)i->deadline_ms);
     if (!is_legal(legal, code))
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: %s answered %d, which it may not", i->origin, what, code);

@@ -31,6 +31,9 @@ struct tn_opened {
     atomic_uint generation; /* fork generation that self belongs to */
 };
 
+/* In the sentence about an answer that came too late. */
+#define TN_LATE_WORDS "answered after its deadline"
+
 struct tn_instance {
     struct tn_opened *opened;
     const struct tn_plugin *plugin;

@@ -23,10 +23,12 @@ struct make {
     struct tenuo_key_entry before; /* rotate: what was the newest */
 };
 
-/* An answer that came too late is none for a look-up, but here something may have changed all the same. */
-static int say_late(int code, struct tenuo_error *err)
+/* An answer that came too late, or was lost on a network, is none for a look-up, but here something may have changed
+ * all the same. */
+static int say_late(const struct tn_instance *i, int code, struct tenuo_error *err)
 {
-    if (code == TENUO_E_UNAVAILABLE && err != NULL) {
+    const bool local = (i->plugin->desc.flags & TENUO_PLUGIN_NO_NETWORK) != 0;
+    if (code == TENUO_E_UNAVAILABLE && err != NULL && (!local || strstr(err->msg, TN_LATE_WORDS) != NULL)) {
         char why[TENUO_ERROR_MSG_BYTES];
         snprintf(why, sizeof why, "%s", err->msg);
         return tn_fail(err, code, "%.180s; look whether it was done before trying again", why);
@@ -57,7 +59,7 @@ static int explain(const struct make *m, int code, struct tenuo_error *err)
     if (code == TENUO_E_KEY_CONFLICT && said_nothing(err))
         return tn_fail(err, code, "%s: there is a key '%.60s' already: choose another id, or rotate that key",
                        m->instance->origin, m->key_id);
-    return say_late(code, err);
+    return say_late(m->instance, code, err);
 }
 
 static int import_seed(struct make *m, struct tenuo_error *err)
@@ -195,5 +197,5 @@ int tenuo_store_remove(struct tenuo_ctx *ctx, const char *store, const char *ref
         return tn_store_cannot(i, "remove", reterr);
     r = tn_store_remove(i, id, version, reterr);
     tn_keycache_forget(&ctx->keys, id);
-    return say_late(r, reterr);
+    return say_late(i, r, reterr);
 }

@@ -46,7 +46,8 @@ json_t *key_json(const char *store, const struct tenuo_stored_key *key)
     if (key->version)
         cli_set(object, "version", json_integer(key->version));
     if (key->newest) {
-        cli_set(object, "oldest_version", json_integer(key->oldest));
+        if (key->oldest)
+            cli_set(object, "oldest_version", json_integer(key->oldest));
         cli_set(object, "newest_version", json_integer(key->newest));
     }
     if (key->has_public_key)

@@ -18,6 +18,7 @@ struct view {
     size_t failed, told;
     uint8_t answer[TENUO_PUBLIC_KEY_BYTES]; /* show: what the first line has */
     bool answered, answers;
+    bool misnamed; /* the reference is none */
 };
 
 static void begin(struct view *v)
@@ -215,6 +216,7 @@ static void show_store(struct view *v, size_t i, const char *ref)
         }
         code = key_versions(ctx, v->store, ref, take_shown, v, &why);
     }
+    v->misnamed |= code == TENUO_E_INVALID_ARGUMENT;
     if (code && code != TENUO_E_KEY_NOT_FOUND)
         failure(v, origin, &why);
     cli_append(v->stores, store_json(v, i, &why));
@@ -243,12 +245,14 @@ int key_show(struct key_run *r)
         if (!name.store || strcmp(tenuo_ctx_store_name(r->cli->ctx, i, NULL, NULL), name.store) == 0)
             show_store(&v, i, name.ref);
     if (!v.told && !v.failed)
-        status =
-            cli_failf(r->cli, TENUO_E_KEY_NOT_FOUND, "%s%.80s has %s '%.140s'; 'tenuo key list' shows what there is",
-                      name.store ? "store " : "no store", name.store ? name.store : "", name.store ? "no key" : "a key",
-                      name.ref);
+        status = cli_failf(r->cli, TENUO_E_KEY_NOT_FOUND,
+                           "%s%.80s has %s '%.140s'; 'tenuo key list' and 'tenuo key show ID' say what there is",
+                           name.store ? "store " : "no store", name.store ? name.store : "",
+                           name.store ? "no key" : "a key", name.ref);
     else
         status = finish(&v, "keys", v.keys);
+    if (status == CLI_UNDECIDED && v.misnamed) /* no store was asked: the reference is none */
+        status = CLI_USAGE;
     json_decref(v.keys);
     end(&v);
     key_name_free(&name);

@@ -333,9 +333,10 @@ static int ssm_remove(struct aws *a, const char *key_id, uint32_t version)
     if (r != TENUO_OK)
         return r;
     if (version != 0 && h.oldest != h.newest)
-        return aws_fail(
-            a, TENUO_E_INVALID_ARGUMENT,
-            "%s: Parameter Store cannot remove one version of several: remove all, and import the newest again", name);
+        return aws_fail(a, TENUO_E_INVALID_ARGUMENT,
+                        "%s: Parameter Store keeps every version until the parameter goes: make a key of another id, "
+                        "re-issue to it, then remove this one whole",
+                        name);
     struct aws_body *b = aws_body_new();
     aws_put(b, "{\"Name\":");
     aws_put_string(b, name);

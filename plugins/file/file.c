@@ -64,7 +64,8 @@ int file_open_dir(const struct store *s, int *ret_fd)
     int r = tn_trust_open(path, TN_TRUST_DIR, TENUO_E_KEY_DENIED, ret_fd, &err);
     if (r == TENUO_OK)
         return r;
-    s->host->error(s->host, "%s", err.msg);
+    const bool missing = r == TENUO_E_SYSTEM && s->path != NULL && access(path, F_OK) != 0 && errno == ENOENT;
+    s->host->error(s->host, missing ? "%s: make it with: install -d -m 0700 %s" : "%s", err.msg, path);
     return r == TENUO_E_SYSTEM ? TENUO_E_UNAVAILABLE : r;
 }
 

@@ -191,7 +191,8 @@ static int write_version(const struct store *s, int dir, const char *key_id, con
     const uint32_t newest = tn_versions_newest(&v);
     file_key_name(s, key_id, 0, name);
     if (newest == 0)
-        return file_judge(s, name, TN_KEYFILE_MISSING, "no such file: there is nothing to rotate");
+        return file_judge(s, name, TN_KEYFILE_MISSING,
+                          "no such file: there is nothing to rotate; a first key needs no new version");
     if (v.full || v.count >= TENUO_KEY_VERSIONS_MAX - 1 || newest >= UINT32_MAX - 2)
         return file_judge(s, name, TN_KEYFILE_DENIED, "has too many versions: remove old ones first");
     r = keep_old(s, dir, key_id, newest, old);

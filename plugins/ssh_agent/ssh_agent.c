@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../../common/versions.h"
 
@@ -35,6 +36,17 @@ static int agent_open(const struct tenuo_host *host, const struct tenuo_arg *arg
     }
     *ret_self = a;
     return TENUO_OK;
+}
+
+/* The environment is the service's own: nothing can be said of its agent here. */
+static int agent_check(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs)
+{
+    const char *socket = nargs > 0 ? args[0].value : NULL;
+    struct stat st;
+    if (socket == NULL || (stat(socket, &st) == 0 && S_ISSOCK(st.st_mode)))
+        return TENUO_OK;
+    host->error(host, "%s: no socket is there: start the agent with ssh-agent -a %s", socket, socket);
+    return TENUO_E_UNAVAILABLE;
 }
 
 static void agent_close(void *self)
@@ -403,7 +415,8 @@ static int agent_import(void *self, const char *key_id, unsigned flags, const ui
     if (r != TENUO_OK)
         return r;
     if (!more && (f.count != 0 || f.other_type)) {
-        a->host->error(a->host, "%s: there is an identity '%s' already", agent_socket(a), key_id);
+        a->host->error(a->host, "%s: there is an identity '%s' already: rotate it, or remove it first", agent_socket(a),
+                       key_id);
         return TENUO_E_KEY_CONFLICT;
     }
     r = more ? judge(a, key_id, &f) : TENUO_OK;
@@ -464,6 +477,7 @@ static const struct tenuo_resolver_ops ops = {
     .size = sizeof ops,
     .open = agent_open,
     .close = agent_close,
+    .check = agent_check,
     .public_key = agent_public_key,
     .sign = agent_sign,
     .list = agent_list,

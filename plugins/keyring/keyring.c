@@ -14,7 +14,7 @@
 #define DEFAULT_PREFIX "tenuo:"
 #define MOST_TIMEOUT_MS 2147483647000u
 
-#define READ_TRIES 8 /* when rotations come between */
+#define READ_TRIES 16 /* when rotations come between */
 
 enum { KEYRING, PREFIX, KEY_TIMEOUT };
 

@@ -229,9 +229,16 @@ int ring_drop(const struct ring *r, const char *name, const char *suffix)
     if (code != TENUO_OK)
         return code;
     description(r, name, suffix, desc);
-    if (keyctl_search(ring, "user", desc, 0) < 0 && (errno == ENOKEY || errno == EKEYREVOKED || errno == EKEYEXPIRED))
+    long key = keyctl_search(ring, "user", desc, 0);
+    if (key < 0 && (errno == ENOKEY || errno == EKEYREVOKED || errno == EKEYEXPIRED))
         return TENUO_OK;
-    return ring_remove(r, name, suffix);
+    if (key < 0)
+        return ring_failed(r, desc, errno);
+    /* The link first: who looks in between finds nothing, and not a key that seems to be revoked. */
+    const bool unlinked = keyctl_unlink((key_serial_t)key, ring) >= 0;
+    if (keyctl_invalidate((key_serial_t)key) < 0 && !unlinked)
+        return ring_failed(r, desc, errno);
+    return TENUO_OK;
 }
 
 /* The serials of the keyring's keys; it may grow between two readings. */

@@ -131,6 +131,8 @@ static void cut_off(void)
     ops->close(self);
 }
 
+#define NO_SUCH_USER 77
+
 /* In a child without a privilege: fills the quota, so that no, one, two ... more keys fit. */
 static int without_room(void)
 {
@@ -138,8 +140,11 @@ static int without_room(void)
     void *self = NULL;
     char desc[64];
     int refused = 0;
-    if (setgid(65533) != 0 || setuid(65533) != 0 || keyctl_join_session_keyring(NULL) < 0 ||
-        open_with("session", NULL, 0, &self) != TENUO_OK || ops->import(self, "agent", 0, one, &version) != TENUO_OK)
+    const uid_t own = 200000 + (uid_t)getpid(); /* with a quota that no other test has used up */
+    if (setgid(own) != 0 || setuid(own) != 0)
+        return NO_SUCH_USER;
+    if (keyctl_join_session_keyring(NULL) < 0 || open_with("session", NULL, 0, &self) != TENUO_OK ||
+        ops->import(self, "agent", 0, one, &version) != TENUO_OK)
         return 1;
     key_serial_t ballast[256];
     int n = 0;
@@ -184,7 +189,10 @@ static void full(void)
     if (pid == 0)
         _exit(without_room());
     waitpid(pid, &status, 0);
-    is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0, "a quota that is used up leaves every key as it was");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_SUCH_USER)
+        skip_test("a quota that is used up", "this container has no such user");
+    else
+        is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0, "a quota that is used up leaves every key as it was");
 }
 
 static int collect(void *arg, const struct tenuo_key_entry *entry)

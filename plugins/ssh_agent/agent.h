@@ -40,6 +40,24 @@ struct agent_identity {
     const uint8_t *key; /* 32 bytes; NULL for other types */
 };
 
+/* A list under way: the reply and where in it we are. */
+struct listing {
+    uint8_t *reply;
+    struct agent_in in;
+    uint32_t left;
+};
+
+/* listing.c. The reply is the caller's to free; a copy of the struct walks the same reply again. */
+int agent_list_begin(const struct agent *a, struct listing *l);
+/* 1 with an identity, 0 at the end, -1 when the list is broken. */
+int agent_list_next(struct listing *l, struct agent_identity *ret);
+bool agent_is_fingerprint(const char *id);
+/* One identity's version under this id, 0 when it has none. */
+uint32_t agent_version_of(const struct agent_identity *i, const char *key_id, bool *by_fingerprint);
+bool agent_is_certificate(const struct agent_identity *i);
+/* The code and the sentence for an answer that no agent gives. */
+int agent_broken(const struct agent *a);
+
 /* wire.c */
 /* Room for `payload` bytes of contents and what stands around them; agent_end wipes and frees it. */
 void agent_begin(struct agent_out *out, uint8_t type, size_t payload);

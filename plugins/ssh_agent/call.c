@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define MARGIN_MS 20 /* for what comes after the answer */
+#define BUSY_PAUSE_MS 5
 
 const char *agent_socket(const struct agent *a)
 {
@@ -56,6 +57,17 @@ static int judge_peer(const struct agent *a, int fd)
     return TENUO_E_KEY_DENIED;
 }
 
+/* An agent whose queue is full says EAGAIN at once: it is busy, not away. */
+static bool connect_in_time(const struct agent *a, int fd, const struct sockaddr_un *to)
+{
+    while (connect(fd, (const struct sockaddr *)to, sizeof *to) != 0) {
+        if ((errno != EAGAIN && errno != EINTR) || a->host->deadline(a->host) <= MARGIN_MS)
+            return false;
+        (void)poll(NULL, 0, BUSY_PAUSE_MS);
+    }
+    return true;
+}
+
 static int connect_to(const struct agent *a, int *ret_fd)
 {
     struct sockaddr_un to = { .sun_family = AF_UNIX };
@@ -74,7 +86,7 @@ static int connect_to(const struct agent *a, int *ret_fd)
     if (fd < 0)
         return away(a, strerror(errno));
     int r = TENUO_OK;
-    if (connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
+    if (!connect_in_time(a, fd, &to)) {
         const bool forbidden = errno == EACCES || errno == EPERM;
         r = away(a, strerror(errno));
         if (forbidden) {

@@ -14,9 +14,7 @@
 
 #include "../../common/versions.h"
 
-enum { FAILURE = 5, SUCCESS = 6, LIST = 11, LISTED = 12, SIGN = 13, SIGNED = 14, ADD = 17, REMOVE = 18 };
-
-#define FINGERPRINT_DIGITS 64 /* SHA-256 of the key blob in hex */
+enum { FAILURE = 5, SUCCESS = 6, SIGN = 13, SIGNED = 14, ADD = 17, REMOVE = 18 };
 
 static int agent_open(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self)
 {
@@ -56,58 +54,6 @@ static void agent_close(void *self)
     free(a);
 }
 
-static int broken(const struct agent *a)
-{
-    a->host->error(a->host, "%s: the answer is not what an ssh-agent sends", agent_socket(a));
-    return TENUO_E_UNAVAILABLE;
-}
-
-/* A list under way: the reply and where in it we are. */
-struct listing {
-    uint8_t *reply;
-    struct agent_in in;
-    uint32_t left;
-};
-
-static int begin_list(const struct agent *a, struct listing *l)
-{
-    struct agent_out out;
-    size_t len = 0;
-    agent_begin(&out, LIST, 0);
-    int r = agent_ask(a, &out, &l->reply, &len);
-    agent_end(&out);
-    if (r != TENUO_OK)
-        return r;
-    l->in = (struct agent_in){ l->reply + 1, len - 1 };
-    if (l->reply[0] == LISTED && agent_get_u32(&l->in, &l->left) && l->left <= AGENT_IDENTITIES_MAX)
-        return TENUO_OK;
-    free(l->reply);
-    return broken(a);
-}
-
-/* 1 with an identity, 0 at the end, -1 when the list is broken. */
-static int next(struct listing *l, struct agent_identity *ret)
-{
-    if (l->left == 0)
-        return l->in.n == 0 ? 0 : -1;
-    l->left--;
-    return agent_get_identity(&l->in, ret) ? 1 : -1;
-}
-
-static bool is_fingerprint(const char *id)
-{
-    return strlen(id) == FINGERPRINT_DIGITS && strspn(id, "0123456789abcdef") == FINGERPRINT_DIGITS;
-}
-
-static bool has_fingerprint(const struct agent_identity *i, const char *id)
-{
-    uint8_t hash[crypto_hash_sha256_BYTES];
-    char hex[FINGERPRINT_DIGITS + 1];
-    crypto_hash_sha256(hash, i->blob, i->blob_len);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    return strcmp(hex, id) == 0;
-}
-
 /* What the agent has under one id. */
 struct found {
     struct {
@@ -118,26 +64,6 @@ struct found {
     uint32_t oldest, newest;
     bool conflict, other_type, too_many, by_fingerprint;
 };
-
-/* One identity's version under this id, 0 when it has none. */
-static uint32_t version_of(const struct agent_identity *i, const char *key_id, bool *by_fingerprint)
-{
-    char id[TENUO_KEY_ID_MAX + 1];
-    uint32_t version = 0;
-    if (i->key != NULL && is_fingerprint(key_id) && has_fingerprint(i, key_id)) {
-        *by_fingerprint = true;
-        return 1;
-    }
-    if (!tn_version_parse((const char *)i->comment.p, i->comment.n, id, &version) || strcmp(id, key_id) != 0)
-        return 0;
-    return version == 0 ? 1 : version;
-}
-
-static bool is_certificate(const struct agent_identity *i)
-{
-    static const char tail[] = "-cert-v01@openssh.com";
-    return i->type.n > sizeof tail && memcmp(i->type.p + i->type.n - (sizeof tail - 1), tail, sizeof tail - 1) == 0;
-}
 
 static void note(struct found *f, const struct agent_identity *i, uint32_t version)
 {
@@ -165,10 +91,10 @@ static bool look_in(struct listing l, const char *key_id, struct found *f)
 {
     struct agent_identity i;
     int more;
-    while ((more = next(&l, &i)) > 0) {
-        uint32_t version = version_of(&i, key_id, &f->by_fingerprint);
+    while ((more = agent_list_next(&l, &i)) > 0) {
+        uint32_t version = agent_version_of(&i, key_id, &f->by_fingerprint);
         f->total++;
-        if (version != 0 && !is_certificate(&i))
+        if (version != 0 && !agent_is_certificate(&i))
             note(f, &i, version);
     }
     return more == 0;
@@ -177,12 +103,12 @@ static bool look_in(struct listing l, const char *key_id, struct found *f)
 static int look(const struct agent *a, const char *key_id, struct found *f)
 {
     struct listing l;
-    int r = begin_list(a, &l);
+    int r = agent_list_begin(a, &l);
     if (r != TENUO_OK)
         return r;
     const bool whole = look_in(l, key_id, f);
     free(l.reply);
-    return whole ? TENUO_OK : broken(a);
+    return whole ? TENUO_OK : agent_broken(a);
 }
 
 static int judge(const struct agent *a, const char *key_id, const struct found *f)
@@ -265,7 +191,7 @@ static int ask_signature(const struct agent *a, const uint8_t key[TENUO_PUBKEY_B
             agent_socket(a));
         r = TENUO_E_KEY_DENIED;
     } else if (reply[0] != SIGNED || !agent_get_signature((struct agent_in){ reply + 1, n - 1 }, ret_signature)) {
-        r = broken(a);
+        r = agent_broken(a);
     }
     free(reply);
     return r;
@@ -305,6 +231,19 @@ static int agent_describe(void *self, const char *key_id, uint32_t version, stru
     return TENUO_OK;
 }
 
+/* The first of its id and version among all: of two with one comment only one is shown. */
+static bool is_first(struct listing whole, const struct agent_identity *i, const char *key_id, uint32_t version)
+{
+    char id[TENUO_KEY_ID_MAX + 1];
+    struct agent_identity other;
+    uint32_t v = 0;
+    while (agent_list_next(&whole, &other) > 0)
+        if (other.key != NULL && tn_version_parse((const char *)other.comment.p, other.comment.n, id, &v) &&
+            strcmp(id, key_id) == 0 && (v == 0 ? 1 : v) == version)
+            return other.blob == i->blob;
+    return false;
+}
+
 /* Each id once, at its newest identity; what is no key of ours is left out. */
 static bool list_one(const struct agent *a, struct listing whole, const struct agent_identity *i,
                      struct tenuo_key_entry *entry)
@@ -314,7 +253,8 @@ static bool list_one(const struct agent *a, struct listing whole, const struct a
     struct found f = { 0 };
     uint8_t key[TENUO_PUBKEY_BYTES];
     if (i->key == NULL || !tn_version_parse((const char *)i->comment.p, i->comment.n, id, &version) ||
-        !look_in(whole, id, &f) || f.count == 0 || f.newest != (version == 0 ? 1 : version))
+        !look_in(whole, id, &f) || f.count == 0 || f.newest != (version == 0 ? 1 : version) ||
+        !is_first(whole, i, id, f.newest))
         return false;
     *entry = (struct tenuo_key_entry){ .size = sizeof *entry };
     if (pick(a, id, 0, &f, key, &newest) != TENUO_OK)
@@ -333,15 +273,15 @@ static int agent_list(void *self, int (*each)(void *arg, const struct tenuo_key_
     struct listing l;
     struct agent_identity i;
     struct tenuo_key_entry entry;
-    int r = begin_list(self, &l), more;
+    int r = agent_list_begin(self, &l), more;
     if (r != TENUO_OK)
         return r;
     const struct listing whole = l;
-    while ((more = next(&l, &i)) > 0)
+    while ((more = agent_list_next(&l, &i)) > 0)
         if (list_one(self, whole, &i, &entry) && each(arg, &entry) != 0)
             break;
     free(l.reply);
-    return more < 0 ? broken(self) : TENUO_OK;
+    return more < 0 ? agent_broken(self) : TENUO_OK;
 }
 
 /* The agent's own yes or no. */
@@ -385,18 +325,62 @@ static int refuse_known(const struct agent *a, const uint8_t seed[TENUO_SEED_BYT
     struct listing l;
     struct agent_identity i;
     bool known = false;
-    int r = begin_list(a, &l);
+    int r = agent_list_begin(a, &l), more;
     if (r != TENUO_OK)
         return r;
     crypto_sign_seed_keypair(key, secret, seed);
     sodium_memzero(secret, sizeof secret);
-    while (next(&l, &i) > 0)
-        known = known || (i.key != NULL && !is_certificate(&i) && memcmp(i.key, key, sizeof key) == 0);
+    while ((more = agent_list_next(&l, &i)) > 0)
+        known = known || (i.key != NULL && !agent_is_certificate(&i) && memcmp(i.key, key, sizeof key) == 0);
     free(l.reply);
+    if (more < 0)
+        return agent_broken(a);
     if (!known)
         return TENUO_OK;
     a->host->error(a->host, "%s: the agent has this key already, under another comment: remove that one first",
                    agent_socket(a));
+    return TENUO_E_KEY_CONFLICT;
+}
+
+static int remove_one(const struct agent *a, const uint8_t key[TENUO_PUBKEY_BYTES])
+{
+    struct agent_out out;
+    agent_begin(&out, REMOVE, 0);
+    agent_put_blob(&out, key);
+    int r = ask_done(a, &out, "remove");
+    agent_end(&out);
+    return r;
+}
+
+/* Another key under this very comment. A list that cannot be had says nothing. */
+static bool has_other(const struct agent *a, const char *comment, const uint8_t key[TENUO_PUBKEY_BYTES])
+{
+    struct listing l;
+    struct agent_identity i;
+    bool other = false;
+    if (agent_list_begin(a, &l) != TENUO_OK)
+        return false;
+    while (agent_list_next(&l, &i) > 0)
+        other = other || (i.key != NULL && agent_is(i.comment, comment) && memcmp(i.key, key, TENUO_PUBKEY_BYTES) != 0);
+    free(l.reply);
+    return other;
+}
+
+/* Adds it, and takes it back when somebody else added another under the same comment meanwhile: with two of them the
+ * id could not be used at all. */
+static int add_alone(const struct agent *a, const char *comment, const uint8_t seed[TENUO_SEED_BYTES])
+{
+    uint8_t key[TENUO_PUBKEY_BYTES], secret[crypto_sign_SECRETKEYBYTES];
+    int r = add(a, comment, seed);
+    if (r != TENUO_OK)
+        return r;
+    crypto_sign_seed_keypair(key, secret, seed);
+    sodium_memzero(secret, sizeof secret);
+    if (!has_other(a, comment, key))
+        return TENUO_OK;
+    (void)remove_one(a, key);
+    a->host->error(a->host, "%s: somebody else added '%s' at the same time: look, then try again", agent_socket(a),
+                   comment);
     return TENUO_E_KEY_CONFLICT;
 }
 
@@ -407,7 +391,7 @@ static int agent_import(void *self, const char *key_id, unsigned flags, const ui
     const bool more = (flags & TENUO_STORE_NEW_VERSION) != 0;
     char comment[TN_VERSION_NAME_BYTES];
     struct found f = { 0 };
-    if (is_fingerprint(key_id)) {
+    if (agent_is_fingerprint(key_id)) {
         a->host->error(a->host, "an id of 64 hex digits is a fingerprint here: give the key another id");
         return TENUO_E_INVALID_ARGUMENT;
     }
@@ -430,20 +414,24 @@ static int agent_import(void *self, const char *key_id, unsigned flags, const ui
     if (r != TENUO_OK)
         return r;
     tn_version_name(key_id, more ? f.newest + 1 : 0, comment);
-    r = add(a, comment, seed);
+    r = add_alone(a, comment, seed);
     if (r == TENUO_OK)
         *ret_version = f.newest + 1;
     return r;
 }
 
-static int remove_one(const struct agent *a, const uint8_t key[TENUO_PUBKEY_BYTES])
+/* The newest last: cut off in between, no older one takes its place. */
+static int remove_all(const struct agent *a, const struct found *f)
 {
-    struct agent_out out;
-    agent_begin(&out, REMOVE, 0);
-    agent_put_blob(&out, key);
-    int r = ask_done(a, &out, "remove");
-    agent_end(&out);
-    return r;
+    const uint8_t *newest = NULL;
+    int r = TENUO_OK;
+    for (size_t k = 0; k < f->count && r == TENUO_OK; k++) {
+        if (f->v[k].version == f->newest)
+            newest = f->v[k].key;
+        else
+            r = remove_one(a, f->v[k].key);
+    }
+    return r == TENUO_OK && newest != NULL ? remove_one(a, newest) : r;
 }
 
 static int agent_remove(void *self, const char *key_id, uint32_t version)
@@ -455,17 +443,13 @@ static int agent_remove(void *self, const char *key_id, uint32_t version)
     int r = find(a, key_id, version, &f, key, &found_version);
     if (r != TENUO_OK)
         return r;
-    if (version != 0) {
-        if (version == f.newest && f.count > 1) {
-            a->host->error(a->host, "'%s@%u' is the newest version: rotate first, or remove '%s' with all its versions",
-                           key_id, (unsigned)version, key_id);
-            return TENUO_E_INVALID_ARGUMENT;
-        }
+    if (version == 0)
+        return remove_all(a, &f);
+    if (version != f.newest || f.count == 1)
         return remove_one(a, key);
-    }
-    for (size_t k = 0; k < f.count && r == TENUO_OK; k++)
-        r = remove_one(a, f.v[k].key);
-    return r;
+    a->host->error(a->host, "'%s@%u' is the newest version: rotate first, or remove '%s' with all its versions", key_id,
+                   (unsigned)version, key_id);
+    return TENUO_E_INVALID_ARGUMENT;
 }
 
 static const struct tenuo_arg_spec args[] = {

@@ -164,8 +164,39 @@ static void foreign(void *self)
     signature_is_good(self, fingerprint, 1, same);
     is_int(ops->import(self, fingerprint, 0, key, &version), TENUO_E_INVALID_ARGUMENT, "no id that looks like one");
     is_int(ops->list(self, count_entries, seen), TENUO_OK, "list");
+    const char *twice = strstr(seen, "twice! ");
+    ok(twice != NULL && strstr(twice + 1, "twice") == NULL, "each id once");
     ok(strstr(seen, "deploy ") != NULL && strstr(seen, "twice! ") != NULL && strstr(seen, "old") == NULL, "shows: %s",
        seen);
+}
+
+/* Whoever comes first wins, or nobody does: never two identities of one comment. */
+static void at_once(void *self)
+{
+    uint8_t seed[32], key[32];
+    int pipes[2], good = 0, failed = 0;
+    char one;
+    if (pipe(pipes) != 0)
+        stage_die("pipe");
+    fflush(stdout);
+    for (int p = 0; p < 6; p++)
+        if (fork() == 0) {
+            randombytes_buf(seed, sizeof seed);
+            int r = ops->import(self, "race", 0, seed, &version);
+            one = r == TENUO_OK ? 'y' : r == TENUO_E_KEY_CONFLICT ? 'n' : 'x';
+            _exit(write(pipes[1], &one, 1) == 1 ? 0 : 1);
+        }
+    close(pipes[1]);
+    while (read(pipes[0], &one, 1) == 1) {
+        good += one == 'y';
+        failed += one == 'x';
+    }
+    close(pipes[0]);
+    for (int p = 0; p < 6; p++)
+        wait(NULL);
+    ok(good <= 1 && failed == 0, "of six imports at once %d succeeded", good);
+    is_int(ops->public_key(self, "race", 0, key, &version), good == 1 ? TENUO_OK : TENUO_E_KEY_NOT_FOUND,
+           "and the id can be used: %s", mock_said);
 }
 
 /* Locked; declined; gone; stopped; back. */
@@ -173,9 +204,10 @@ static void outages(void *self, const char *socket)
 {
     uint8_t key[32], signature[64];
     char command[512];
-    snprintf(command, sizeof command, "python3 -c \"\nimport socket,struct,sys\ns=socket.socket(socket.AF_UNIX)\n"
-                                      "s.connect('%s')\nm=bytes([int(sys.argv[1])])+struct.pack('>I',2)+b'pw'\n"
-                                      "s.sendall(struct.pack('>I',len(m))+m)\nsys.exit(s.recv(5)[4]!=6)\n\" ",
+    snprintf(command, sizeof command,
+             "python3 -c \"\nimport socket,struct,sys\ns=socket.socket(socket.AF_UNIX)\n"
+             "s.connect('%s')\nm=bytes([int(sys.argv[1])])+struct.pack('>I',2)+b'pw'\n"
+             "s.sendall(struct.pack('>I',len(m))+m)\nsys.exit(s.recv(5)[4]!=6)\n\" ",
              socket);
     char lock[600], unlock[600];
     snprintf(lock, sizeof lock, "%s 22", command);
@@ -283,6 +315,45 @@ static void lies(void)
     stop_server();
 }
 
+/* A queue with room for one, and nobody who takes anything from it for a while: busy, not away. */
+static void busy(void)
+{
+    static const uint8_t body[] = { 12, 0, 0, 0, 1, BLOB, 0, 0, 0, 1, 'k' };
+    const char *path = stage_path("busy.sock");
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    uint8_t answer[128], question[64], key[32];
+    size_t n = with_length(answer, body, sizeof body);
+    memcpy(to.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), full[4];
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&to, sizeof to) != 0 || listen(fd, 0) != 0)
+        stage_die("busy agent");
+    for (int i = 0; i < 4; i++) { /* until it is full */
+        full[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)!connect(full[i], (const struct sockaddr *)&to, sizeof to);
+    }
+    server = fork();
+    if (server == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        for (int i = 0; i < 4; i++)
+            close(full[i]);
+        usleep(200000);
+        for (;;) {
+            int c = accept(fd, NULL, NULL);
+            if (read(c, question, sizeof question) > 0 && write(c, answer, n) < 0)
+                _exit(1);
+            close(c);
+        }
+    }
+    close(fd);
+    for (int i = 0; i < 4; i++)
+        close(full[i]);
+    void *self = open_line(path);
+    is_int(ops->public_key(self, "k", 0, key, &version), TENUO_OK, "an agent whose queue is full is waited for: %s",
+           mock_said);
+    ops->close(self);
+    stop_server();
+}
+
 /* root and this user are trusted with signatures, nobody else. */
 static void stranger(void)
 {
@@ -335,6 +406,7 @@ int main(int argc, char **argv)
         return 1;
     stage_begin();
     lies();
+    busy();
     stranger();
     if (shell("command -v ssh-agent ssh-add ssh-keygen >/dev/null") != 0) {
         skip_test("the real ssh-agent", "openssh-client is not installed");
@@ -345,6 +417,7 @@ int main(int argc, char **argv)
         void *self = open_line(socket);
         life(self);
         foreign(self);
+        at_once(self);
         outages(self, socket);
         ops->close(self);
         environment(socket);

@@ -132,6 +132,7 @@ static void uncount_copy(const struct ring *r, const char *key_id, struct tn_ver
 static int find_versions(const struct ring *r, const char *key_id, struct tn_versions *v)
 {
     struct ring_names names = { 0 };
+    *v = (struct tn_versions){ 0 };
     int code = ring_list(r, &names);
     if (code != TENUO_OK)
         return code;
@@ -147,7 +148,6 @@ static int name_of(const struct ring *r, const char *key_id, uint32_t version, c
                    struct tn_versions *v)
 {
     uint32_t suffix = 0;
-    *v = (struct tn_versions){ 0 };
     int code = find_versions(r, key_id, v);
     if (code != TENUO_OK)
         return code;

@@ -88,7 +88,7 @@ class Life:
         if not self.ok(made.returncode == 0, "keygen --to", made.stderr.decode()):
             return
         again = self.tenuo("keygen", "--to", f"{self.title}:agent", ok=False)
-        self.ok(again.returncode != 0 and b"already" in again.stderr or b"there is" in again.stderr or b"has a key" in again.stderr, "an id that is taken is refused", again.stderr.decode())
+        self.ok(again.returncode != 0 and any(said in again.stderr for said in (b"already", b"there is", b"has a key")), "an id that is taken is refused", again.stderr.decode())
         if not self.open():
             return
         self.refused("nobody", [9300], "an unknown id", [self.title])

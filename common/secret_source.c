@@ -108,12 +108,14 @@ static int judge(const struct tn_secret_source *s, enum tn_keyfile_result result
 
 static int read_private(const struct tn_secret_source *s, char *buf, size_t *ret_len, char why[TN_SECRET_WHY])
 {
+    /* What shows its ACL mask as group read is the service manager's, and nobody else's. */
+    const unsigned flags = s->credential != NULL ? TN_KEYFILE_CREDENTIAL : 0;
     char *path = strdup(s->file != NULL ? s->file : "");
     const char *name = NULL;
     char phrase[160];
     int fd = -1, r = path == NULL ? TENUO_E_NOMEM : locate(s, path, &fd, &name, why);
     if (r == TENUO_OK)
-        r = judge(s, tn_keyfile_read(fd, name, TN_KEYFILE_CREDENTIAL, (uint8_t *)buf, ret_len, phrase), phrase, why);
+        r = judge(s, tn_keyfile_read(fd, name, flags, (uint8_t *)buf, ret_len, phrase), phrase, why);
     if (fd >= 0)
         close(fd);
     free(path);

@@ -122,12 +122,15 @@ int tn_web_check_url(const struct tn_web_options *o, char why[TN_WEB_WHY])
     return r;
 }
 
-int tn_web_check_file(const char *path, char why[TN_WEB_WHY])
+/* A file that is away or untrusted is this line's misfortune alone: it may come back, and other lines go on. */
+int tn_web_check_file(const char *option, const char *path, char why[TN_WEB_WHY])
 {
     struct tenuo_error err;
-    int fd = -1, r = path == NULL ? TENUO_OK : tn_trust_open(path, TN_TRUST_FILE, TENUO_E_CONF, &fd, &err);
-    if (r != TENUO_OK)
-        return refuse(why, err.msg);
+    int fd = -1, r = path == NULL ? TENUO_OK : tn_trust_open(path, TN_TRUST_FILE, TENUO_E_KEY_DENIED, &fd, &err);
+    if (r != TENUO_OK) {
+        snprintf(why, TN_WEB_WHY, "%s=: %s", option, err.msg);
+        return r == TENUO_E_SYSTEM ? TENUO_E_UNAVAILABLE : r;
+    }
     if (fd >= 0)
         close(fd);
     return TENUO_OK;
@@ -162,9 +165,9 @@ static int set_url(struct tn_web *w, const struct tn_web_options *o, char why[TN
     return r;
 }
 
-static int set_file(char **ret, const char *path, char why[TN_WEB_WHY])
+static int set_file(char **ret, const char *option, const char *path, char why[TN_WEB_WHY])
 {
-    int r = tn_web_check_file(path, why);
+    int r = tn_web_check_file(option, path, why);
     if (r != TENUO_OK || path == NULL)
         return r;
     *ret = strdup(path);
@@ -216,9 +219,9 @@ int tn_web_open(const struct tn_web_options *o, struct tn_secret_source *key, st
     snprintf(w->agent, sizeof w->agent, "%s", o->agent);
     r = set_url(w, o, why);
     if (r == TENUO_OK)
-        r = set_file(&w->ca, o->ca, why);
+        r = set_file(&w->ca, "ca", o->ca, why);
     if (r == TENUO_OK)
-        r = set_file(&w->cert, o->cert, why);
+        r = set_file(&w->cert, "cert", o->cert, why);
     if (r != TENUO_OK) {
         tn_web_close(w);
         return r;

@@ -53,7 +53,7 @@ void tn_web_close(struct tn_web *w);
 /* The same judgement of url= and connect_timeout= alone, for `check`. */
 int tn_web_check_url(const struct tn_web_options *o, char why[TN_WEB_WHY]);
 /* A file that decides whom to trust, or that is shown to the server: nobody else may have written it. NULL is fine. */
-int tn_web_check_file(const char *path, char why[TN_WEB_WHY]);
+int tn_web_check_file(const char *option, const char *path, char why[TN_WEB_WHY]);
 /* connect_timeout= of a line: 1ms to 1h, else TENUO_E_CONF. */
 int tn_web_connect_ms(const struct tenuo_arg *arg, uint32_t *ret_ms, char why[TN_WEB_WHY]);
 uint64_t tn_web_clock_ms(void); /* CLOCK_MONOTONIC */

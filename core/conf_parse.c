@@ -395,8 +395,10 @@ void tn_conf_free(struct tn_conf *conf)
 
 static const char *name_of(const struct tn_rule *rule)
 {
-    const struct tn_conf_arg *arg = rule->facility == TN_F_RESOLVER ? tn_rule_arg(rule, "name") : NULL;
-    return arg != NULL ? arg->value : NULL;
+    const struct tn_conf_arg *arg = tn_rule_arg(rule, "name");
+    if (rule->facility != TN_F_RESOLVER)
+        return NULL;
+    return arg != NULL ? arg->value : rule->module;
 }
 
 /* Answers are the same; only commands that name a store cannot tell the two apart. */
@@ -407,7 +409,8 @@ static void warn_of_names(const struct tn_conf *conf, struct tn_diag *d)
             const struct tn_rule *other = &conf->rules[k];
             if (name_of(other) == NULL || strcmp(name_of(&conf->rules[i]), name_of(other)) != 0)
                 continue;
-            tn_diag_warning(d, &conf->rules[i].place, "the name '%s' is that of %s:%u too: no command can name either",
+            tn_diag_warning(d, &conf->rules[i].place,
+                            "the name '%s' is that of %s:%u too: no command can name either; give them name=",
                             name_of(other), other->place.file, other->place.line);
             break;
         }

@@ -81,7 +81,13 @@ static int fail_open(struct walk *w, int dir, const char *name, int error)
     struct stat st;
     if (error == ENOENT)
         return tn_fail(w->err, TENUO_E_SYSTEM, "%s: no such file or directory", shown(w));
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+    const bool seen = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!seen && error == EACCES)
+        return tn_fail(
+            w->err, w->code,
+            "%s: this user may not look into the directory above it: give that one the right to be entered (x)",
+            shown(w));
+    if (seen && S_ISLNK(st.st_mode))
         return tn_fail(w->err, w->code, "%s: a symbolic link, owned by uid %u: name the real path (readlink -f)",
                        shown(w), (unsigned)st.st_uid);
     return tn_fail(w->err, w->code, "%s: cannot be opened: %s", shown(w), strerror(error));

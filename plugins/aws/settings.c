@@ -231,7 +231,7 @@ static int try_files(struct aws *a, const struct tenuo_arg *args)
     char why[TN_WEB_WHY] = "", *text = NULL;
     size_t n = 0;
     int fd = -1, r = TENUO_OK;
-    if (tn_web_check_file(args[ARG_CA].value, why) != TENUO_OK)
+    if (tn_web_check_file("ca", args[ARG_CA].value, why) != TENUO_OK)
         return aws_fail(a, TENUO_E_UNAVAILABLE, "%s", why);
     if (a->credentials_file != NULL) {
         r = tn_secret_set(&source, "credentials", a->credentials_file, NULL, why);

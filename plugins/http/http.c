@@ -87,7 +87,7 @@ static int http_check(const struct tenuo_host *host, const struct tenuo_arg *arg
     int r = nargs == ARG_COUNT ? judge_line(host, args, &o) : TENUO_E_NOMEM;
     if (r != TENUO_OK)
         return r;
-    if (tn_web_check_file(o.ca, why) == TENUO_OK && tn_web_check_file(o.cert, why) == TENUO_OK &&
+    if (tn_web_check_file("ca", o.ca, why) == TENUO_OK && tn_web_check_file("cert", o.cert, why) == TENUO_OK &&
         try_secret(args[ARG_KEY].value, why) == TENUO_OK && try_secret(args[ARG_TOKEN_FILE].value, why) == TENUO_OK)
         return TENUO_OK;
     return say(host, TENUO_E_UNAVAILABLE, why);

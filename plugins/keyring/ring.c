@@ -76,9 +76,16 @@ static int find_named(const struct ring *r, key_serial_t *ret_ring)
     if (serial < 0)
         serial = keyctl_search(KEY_SPEC_USER_KEYRING, "keyring", r->name + 2, 0);
     if (serial < 0) {
+        if (errno == ENOKEY) { /* the store is not there, not the key */
+            r->host->error(
+                r->host,
+                "no keyring of the name '%s' is linked into the session's or the user's: keyctl link it there, "
+                "or make it with keyctl newring %s @u",
+                r->name + 2, r->name + 2);
+            return TENUO_E_UNAVAILABLE;
+        }
         snprintf(what, sizeof what, "a keyring of the name '%s'", r->name + 2);
-        int code = ring_failed(r, what, errno);
-        return code == TENUO_E_KEY_NOT_FOUND ? TENUO_E_UNAVAILABLE : code; /* the store is not there, not the key */
+        return ring_failed(r, what, errno);
     }
     *ret_ring = (key_serial_t)serial;
     return TENUO_OK;

@@ -232,7 +232,8 @@ static void limit_reader(struct redis *r)
     r->c->reader->fn = &r->fn;
 }
 
-static bool read_password(struct redis *r, const char *dir, const char *name, char text[TN_KEYFILE_MAX + 1])
+static bool read_password(struct redis *r, const char *dir, const char *name, unsigned flags,
+                          char text[TN_KEYFILE_MAX + 1])
 {
     struct tenuo_error err = { 0 };
     size_t n = 0;
@@ -240,7 +241,7 @@ static bool read_password(struct redis *r, const char *dir, const char *name, ch
     int fd = -1;
     if (tn_trust_open(dir, TN_TRUST_DIR, TENUO_E_KEY_DENIED, &fd, &err) != TENUO_OK)
         return redis_say(r, "cannot be logged in to: %.150s", err.msg);
-    enum tn_keyfile_result k = tn_keyfile_read(fd, name, TN_KEYFILE_CREDENTIAL, (uint8_t *)text, &n, why);
+    enum tn_keyfile_result k = tn_keyfile_read(fd, name, flags, (uint8_t *)text, &n, why);
     close(fd);
     if (k != TN_KEYFILE_OK)
         return redis_say(r, "cannot be logged in to: the password file: %s", why);
@@ -259,12 +260,12 @@ static bool find_password(struct redis *r, char text[TN_KEYFILE_MAX + 1])
         const char *from = secure_getenv("CREDENTIALS_DIRECTORY");
         if (from == NULL)
             return redis_say(r, "cannot be logged in to: the service manager passed no credentials");
-        return read_password(r, from, r->credential, text);
+        return read_password(r, from, r->credential, TN_KEYFILE_CREDENTIAL, text);
     }
     memcpy(dir, r->password_file, sizeof dir);
     char *slash = strrchr(dir, '/');
     *slash = '\0';
-    return read_password(r, dir[0] != '\0' ? dir : "/", slash + 1, text);
+    return read_password(r, dir[0] != '\0' ? dir : "/", slash + 1, 0, text);
 }
 
 static bool log_in(struct redis *r, uint64_t ends)

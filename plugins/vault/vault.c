@@ -303,7 +303,7 @@ static int try_secret(const struct tn_secret_source *s, char why[TN_WEB_WHY])
 static int try_files(const struct vault *v, const struct tn_web_options *o, const struct tn_secret_source *key)
 {
     char why[TN_WEB_WHY];
-    if (tn_web_check_file(o->ca, why) == TENUO_OK && tn_web_check_file(o->cert, why) == TENUO_OK &&
+    if (tn_web_check_file("ca", o->ca, why) == TENUO_OK && tn_web_check_file("cert", o->cert, why) == TENUO_OK &&
         try_secret(key, why) == TENUO_OK && try_secret(&v->token, why) == TENUO_OK &&
         try_secret(&v->role_id, why) == TENUO_OK && try_secret(&v->secret_id, why) == TENUO_OK &&
         try_secret(&v->jwt, why) == TENUO_OK)

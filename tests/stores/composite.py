@@ -131,6 +131,49 @@ def vault_column(table):
     return column
 
 
+def broken(tap, lab, good):
+    """A store whose files are not there, or not to be trusted, is the misfortune of its own line."""
+    loose = lab.dir / "loose.pem"
+    loose.write_text("x")
+    loose.chmod(0o666)
+    shared = lab.dir / "shared-secret"
+    shared.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    shared.chmod(0o640)
+    url = f"url=https://127.0.0.1:{bench.free_port()}"
+    lines = {
+        "vault without its ca": f"vault {url} ca=/nonexistent/ca.pem token_file=/nonexistent/token",
+        "vault with a ca that others may write": f"vault {url} ca={loose} token_file=/nonexistent/token",
+        "vault without its client certificate": f"vault {url} auth=cert cert=/nonexistent/c.pem key_file=/nonexistent/c.key",
+        "vault without its token": f"vault {url} token_file=/nonexistent/token",
+        "vault with a token that its group may read": f"vault {url} token_file={shared}",
+        "aws with credentials that their group may read": f"aws region=eu-west-1 endpoint=https://127.0.0.1:1 credentials_file={shared}",
+        "aws without its ca": "aws region=eu-west-1 endpoint=https://127.0.0.1:1 ca=/nonexistent/ca.pem",
+        "aws without its credentials file": "aws region=eu-west-1 endpoint=https://127.0.0.1:1 credentials_file=/nonexistent/credentials",
+        "aws kms without its folder": "aws region=eu-west-1 endpoint=https://127.0.0.1:1 service=kms path=/nonexistent",
+        "pkcs11 without its module": "pkcs11 uri=pkcs11:token=lab module=/nonexistent/module.so pin_file=/nonexistent/pin",
+        "tpm2 without its folder": "tpm2 path=/nonexistent",
+        "keyring without its keyring": "keyring keyring=%:tenuo-nowhere",
+        "ssh_agent without its socket": "ssh_agent socket=/nonexistent/agent.sock",
+        "file without its folder": "file path=/nonexistent name=gone",
+    }
+    with lab.driver() as driver:
+        for title, line in lines.items():
+            if not (lab.plugins / f"tenuo_{line.split()[0]}.so").exists():
+                tap.skip(title, "the plugin was not built")
+                continue
+            for control in ("sufficient", "optional"):
+                conf = lab.conf(f"resolver {control} {line}", good % "sufficient", settings=["set deadline 1s"])
+                opened = driver("open", conf=conf)
+                got = driver("signer", id="agent") if opened["code"] == 0 else opened
+                tap.ok(got["code"] == 0, f"{title}, {control}: the next line answers", got)
+            conf = lab.conf(f"resolver required {line}", good % "sufficient", settings=["set deadline 1s"])
+            opened = driver("open", conf=conf)
+            got = driver("signer", id="agent") if opened["code"] == 0 else opened
+            tap.ok(opened["code"] == 0 and got["code"] in (9301, 9304), f"{title}, required: nobody signs", opened, got)
+            tap.ok("may read" not in title or "mode 0640" in got["message"], f"{title}: it says the mode", got)
+            print(f"# {title}: {got.get('message')}")
+
+
 def main():
     tap = bench.Tap()
     with bench.Lab(*sys.argv[1:4]) as lab:
@@ -143,6 +186,7 @@ def main():
                 table.run(title, make())
             except bench.Missing as why:
                 tap.skip(title, why)
+        broken(tap, lab, files["same"])
     return tap.done()
 
 

@@ -176,6 +176,8 @@ static bool set_rules(CURL *h, const struct tn_web *w)
         curl_easy_setopt(h, CURLOPT_PROXY, ""),
         curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
         curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L),
+        /* Or it waits for its thread that asks for names, however long that takes. Plugins are never unloaded. */
+        curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L),
         curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket),
         curl_easy_setopt(h, CURLOPT_USERAGENT, w->agent),
         curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L),

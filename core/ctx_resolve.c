@@ -224,19 +224,26 @@ static int search_line(struct search *s, struct tn_instance *i, struct tenuo_err
 {
     struct tenuo_key_entry entry = { 0 };
     struct tn_call budget;
-    uint32_t oldest;
-    int r, asked = 1;
+    uint32_t oldest, v;
+    int r, there = 1, looks = 1; /* numbers of removed versions are looked at, and are none */
     tn_call_begin(&budget, i);
     r = look_at(s, i, 0, &entry, err);
     oldest = entry.oldest != 0 ? entry.oldest : 1;
-    for (uint32_t v = entry.version; r == TENUO_OK && !s->found && v > oldest && asked < TENUO_KEY_VERSIONS_MAX;
-         asked++) {
+    for (v = entry.version;
+         r == TENUO_OK && !s->found && v > oldest && there < TENUO_KEY_VERSIONS_MAX && looks < TN_MAX_VERSION_LOOKS;
+         looks++) {
         struct tenuo_key_entry older;
         r = look_at(s, i, --v, &older, err);
+        there += r == TENUO_OK;
         if (is_gap(r))
             r = TENUO_OK;
     }
     tn_call_end(&budget);
+    if (r == TENUO_OK && !s->found && v > oldest)
+        return tn_fail(err, TENUO_E_UNAVAILABLE,
+                       "%s: key '%.60s' has more versions than are looked through: name the one that is meant, as in "
+                       "%.60s@%u, or remove old ones",
+                       i->origin, s->ask->id, s->ask->id, (unsigned)oldest);
     return is_gap(r) ? TENUO_OK : r;
 }
 

@@ -73,6 +73,7 @@
 #define TN_MAX_KEY_ID 128
 #define TN_MAX_KEY_CACHE 1024      /* keys held at once */
 #define TN_KEY_FAILED_MS 2000      /* how long a store's "no" is remembered (9300, 9303, 9304, 9305), */
+#define TN_MAX_VERSION_LOOKS 1024  /* numbers of one id that a search for a holder asks a line about */
 #define TN_KEY_AWAY_MS 500         /* that it is away (9301, 9203), also while a stale key serves, */
 #define TN_KEY_HOLDER_MS 2000      /* and which older keys there are: so often wrong holders ask the stores */
 #define TN_MAX_STORE_KEYS 65536    /* ids of one store that are listed */

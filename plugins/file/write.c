@@ -286,6 +286,18 @@ static int remove_all(const struct store *s, int dir, const char *key_id)
     return unlinkat(dir, name, 0) == 0 || errno == ENOENT ? TENUO_OK : failed(s, name);
 }
 
+/* The .pub of a version is optional, and the number must stay taken also without one, or of a secret that is no key. */
+static int leave_record(const struct store *s, int dir, const char *key_id, uint32_t number)
+{
+    uint8_t key[TENUO_PUBKEY_BYTES] = { 0 };
+    char name[FILE_NAME_BYTES];
+    file_public_name(key_id, number, name);
+    if (exists(dir, name))
+        return TENUO_OK;
+    (void)file_read_public(s, dir, key_id, number, key);
+    return write_public(s, dir, key_id, number, key);
+}
+
 /* Its .pub stays as a record, so that no other key gets the number. */
 static int remove_version(const struct store *s, int dir, const char *key_id, uint32_t version)
 {
@@ -294,8 +306,10 @@ static int remove_version(const struct store *s, int dir, const char *key_id, ui
     int r = file_find(s, dir, key_id, version, &suffix, &v);
     if (r != TENUO_OK)
         return r;
-    if (suffix != 0)
-        return remove_secret(s, dir, key_id, suffix);
+    if (suffix != 0) {
+        r = leave_record(s, dir, key_id, suffix);
+        return r == TENUO_OK ? remove_secret(s, dir, key_id, suffix) : r;
+    }
     if (v.count == 0)
         return remove_all(s, dir, key_id);
     s->host->error(s->host, "'%s@%u' is the newest version: rotate first, or remove '%s' with all its versions", key_id,

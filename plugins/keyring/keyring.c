@@ -106,17 +106,42 @@ static void public_of(const uint8_t seed[TENUO_SEED_BYTES], uint8_t ret_key[TENU
     sodium_memzero(secret, sizeof secret);
 }
 
-/* The public part first: it can be read without the right to sign. A key that somebody else stored has none. */
+/* Both parts as they are at one moment. *ret_fits: no public part, or that of the seed, or a seed that we may not read.
+ */
+static int read_parts(const struct ring *r, const char *name, uint8_t key[TENUO_PUBKEY_BYTES], bool *ret_fits)
+{
+    uint8_t seed[TENUO_SEED_BYTES], stated[TENUO_PUBKEY_BYTES];
+    const int said = ring_read(r, name, RING_PUBLIC, stated);
+    int code = ring_read(r, name, "", seed);
+    if (code == TENUO_OK)
+        public_of(seed, key);
+    sodium_memzero(seed, sizeof seed);
+    *ret_fits = said != TENUO_OK || code != TENUO_OK || memcmp(stated, key, sizeof stated) == 0;
+    if (said == TENUO_OK && code == TENUO_E_KEY_DENIED) { /* readable without the right to sign */
+        memcpy(key, stated, sizeof stated);
+        return TENUO_OK;
+    }
+    return said == TENUO_OK || said == TENUO_E_KEY_NOT_FOUND ? code : said;
+}
+
+/* A key that somebody else stored has no public part; one that does not fit was put there to have warrants made out to
+ * it. A rotation between the two looks the same, so it is looked at again. */
 static int read_public(const struct ring *r, const char *name, uint8_t ret_key[TENUO_PUBKEY_BYTES])
 {
-    uint8_t seed[TENUO_SEED_BYTES];
-    int code = ring_read(r, name, RING_PUBLIC, ret_key);
-    if (code != TENUO_E_KEY_NOT_FOUND)
-        return code;
-    code = ring_read(r, name, "", seed);
+    uint8_t key[TENUO_PUBKEY_BYTES];
+    bool fits = false;
+    int code = TENUO_OK;
+    for (int i = 0; i < READ_TRIES && code == TENUO_OK && !fits; i++)
+        code = read_parts(r, name, key, &fits);
+    if (code == TENUO_OK && !fits) {
+        r->host->error(r->host,
+                       "%s%s" RING_PUBLIC " in the keyring '%s' is not the public key of the seed beside it: one of "
+                       "them was replaced",
+                       r->prefix, name, r->name);
+        return TENUO_E_KEY_INVALID;
+    }
     if (code == TENUO_OK)
-        public_of(seed, ret_key);
-    sodium_memzero(seed, sizeof seed);
+        memcpy(ret_key, key, sizeof key);
     return code;
 }
 
@@ -164,7 +189,8 @@ static int name_of(const struct ring *r, const char *key_id, uint32_t version, c
         return TENUO_E_KEY_NOT_FOUND;
     }
     tn_version_name(key_id, suffix, ret_name);
-    return TENUO_OK;
+    /* A listing does not show what was revoked or has expired; its public part may still be there. */
+    return suffix == 0 && !v->plain && ring_is_dead(r, key_id) ? ring_check(r, key_id) : TENUO_OK;
 }
 
 /* A number that the plain id has now may be another key's at the next moment: then it is looked for again. `read` is
@@ -224,7 +250,7 @@ static void describe(const struct ring *r, const char *key_id, uint32_t version,
 {
     snprintf(entry->id, sizeof entry->id, "%s", key_id);
     entry->newest = tn_versions_newest(v);
-    entry->oldest = tn_versions_oldest(v);
+    entry->oldest = v->plain ? tn_versions_oldest(v) : 0; /* of a linked keyring nothing is known */
     entry->version = version != 0 ? version : entry->newest;
     entry->has_public_key = key != NULL;
     if (key != NULL)
@@ -270,14 +296,14 @@ static int write_public(const struct ring *r, const char *name, const uint8_t se
 {
     uint8_t key[TENUO_PUBKEY_BYTES];
     public_of(seed, key);
-    return ring_write(r, name, RING_PUBLIC, key);
+    return ring_write(r, name, RING_PUBLIC, key, 0); /* also a record of the number: it outlives the seed */
 }
 
 /* A new name: both parts or none, since a public part alone looks like a version that was removed. The seed first: it
  * is complete without the other. */
-static int write_pair(const struct ring *r, const char *name, const uint8_t seed[TENUO_SEED_BYTES])
+static int write_pair(const struct ring *r, const char *name, const uint8_t seed[TENUO_SEED_BYTES], uint32_t seconds)
 {
-    int code = ring_write(r, name, "", seed);
+    int code = ring_write(r, name, "", seed, seconds);
     if (code != TENUO_OK)
         return code;
     code = write_public(r, name, seed);
@@ -306,7 +332,7 @@ static int replace_newest(const struct ring *r, const char *key_id, const uint8_
     if (code == TENUO_OK)
         code = ring_drop(r, key_id, RING_PUBLIC);
     if (code == TENUO_OK) {
-        code = ring_write(r, key_id, "", seed);
+        code = ring_write(r, key_id, "", seed, r->timeout_s);
         if (write_public(r, key_id, code == TENUO_OK ? seed : old) != TENUO_OK)
             r->host->log(r->host, TENUO_LOG_WARNING, "%s%s has no public part: the key works without it", r->prefix,
                          key_id);
@@ -324,18 +350,44 @@ static int rotate(const struct ring *r, const char *key_id, uint32_t number, con
 {
     uint8_t old[TENUO_SEED_BYTES];
     char name[TN_VERSION_NAME_BYTES];
+    uint32_t left = 0;
     tn_version_name(key_id, number, name);
     int code = ring_read(r, key_id, "", old);
+    if (code == TENUO_OK)
+        code = ring_left(r, key_id, &left);
     if (code == TENUO_OK && sodium_memcmp(old, seed, sizeof old) == 0) {
         r->host->error(r->host, "%s%s in the keyring '%s' is that very key: rotate to a new one", r->prefix, key_id,
                        r->name);
         code = TENUO_E_KEY_CONFLICT;
     }
     if (code == TENUO_OK)
-        code = write_pair(r, name, old);
+        code = write_pair(r, name, old, left);
     if (code == TENUO_OK)
         code = replace_newest(r, key_id, old, seed);
     sodium_memzero(old, sizeof old);
+    return code;
+}
+
+/* Whoever asks for a number shall never get another key: neither one that was removed, nor, when its public part is not
+ * there, one of which nothing but the number is known. */
+static int leave_record(const struct ring *r, const char *key_id, const char *of, uint32_t number)
+{
+    uint8_t key[TENUO_PUBKEY_BYTES] = { 0 };
+    char name[TN_VERSION_NAME_BYTES];
+    tn_version_name(key_id, number, name);
+    if (ring_read(r, of, RING_PUBLIC, key) != TENUO_OK)
+        (void)read_public(r, of, key);
+    return ring_write(r, name, RING_PUBLIC, key, 0);
+}
+
+/* The newest was revoked or has expired: what comes now is another version. */
+static int bury(const struct ring *r, const char *key_id, struct tn_versions *v)
+{
+    int code = leave_record(r, key_id, key_id, v->highest + 1);
+    if (code == TENUO_OK)
+        code = ring_drop(r, key_id, RING_PUBLIC);
+    if (code == TENUO_OK)
+        v->highest++;
     return code;
 }
 
@@ -351,8 +403,10 @@ static int import_new(const struct ring *r, const char *key_id, const uint8_t se
     }
     if (code == TENUO_E_KEY_NOT_FOUND)
         code = find_versions(r, key_id, &v);
+    if (code == TENUO_OK && ring_is_dead(r, key_id))
+        code = bury(r, key_id, &v);
     if (code == TENUO_OK)
-        code = write_pair(r, key_id, seed);
+        code = write_pair(r, key_id, seed, r->timeout_s);
     if (code == TENUO_OK)
         *ret_version = v.highest + 1;
     return code;
@@ -364,7 +418,7 @@ static int import_version(const struct ring *r, const char *key_id, const uint8_
     struct tn_versions v = { 0 };
     int code = ring_look(r, key_id);
     if (code == TENUO_E_KEY_NOT_FOUND)
-        return ring_failed(r, key_id, ENOKEY);
+        return ring_check(r, key_id); /* says which: there is none, or it was revoked */
     if (code == TENUO_OK)
         code = find_versions(r, key_id, &v);
     if (code != TENUO_OK)
@@ -426,7 +480,8 @@ static int keyring_remove(void *self, const char *key_id, uint32_t version)
                        key_id, (unsigned)version, key_id);
         return TENUO_E_INVALID_ARGUMENT;
     }
-    return ring_remove(r, name, ""); /* its public part stays as a record of the number */
+    code = leave_record(r, key_id, name, version);
+    return code == TENUO_OK ? ring_remove(r, name, "") : code;
 }
 
 static const struct tenuo_arg_spec args[] = {

@@ -192,7 +192,75 @@ int ring_look(const struct ring *r, const char *name)
     return ring_failed(r, desc, errno);
 }
 
-int ring_write(const struct ring *r, const char *name, const char *suffix, const uint8_t bytes[32])
+int ring_check(const struct ring *r, const char *name)
+{
+    char desc[RING_DESC_BYTES];
+    key_serial_t ring, key;
+    description(r, name, "", desc);
+    return search(r, desc, &ring, &key);
+}
+
+bool ring_is_dead(const struct ring *r, const char *name)
+{
+    char desc[RING_DESC_BYTES];
+    key_serial_t ring = 0;
+    if (ring_find(r, &ring) != TENUO_OK)
+        return false;
+    description(r, name, "", desc);
+    return keyctl_search(ring, "user", desc, 0) < 0 && (errno == EKEYREVOKED || errno == EKEYEXPIRED);
+}
+
+/* "12s", "5m", "3h", "2d", "1w", rounded down by the kernel; "perm" is 0. */
+static bool read_span(const char *text, uint32_t *ret_seconds)
+{
+    static const struct {
+        char unit;
+        uint32_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+    unsigned long n;
+    char unit = 0;
+    if (strcmp(text, "perm") == 0) {
+        *ret_seconds = 0;
+        return true;
+    }
+    if (sscanf(text, "%8lu%c", &n, &unit) != 2)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (units[i].unit == unit) {
+            const uint64_t all = (uint64_t)n * units[i].seconds;
+            *ret_seconds = all == 0 ? 1 : all > INT32_MAX ? INT32_MAX : (uint32_t)all;
+            return true;
+        }
+    return false;
+}
+
+/* The kernel tells an expiry in /proc/keys alone: "SERIAL FLAGS USAGE EXPIRY ..." a line. */
+int ring_left(const struct ring *r, const char *name, uint32_t *ret_seconds)
+{
+    char desc[RING_DESC_BYTES], line[1024], span[16];
+    key_serial_t ring, key;
+    unsigned long serial;
+    bool found = false;
+    description(r, name, "", desc);
+    int code = search(r, desc, &ring, &key);
+    if (code != TENUO_OK)
+        return code;
+    FILE *f = fopen("/proc/keys", "re");
+    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL)
+        found = sscanf(line, "%8lx %*15s %*15s %15s", &serial, span) == 2 && serial == (unsigned long)(uint32_t)key &&
+                read_span(span, ret_seconds);
+    if (f != NULL)
+        fclose(f);
+    if (found)
+        return TENUO_OK;
+    r->host->error(r->host,
+                   "%s in the keyring '%s': /proc/keys does not say when it expires, so its copy could outlive it: "
+                   "make a key of another id instead",
+                   desc, r->name);
+    return TENUO_E_KEY_DENIED;
+}
+
+int ring_write(const struct ring *r, const char *name, const char *suffix, const uint8_t bytes[32], uint32_t seconds)
 {
     const bool is_public = suffix[0] != '\0';
     char desc[RING_DESC_BYTES];
@@ -205,7 +273,7 @@ int ring_write(const struct ring *r, const char *name, const char *suffix, const
     if (key < 0)
         return ring_failed(r, desc, errno);
     if (keyctl_setperm(key, is_public ? PUBLIC_PERM : SEED_PERM) < 0 ||
-        (r->timeout_s != 0 && keyctl_set_timeout(key, r->timeout_s) < 0)) {
+        (seconds != 0 && keyctl_set_timeout(key, seconds) < 0)) {
         code = ring_failed(r, desc, errno);
         (void)keyctl_unlink(key, ring);
     }

@@ -46,8 +46,16 @@ int ring_read(const struct ring *r, const char *name, const char *suffix, uint8_
 /* TENUO_OK when a seed of that name is there, readable or not; 9300 when none is, or one that was revoked or has
  * expired and may be written over. */
 int ring_look(const struct ring *r, const char *name);
-/* Writes or replaces one, with the permissions that are ours. */
-int ring_write(const struct ring *r, const char *name, const char *suffix, const uint8_t bytes[32]);
+/* Whether a seed of that name can be used: TENUO_OK, or why not, with a sentence. Also in a keyring linked into ours.
+ */
+int ring_check(const struct ring *r, const char *name);
+/* A seed of that name is there, revoked or expired. */
+bool ring_is_dead(const struct ring *r, const char *name);
+/* Writes or replaces one, with the permissions that are ours, for so many seconds; 0: without end. */
+int ring_write(const struct ring *r, const char *name, const char *suffix, const uint8_t bytes[32], uint32_t seconds);
+/* How long the seed of that name will still live, rounded down; 0: without end. TENUO_E_KEY_DENIED when the kernel does
+ * not say. */
+int ring_left(const struct ring *r, const char *name, uint32_t *ret_seconds);
 /* Gone at once, in every keyring. 9300 when it is not there. */
 int ring_remove(const struct ring *r, const char *name, const char *suffix);
 /* Likewise; that it is not there is fine, and says nothing. */

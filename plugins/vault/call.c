@@ -171,9 +171,31 @@ static bool make_path(const struct vault *v, const struct vault_ask *ask, char r
     return n > 0 && n < VAULT_PATH_BYTES;
 }
 
+/* Vault says what is not there in words of its own; a proxy in front of it, or another server, says 404 too. */
+static int is_vaults(const struct vault *v, const struct tn_web_answer *a)
+{
+    static const char *const members[] = { "errors", "data" };
+    struct tn_json *j = NULL;
+    int r = vault_json(v, a, &j);
+    if (r != TENUO_OK)
+        return r;
+    bool said = false;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        said = said || tn_json_get(j, 0, members[i]) != TN_JSON_NONE;
+    tn_json_free(j);
+    if (said)
+        return TENUO_OK;
+    return vault_say(v, TENUO_E_UNAVAILABLE,
+                     "%s: it answered 404, and not as Vault does: is it Vault that listens at url=?",
+                     tn_web_server(v->web));
+}
+
 static int judge_404(const struct vault *v, const struct tn_web_answer *a)
 {
     char text[160];
+    int r = is_vaults(v, a);
+    if (r != TENUO_OK)
+        return r;
     vault_first_error(a, text, sizeof text);
     if (strstr(text, "no handler for route") != NULL)
         return vault_say(v, TENUO_E_UNAVAILABLE,

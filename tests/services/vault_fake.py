@@ -94,6 +94,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_bad_gateway(self, seen):
         self.answer(502, b"<html>")
 
+    def do_backend404(self, seen):
+        self.answer(404, b"<html><body>default backend - 404</body></html>")
+
+    def do_foreign404(self, seen):
+        self.answer(404, {"message": "no such route"})
+
     def do_standby(self, seen):
         self.answer(473, {"errors": ["standby"]})
 

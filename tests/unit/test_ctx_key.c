@@ -100,7 +100,8 @@ static void check_search(void)
     atomic_store(&w->calls[MOCK_DESCRIBE], 0);
     gives(ctx, "k", public_of(7), 7, "the last of 64 versions");
     is_int(calls(w, MOCK_DESCRIBE), TENUO_KEY_VERSIONS_MAX, "that are looked at");
-    fails(ctx, "k", 0, public_of(6), TENUO_E_HOLDER_MISMATCH, "not the one before");
+    fails(ctx, "k", 0, public_of(6), TENUO_E_UNAVAILABLE, "the one before is not looked at");
+    ok(err_says("more versions than are looked through"), "and nobody says that it is not there");
     tenuo_ctx_unref(ctx);
     world_free(w);
     world_free(plain);

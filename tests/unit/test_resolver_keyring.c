@@ -266,6 +266,59 @@ static void faults(void)
     ops->close(self);
 }
 
+/* Numbers are given once, also when the newest was revoked or a version had no public part; lives are not prolonged. */
+static void numbers_and_lives(void)
+{
+    void *self = opened("session");
+    uint8_t seed[32], other[32], key[32], got[32];
+    struct tenuo_key_entry entry = { .size = sizeof entry };
+    char desc[128], line[1024], span[16] = "";
+    randombytes_buf(seed, sizeof seed);
+    randombytes_buf(other, sizeof other);
+    is_int(ops->import(self, "rv", 0, seed, &version), TENUO_OK, "a key");
+    is_int(ops->import(self, "rv", TENUO_STORE_NEW_VERSION, other, &version), TENUO_OK, "rotated");
+    is_int((int)keyctl_revoke(serial_of("user", "rv", KEY_SPEC_SESSION_KEYRING)), 0, "revoked");
+    mock_said[0] = '\0';
+    is_int(ops->describe(self, "rv", 0, &entry), TENUO_E_KEY_DENIED, "describe");
+    ok(strstr(mock_said, "was revoked") != NULL, "said: %s", mock_said);
+    is_int(ops->import(self, "rv", TENUO_STORE_NEW_VERSION, seed, &version), TENUO_E_KEY_DENIED,
+           "nothing to rotate: %s", mock_said);
+    randombytes_buf(key, sizeof key);
+    is_int(ops->import(self, "rv", 0, key, &version), TENUO_OK, "a new key in its place: %s", mock_said);
+    is_int((int)version, 3, "is version 3: 2 was the revoked one");
+    is_int(ops->export_seed(self, "rv", 2, got), TENUO_E_KEY_NOT_FOUND, "which is nobody's now");
+    is_int(ops->export_seed(self, "rv", 1, got), TENUO_OK, "the first still signs");
+    is_int(ops->remove(self, "rv", 0), TENUO_OK, "away with them: %s", mock_said);
+
+    snprintf(desc, sizeof desc, "%sbrief", prefix);
+    key_serial_t brief = add_key("user", desc, seed, 32, KEY_SPEC_SESSION_KEYRING);
+    ok(brief > 0 && keyctl_set_timeout(brief, 200) == 0, "a key for 200 seconds, stored by somebody else");
+    is_int(ops->import(self, "brief", TENUO_STORE_NEW_VERSION, other, &version), TENUO_OK, "rotated: %s", mock_said);
+    unsigned long old = (unsigned long)(uint32_t)serial_of("user", "brief@1", KEY_SPEC_SESSION_KEYRING), serial;
+    FILE *f = fopen("/proc/keys", "re");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "%8lx %*15s %*15s %15s", &serial, span) == 2 && serial == old)
+            break;
+    if (f != NULL)
+        fclose(f);
+    ok(strcmp(span, "3m") == 0 || strcmp(span, "2m") == 0, "the old one keeps its end: %s", span);
+
+    snprintf(desc, sizeof desc, "%sbrief@1#public", prefix);
+    key_serial_t part = (key_serial_t)keyctl_search(KEY_SPEC_SESSION_KEYRING, "user", desc, 0);
+    ok(part > 0 && keyctl_unlink(part, KEY_SPEC_SESSION_KEYRING) == 0, "without its public part");
+    is_int(ops->remove(self, "brief", 1), TENUO_OK, "removed: %s", mock_said);
+    is_int(ops->public_key(self, "brief", 0, got, &version), TENUO_OK, "the newest");
+    is_int((int)version, 2, "keeps its number");
+
+    snprintf(desc, sizeof desc, "%sbrief#public", prefix);
+    ok(add_key("user", desc, other, 32, KEY_SPEC_SESSION_KEYRING) > 0, "a public part of another key");
+    mock_said[0] = '\0';
+    is_int(ops->public_key(self, "brief", 0, got, &version), TENUO_E_KEY_INVALID, "is noticed");
+    ok(strstr(mock_said, "one of them was replaced") != NULL, "said: %s", mock_said);
+    is_int(ops->remove(self, "brief", 0), TENUO_OK, "away: %s", mock_said);
+    ops->close(self);
+}
+
 static void arguments(void)
 {
     void *self = NULL;
@@ -432,6 +485,7 @@ int main(int argc, char **argv)
     cut_off();
     full();
     rotation_under_load();
+    numbers_and_lives();
     arguments();
     threads_and_forks();
     as_nobody();

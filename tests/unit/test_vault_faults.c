@@ -64,6 +64,8 @@ static void check_statuses(const struct server *s)
     is_int(requests("data/error500 "), 4, "three more tries");
     is_refused(s, "limited", TENUO_E_UNAVAILABLE, "rate limit quotas");
     is_refused(s, "bad-gateway", TENUO_E_UNAVAILABLE, "a proxy in front of it");
+    is_refused(s, "backend404", TENUO_E_UNAVAILABLE, "is it Vault that listens");
+    is_refused(s, "foreign404", TENUO_E_UNAVAILABLE, "not as Vault does");
     is_refused(s, "standby", TENUO_E_UNAVAILABLE, "standby");
     is_refused(s, "redirect", TENUO_E_UNAVAILABLE, "redirects");
     is_refused(s, "nowhere", TENUO_E_KEY_NOT_FOUND, "nothing at secret/data/nowhere");

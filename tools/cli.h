@@ -66,6 +66,29 @@ int cmd_receipt(struct cli *cli, int argc, char **argv);
 int cmd_srl(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);
 
+/* actions.c: words that follow an action, as the shell gave them; free `v`. */
+struct cli_words {
+    const char **v;
+    size_t n;
+};
+error_t cli_push(struct cli_words *words, const char *word);
+/* One action of a command; a row without a name ends the table. */
+struct cli_action {
+    const char *name;
+    unsigned bit;
+    size_t least, most; /* words */
+    const char *words;  /* what they are */
+};
+struct cli_choice {
+    unsigned wanted; /* actions that every option so far belongs to */
+    const char *odd; /* the option that narrowed them last */
+};
+void cli_belongs(struct cli_choice *choice, unsigned to, const char *option);
+/* The action of that name, when the options and the number of words go with it; else the exit status of the message.
+ * `which` is what may be said: "'tenuo key list' or ...". */
+int cli_choose(struct cli *cli, const struct cli_action *actions, const struct cli_choice *choice, const char *name,
+               size_t nwords, const char *which, const struct cli_action **ret);
+
 /* options.c: argp with our exit codes and with --json errors. Returns 0, or the exit status with *ret_done set. */
 enum cli_option {
     CLI_OPT_JSON = 0x100,

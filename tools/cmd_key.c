@@ -12,12 +12,7 @@ enum { OPT_NEW_VERSION = CLI_OPT_FIRST, OPT_IMPORT, OPT_WARRANTS, OPT_CHECK, OPT
 
 enum { LIST = 1, SHOW = 2, PUBLIC = 4, IMPORT = 8, ROTATE = 16, REMOVE = 32, TEST = 64, ALL = 127 };
 
-static const struct action {
-    const char *name;
-    unsigned bit;
-    size_t least, most; /* words */
-    const char *words;
-} actions[] = {
+static const struct cli_action actions[] = {
     { "list", LIST, 0, 1, "at most one store" },
     { "show", SHOW, 1, 1, "one key: ID, ID@N or STORE:ID" },
     { "public", PUBLIC, 1, 1, "one key: ID, ID@N or STORE:ID" },
@@ -25,27 +20,13 @@ static const struct action {
     { "rotate", ROTATE, 1, 1, "STORE:ID, and files with warrants after --warrants" },
     { "remove", REMOVE, 1, 1, "STORE:ID for all versions of a key, or STORE:ID@N for one" },
     { "test", TEST, 1, 1, "one key: ID, ID@N or STORE:ID" },
+    { 0 },
 };
 
 struct input {
     struct key_run run;
-    unsigned wanted; /* actions that every option so far belongs to */
-    const char *odd; /* the option that narrowed them last */
+    struct cli_choice choice;
 };
-
-static void belongs(struct input *in, unsigned to, const char *option)
-{
-    if ((in->wanted & to) != in->wanted)
-        in->odd = option;
-    in->wanted &= to;
-}
-
-static error_t push(struct key_words *words, const char *arg)
-{
-    words->v = cli_grow(words->v, words->n + 1, sizeof *words->v);
-    words->v[words->n++] = arg;
-    return 0;
-}
 
 /* --warrants *.tenuo: the shell makes words of all but the first. */
 static error_t word(struct key_run *r, const char *arg)
@@ -54,13 +35,13 @@ static error_t word(struct key_run *r, const char *arg)
         r->action = arg;
         return 0;
     }
-    return push(r->words.n && r->warrants.n ? &r->warrants : &r->words, arg);
+    return cli_push(r->words.n && r->warrants.n ? &r->warrants : &r->words, arg);
 }
 
 static error_t holder(struct input *in, const char *arg)
 {
     struct tenuo_error err = { 0 };
-    belongs(in, TEST, "--holder");
+    cli_belongs(&in->choice, TEST, "--holder");
     int code = cli_public_key("--holder", arg, in->run.holder, &err);
     in->run.has_holder = true;
     if (code == TENUO_E_INVALID_ARGUMENT)
@@ -72,7 +53,7 @@ static error_t holder(struct input *in, const char *arg)
 
 static error_t flag(struct input *in, unsigned to, const char *option, bool *target)
 {
-    belongs(in, to, option);
+    cli_belongs(&in->choice, to, option);
     *target = true;
     return 0;
 }
@@ -97,11 +78,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_HOLDER:
         return holder(in, arg);
     case OPT_IMPORT:
-        belongs(in, ROTATE, "--import");
+        cli_belongs(&in->choice, ROTATE, "--import");
         return cli_once(in->run.cli, &in->run.import, arg);
     case OPT_WARRANTS:
-        belongs(in, ROTATE, "--warrants");
-        return push(&in->run.warrants, arg);
+        cli_belongs(&in->choice, ROTATE, "--warrants");
+        return cli_push(&in->run.warrants, arg);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -187,24 +168,18 @@ static int act(struct key_run *r, unsigned action)
 static int run(struct input *in)
 {
     struct key_run *r = &in->run;
-    const struct action *action = NULL;
-    for (size_t i = 0; r->action && i < sizeof actions / sizeof actions[0]; i++)
-        if (strcmp(actions[i].name, r->action) == 0)
-            action = &actions[i];
+    const struct cli_action *action = NULL;
+    int status = cli_choose(r->cli, actions, &in->choice, r->action, r->words.n,
+                            "'tenuo key list', 'show', 'public', 'import', 'rotate', 'remove' or 'test'", &action);
     if (!action)
-        return cli_failf(r->cli, TENUO_E_INVALID_ARGUMENT,
-                         "say 'tenuo key list', 'show', 'public', 'import', 'rotate', 'remove' or 'test'");
-    if (!(in->wanted & action->bit))
-        return cli_failf(r->cli, TENUO_E_INVALID_ARGUMENT, "%s does not go with %s", in->odd, action->name);
-    if (r->words.n < action->least || r->words.n > action->most)
-        return cli_failf(r->cli, TENUO_E_INVALID_ARGUMENT, "%s wants %s", action->name, action->words);
+        return status;
     cli_hold_secret();
     return act(r, action->bit);
 }
 
 int cmd_key(struct cli *cli, int argc, char **argv)
 {
-    struct input in = { .run.cli = cli, .wanted = ALL };
+    struct input in = { .run.cli = cli, .choice.wanted = ALL };
     int status;
     cli->keys_only = true; /* the first key comes before there is a root to trust */
     if (cli_parse(cli, &parser, argc, argv, &in, &status))

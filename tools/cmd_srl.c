@@ -27,43 +27,24 @@ enum {
 
 enum { CREATE = 1, ADD = 2, SHOW = 4, VERIFY = 8, DIFF = 16, REQUEST = 32 };
 
-static const struct action {
-    const char *name;
-    unsigned bit;
-    size_t least, most; /* words */
-    const char *words;
-} actions[] = {
+static const struct cli_action actions[] = {
     { "create", CREATE, 1, SIZE_MAX, "the new file, then ids or warrants" },
     { "add", ADD, 1, SIZE_MAX, "the list's file, then ids or warrants" },
     { "show", SHOW, 1, 1, "one list: a file or -" },
     { "verify", VERIFY, 1, 1, "one list: a file or -" },
     { "diff", DIFF, 2, 2, "two lists, the older one first" },
     { "request", REQUEST, 1, 1, "one warrant or id" },
+    { 0 },
 };
 
 struct input {
     struct srl_run run;
-    unsigned wanted; /* actions that every option so far belongs to */
-    const char *odd; /* the option that narrowed them last */
+    struct cli_choice choice;
 };
-
-static void belongs(struct input *in, unsigned to, const char *option)
-{
-    if ((in->wanted & to) != in->wanted)
-        in->odd = option;
-    in->wanted &= to;
-}
-
-static error_t push(struct srl_words *words, const char *arg)
-{
-    words->v = cli_grow(words->v, words->n + 1, sizeof *words->v);
-    words->v[words->n++] = arg;
-    return 0;
-}
 
 static error_t once(struct input *in, unsigned to, const char *option, const char **target, const char *arg)
 {
-    belongs(in, to, option);
+    cli_belongs(&in->choice, to, option);
     if (*target)
         return cli_usage(in->run.cli, "%s is given twice", option);
     *target = arg;
@@ -73,7 +54,7 @@ static error_t once(struct input *in, unsigned to, const char *option, const cha
 static error_t issuer_option(struct input *in, const char *arg)
 {
     struct tenuo_error err = { 0 };
-    belongs(in, ADD | VERIFY, "--issuer");
+    cli_belongs(&in->choice, ADD | VERIFY, "--issuer");
     int code = cli_public_key("--issuer", arg, in->run.issuer, &err);
     in->run.has_issuer = true;
     if (code == TENUO_E_INVALID_ARGUMENT)
@@ -86,7 +67,7 @@ static error_t issuer_option(struct input *in, const char *arg)
 static error_t root_option(struct input *in, const char *arg)
 {
     struct tenuo_error err = { 0 };
-    belongs(in, ADD, "--root");
+    cli_belongs(&in->choice, ADD, "--root");
     int code = cli_root_option(&in->run.roots, arg, &err);
     if (code == TENUO_E_INVALID_ARGUMENT)
         return cli_usage(in->run.cli, "%s", err.msg);
@@ -99,18 +80,18 @@ static error_t number_option(struct input *in, int key, const char *arg)
 {
     struct srl_run *r = &in->run;
     if (key == OPT_VERSION) {
-        belongs(in, CREATE | ADD, "--list-version");
+        cli_belongs(&in->choice, CREATE | ADD, "--list-version");
         return cli_number_parse(arg, INT64_MAX, &r->version) && r->version /* half of them stay for later lists */
                    ? 0
                    : cli_usage(r->cli, "--list-version wants a number from 1 to %jd", (intmax_t)INT64_MAX);
     }
     if (key == OPT_MAX_AGE) {
-        belongs(in, VERIFY, "--max-age");
+        cli_belongs(&in->choice, VERIFY, "--max-age");
         return cli_duration_parse(arg, &r->max_age) && r->max_age
                    ? 0
                    : cli_usage(r->cli, "--max-age wants 90s, 15m, 24h or 7d");
     }
-    belongs(in, CREATE | ADD | VERIFY | REQUEST, "--at");
+    cli_belongs(&in->choice, CREATE | ADD | VERIFY | REQUEST, "--at");
     r->has_at = true;
     return cli_time_parse(arg, &r->at)
                ? 0
@@ -120,8 +101,8 @@ static error_t number_option(struct input *in, int key, const char *arg)
 static error_t add_option(struct input *in, int key, const char *arg)
 {
     struct srl_run *r = &in->run;
-    belongs(in, ADD, "an option of add");
-    return push(key == OPT_REQUEST ? &r->requests : key == OPT_WARRANT ? &r->warrants : &r->expired, arg);
+    cli_belongs(&in->choice, ADD, "an option of add");
+    return cli_push(key == OPT_REQUEST ? &r->requests : key == OPT_WARRANT ? &r->warrants : &r->expired, arg);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -134,8 +115,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (!r->action)
-            return once(in, in->wanted, "the action", &r->action, arg);
-        return push(&r->words, arg);
+            return once(in, in->choice.wanted, "the action", &r->action, arg);
+        return cli_push(&r->words, arg);
     case OPT_KEY:
         return once(in, CREATE | ADD | REQUEST, "--key", &r->key, arg);
     case OPT_KEY_ID:
@@ -147,7 +128,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_AFTER:
         return once(in, VERIFY, "--after", &r->after, arg);
     case OPT_CHAIN:
-        belongs(in, CREATE | ADD, "--chain");
+        cli_belongs(&in->choice, CREATE | ADD, "--chain");
         r->chain = true;
         return 0;
     case OPT_ISSUER:
@@ -208,14 +189,6 @@ static const struct argp parser = {
     NULL
 };
 
-static const struct action *find_action(const char *name)
-{
-    for (size_t i = 0; name && i < sizeof actions / sizeof actions[0]; i++)
-        if (strcmp(actions[i].name, name) == 0)
-            return &actions[i];
-    return NULL;
-}
-
 static int make(struct srl_run *r, int (*fn)(struct srl_run *, struct tenuo_error *))
 {
     struct tenuo_error err = { 0 };
@@ -225,14 +198,11 @@ static int make(struct srl_run *r, int (*fn)(struct srl_run *, struct tenuo_erro
 static int run(struct input *in)
 {
     struct srl_run *r = &in->run;
-    const struct action *action = find_action(r->action);
+    const struct cli_action *action = NULL;
+    int status = cli_choose(r->cli, actions, &in->choice, r->action, r->words.n,
+                            "'tenuo srl create', 'add', 'show', 'verify', 'diff' or 'request'", &action);
     if (!action)
-        return cli_failf(r->cli, TENUO_E_INVALID_ARGUMENT,
-                         "say 'tenuo srl create', 'add', 'show', 'verify', 'diff' or 'request'");
-    if (!(in->wanted & action->bit))
-        return cli_failf(r->cli, TENUO_E_INVALID_ARGUMENT, "%s does not go with %s", in->odd, action->name);
-    if (r->words.n < action->least || r->words.n > action->most)
-        return cli_failf(r->cli, TENUO_E_INVALID_ARGUMENT, "%s wants %s", action->name, action->words);
+        return status;
     if (!r->has_at)
         r->at = (int64_t)time(NULL);
     switch (action->bit) {
@@ -253,7 +223,7 @@ static int run(struct input *in)
 
 int cmd_srl(struct cli *cli, int argc, char **argv)
 {
-    struct input in = { .run.cli = cli, .wanted = CREATE | ADD | SHOW | VERIFY | DIFF | REQUEST };
+    struct input in = { .run.cli = cli, .choice.wanted = CREATE | ADD | SHOW | VERIFY | DIFF | REQUEST };
     int status;
     if (cli_parse(cli, &parser, argc, argv, &in, &status))
         status = run(&in);

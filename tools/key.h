@@ -9,16 +9,11 @@
 
 #define KEY_MOST_VERSIONS 64 /* of one id that are looked through; a store should keep no more */
 
-struct key_words {
-    const char **v;
-    size_t n;
-};
-
 struct key_run {
     struct cli *cli;
     const char *action;
-    struct key_words words;    /* what follows the action */
-    struct key_words warrants; /* rotate: files that may name the old key */
+    struct cli_words words;    /* what follows the action */
+    struct cli_words warrants; /* rotate: files that may name the old key */
     const char *import;        /* rotate: file with the new secret, or - */
     bool yes, pem, new_version, check, has_holder;
     uint8_t holder[TENUO_PUBLIC_KEY_BYTES];
@@ -75,7 +70,7 @@ struct key_old {
     const char *id;
     bool newest; /* a setting with the id alone means this key until it is replaced */
 };
-int key_names_in_warrants(const struct key_words *files, const struct key_old *old, json_t *found, size_t *ret_expired,
+int key_names_in_warrants(const struct cli_words *files, const struct key_old *old, json_t *found, size_t *ret_expired,
                           struct tenuo_error *err);
 int key_names_in_conf(struct cli *cli, const struct key_old *old, json_t *found, struct tenuo_error *err);
 

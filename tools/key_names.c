@@ -53,7 +53,7 @@ static void names_in_warrant(const char *file, const struct tenuo_stack *stack, 
     free(where);
 }
 
-int key_names_in_warrants(const struct key_words *files, const struct key_old *old, json_t *found, size_t *ret_expired,
+int key_names_in_warrants(const struct cli_words *files, const struct key_old *old, json_t *found, size_t *ret_expired,
                           struct tenuo_error *err)
 {
     uint64_t now = (uint64_t)time(NULL);

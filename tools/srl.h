@@ -5,18 +5,13 @@
 
 #include "cli.h"
 
-struct srl_words {
-    const char **v;
-    size_t n;
-};
-
 struct srl_run {
     struct cli *cli;
     const char *action;
-    struct srl_words words;    /* what follows the action */
-    struct srl_words requests; /* add: files with signed requests */
-    struct srl_words warrants; /* add: where the warrants of the requests are */
-    struct srl_words expired;  /* add: warrants whose ids may go once they have expired */
+    struct cli_words words;    /* what follows the action */
+    struct cli_words requests; /* add: files with signed requests */
+    struct cli_words warrants; /* add: where the warrants of the requests are */
+    struct cli_words expired;  /* add: warrants whose ids may go once they have expired */
     struct tenuo_verifier_builder *roots; /* add: whose chains the last two may be; NULL: no --root */
     const char *key, *key_id, *out, *reason, *after;
     uint8_t issuer[TENUO_PUBLIC_KEY_BYTES];

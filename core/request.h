@@ -17,6 +17,7 @@ struct tenuo_request {
     uint8_t tool_text[TN_MAX_TOOL_NAME];
     struct tenuo_args *args, *cargs; /* NULL: none; cargs NULL: the same as args */
     bool has_cargs, has_pop, has_pop_as_of;
+    bool is_retry; /* replay stores are not asked */
     uint8_t pop[64];
     int64_t pop_as_of;
     uint32_t pop_bound; /* seconds */

@@ -183,6 +183,44 @@ int tenuo_store_describe(struct tenuo_ctx *ctx, const char *store, const char *r
     return TENUO_OK;
 }
 
+/*
+ * The chain in order, but for public keys alone: a line that has none, or cannot tell, is passed; a line that is away
+ * ends it, because its answer would have gone before.
+ */
+int tenuo_ctx_public_key(struct tenuo_ctx *ctx, const char *key, uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                         struct tenuo_error *reterr)
+{
+    char id[TN_MAX_KEY_ID + 1];
+    uint32_t version = 0;
+    int r = tn_store_reference(key, id, &version, reterr);
+    if (r != TENUO_OK)
+        return r;
+    for (size_t k = 0; k < ctx->lines[TN_F_RESOLVER].n; k++) {
+        struct tenuo_key_entry entry = { 0 };
+        struct tenuo_error why = { 0 };
+        r = tn_ctx_describe(ctx, ctx->lines[TN_F_RESOLVER].v[k].instance, id, version, &entry, &why);
+        if (r == TENUO_OK && entry.has_public_key) {
+            memcpy(ret_key, entry.public_key, sizeof entry.public_key);
+            return TENUO_OK;
+        }
+        if (r != TENUO_OK && r != TENUO_E_KEY_NOT_FOUND)
+            return tn_fail(reterr, r, "%s", why.msg);
+    }
+    return tn_fail(reterr, TENUO_E_KEY_NOT_FOUND, "no resolver line has a public key for '%s'", id);
+}
+
+int tenuo_ctx_may_block(struct tenuo_ctx *ctx)
+{
+    for (size_t k = 0; k < ctx->lines[TN_F_RESOLVER].n; k++) {
+        unsigned abilities = 0;
+        struct tenuo_error ignored = { 0 };
+        if (tn_store_abilities(ctx->lines[TN_F_RESOLVER].v[k].instance, &abilities, &ignored) != TENUO_OK ||
+            (abilities & TENUO_STORE_EXPORTS) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 int tenuo_store_signer(struct tenuo_ctx *ctx, const char *store, const char *reference,
                        struct tenuo_signer **ret_signer, struct tenuo_error *reterr)
 {

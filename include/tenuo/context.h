@@ -45,6 +45,10 @@ struct tenuo_open_options {
      * so that a first key can be made before there is a root to trust, and a program that only signs needs none. Such a
      * context decides nothing: tenuo_ctx_authorize answers 9001, tenuo_ctx_verifier NULL, and it has no roots. */
     int keys_only;
+    /* The configuration itself, `conf_text_len` bytes, instead of files: no drop-ins, diagnostics name it "(memory)", a
+     * reload reads the same text again. `conf` must then be NULL. */
+    const char *conf_text;
+    size_t conf_text_len;
 };
 
 /*
@@ -88,6 +92,18 @@ TENUO_API TENUO_MUST_USE int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const
                                                     const struct tenuo_request *request, int64_t as_of,
                                                     struct tenuo_decision **ret_decision, struct tenuo_error *reterr);
 
+/*
+ * Audits what the guarding program decided by itself: a decision of the pure layer, or, with `decision` NULL, a denial
+ * that never reached the library (`denial`: its code, which is not 0, and a sentence without argument values). `bytes`
+ * is the chain as presented, in binary, or nothing. 0 only when every required sink took the record, else 9400: an
+ * allow is then a denial, and the sinks are told so, as in tenuo_ctx_authorize. *ret_audited (may be NULL): how many
+ * sinks hold it. A decision of tenuo_ctx_authorize is recorded already and refused here (9001).
+ */
+TENUO_API TENUO_MUST_USE int tenuo_ctx_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len,
+                                              const struct tenuo_request *request,
+                                              const struct tenuo_decision *decision, const struct tenuo_error *denial,
+                                              int64_t as_of, size_t *ret_audited, struct tenuo_error *reterr);
+
 #define TENUO_SIGNER_NO_IO 1u /* what the key cache holds, a failure too, or 9302 */
 /*
  * Signer for a key, from the resolver lines in order. `key` is ID, its newest version, or ID@N. With `holder` (32
@@ -99,6 +115,14 @@ TENUO_API TENUO_MUST_USE int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const
 TENUO_API TENUO_MUST_USE int tenuo_ctx_signer(struct tenuo_ctx *ctx, const char *key, unsigned flags,
                                               const uint8_t *holder, struct tenuo_signer **ret_signer,
                                               struct tenuo_error *reterr);
+/* The public key of ID or ID@N, from the resolver lines in order. Only asks what a store tells about a key: neither the
+ * right to sign nor the secret is needed where the store keeps them apart. 9300 and the other 93xx. */
+TENUO_API TENUO_MUST_USE int tenuo_ctx_public_key(struct tenuo_ctx *ctx, const char *key,
+                                                  uint8_t ret_key[TENUO_PUBLIC_KEY_BYTES],
+                                                  struct tenuo_error *reterr);
+/* 1 when a resolver line signs in its store, or cannot tell, so that signing may wait for it; 0 when every line hands
+ * its secrets to this process. */
+TENUO_API int tenuo_ctx_may_block(struct tenuo_ctx *ctx);
 /* Loads keys into the cache and signs with each (tenuo_signer_self_test). All are tried; the code is that of the first
  * that failed, the sentence names them all. */
 TENUO_API TENUO_MUST_USE int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *keys, size_t count,

@@ -53,9 +53,12 @@ TENUO_API TENUO_MUST_USE int tenuo_signer_self_test(const struct tenuo_signer *s
 TENUO_API TENUO_MUST_USE int tenuo_signer_sign(const struct tenuo_signer *signer, const uint8_t *message, size_t len,
                                                uint8_t ret_signature[TENUO_SIGNATURE_BYTES],
                                                struct tenuo_error *reterr);
+/* The 32-byte seed of a local signer, for writing it into a store; wipe it with tenuo_wipe. 9304: a store keeps it. */
+TENUO_API TENUO_MUST_USE int tenuo_signer_seed(const struct tenuo_signer *signer,
+                                               uint8_t ret_seed[TENUO_SECRET_SEED_BYTES], struct tenuo_error *reterr);
 /*
- * PKCS#8 PEM of a local signer (v1 as `tenuo keygen` writes it), NUL-terminated. This is the only way out for a secret:
- * call it to write a key file, then wipe the buffer with tenuo_wipe.
+ * PKCS#8 PEM of a local signer (v1 as `tenuo keygen` writes it), NUL-terminated. With tenuo_signer_seed the only way
+ * out for a secret: call it to write a key file, then wipe the buffer with tenuo_wipe.
  */
 TENUO_API TENUO_MUST_USE int tenuo_signer_secret_pem(const struct tenuo_signer *signer, int pkcs8_version,
                                                      char ret_pem[TENUO_SECRET_PEM_MAX_BYTES],

@@ -104,6 +104,11 @@ TENUO_API void tenuo_request_set_pop_as_of(struct tenuo_request *request, int64_
  */
 TENUO_API TENUO_MUST_USE int tenuo_request_set_id(struct tenuo_request *request, const char *text,
                                                   struct tenuo_error *reterr);
+/*
+ * This is a further attempt at a call whose first attempt was decided: replay stores are not asked. Only a guarding
+ * program whose own engine counts the attempts may say so, never what came with the call.
+ */
+TENUO_API void tenuo_request_set_retry(struct tenuo_request *request);
 TENUO_API TENUO_MUST_USE int tenuo_request_add_attribute(struct tenuo_request *request, const char *name,
                                                          const char *value, struct tenuo_error *reterr);
 

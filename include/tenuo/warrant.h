@@ -57,6 +57,10 @@ TENUO_API TENUO_MUST_USE int tenuo_stack_parse_warrant_text(const char *text, si
 TENUO_API TENUO_MUST_USE int tenuo_stack_parse_chain_text(const char *text, size_t len, struct tenuo_stack **ret_stack,
                                                           struct tenuo_error *reterr);
 
+/* A stack of single warrants, root first; they are copied. 9001 for none, 1404 for too many. Whether they belong
+ * together is for a verifier to say. */
+TENUO_API TENUO_MUST_USE int tenuo_stack_join(const struct tenuo_warrant *const *warrants, size_t count,
+                                              struct tenuo_stack **ret_stack, struct tenuo_error *reterr);
 /* NULL is fine. */
 TENUO_API void tenuo_stack_free(struct tenuo_stack *stack);
 

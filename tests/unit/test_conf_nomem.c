@@ -91,7 +91,7 @@ int main(void)
         struct tenuo_error err = { 0 };
         struct tn_conf *conf = untouched;
         countdown = n;
-        r = tn_conf_load(path, "web", &d, &conf, &err);
+        r = tn_conf_load(&(struct tn_conf_source){ .path = path }, "web", &d, &conf, &err);
         countdown = -1;
         if (r == TENUO_OK)
             tn_conf_free(conf);

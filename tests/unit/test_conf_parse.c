@@ -22,7 +22,7 @@ static int load(const char *path, const char *service, struct tn_conf **ret)
     struct tn_conf *conf = NULL;
     diag = (struct tn_diag){ 0 };
     err.msg[0] = '\0';
-    int r = tn_conf_load(path, service, &diag, &conf, &err);
+    int r = tn_conf_load(&(struct tn_conf_source){ .path = path }, service, &diag, &conf, &err);
     if (ret != NULL)
         *ret = conf;
     else

@@ -28,7 +28,7 @@ static void hash_of(const char *conf, const char *service, uint8_t ret[32])
 {
     struct tn_diag d = { 0 };
     struct tn_conf *c = NULL;
-    int r = tn_conf_load(stage_text("tenuo.conf", conf), service, &d, &c, NULL);
+    int r = tn_conf_load(&(struct tn_conf_source){ .path = stage_text("tenuo.conf", conf) }, service, &d, &c, NULL);
     r = r != 0 ? r : tn_conf_policy_hash(c, ret, NULL);
     is_int(r, 0, "a hash");
     tn_conf_free(c);

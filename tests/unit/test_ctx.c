@@ -655,6 +655,92 @@ static void stage_plugins(const char *mocks)
     }
 }
 
+/* What the program decided by itself is recorded like the library's own answers, and an allow hangs on it. */
+static void check_record(void)
+{
+    struct tenuo_ctx *ctx =
+        opened("trust required file path=$ROOT/roots.pub\naudit required jsonl path=$ROOT/a.jsonl\n");
+    struct tenuo_request *q = request("/data/x", "r-own", NOW);
+    const struct tenuo_error denial = { TENUO_E_CHAIN_TOO_LONG, "the program says no" };
+    struct tenuo_verifier *v = tenuo_ctx_verifier(ctx);
+    struct tenuo_decision *d = NULL;
+    struct tenuo_error err = { 0 };
+    size_t taken = 0;
+    is_int(tenuo_ctx_record(ctx, NULL, 0, q, NULL, &denial, NOW, &taken, &err), 0, "a denial is recorded");
+    is_int((long long)taken, 1, "by one sink");
+    recorded(0, "deny", TENUO_E_CHAIN_TOO_LONG, NULL);
+    must(tenuo_authorize(v, wire, wire_len, q, NOW, &d, NULL), "pure decision");
+    is_int(tenuo_ctx_record(ctx, wire, wire_len, q, d, NULL, NOW, &taken, &err), 0, "an allow is recorded");
+    recorded(1, "allow", 0, NULL);
+    is_int(tenuo_ctx_record(ctx, wire, wire_len, q, d, &denial, NOW, &taken, &err), TENUO_E_INVALID_ARGUMENT,
+           "not both at once");
+    is_int(tenuo_ctx_record(ctx, NULL, 0, q, NULL, NULL, NOW, &taken, &err), TENUO_E_INVALID_ARGUMENT, "not nothing");
+    tenuo_ctx_unref(ctx);
+    ctx = opened("trust required file path=$ROOT/roots.pub\naudit required jsonl path=$ROOT/nowhere/a.jsonl\n");
+    is_int(tenuo_ctx_record(ctx, wire, wire_len, q, d, NULL, NOW, &taken, &err), TENUO_E_AUDIT_REFUSED,
+           "an allow that is not recorded is none: %s", err.msg);
+    tenuo_decision_free(d);
+    tenuo_verifier_unref(v);
+    tenuo_request_free(q);
+    tenuo_ctx_unref(ctx);
+}
+
+/* A further attempt is the guarding program's to tell from a replay. */
+static void check_retry(void)
+{
+    struct tenuo_ctx *ctx = opened("trust required file path=$ROOT/roots.pub\nreplay required replay\n");
+    struct tenuo_request *q = request("/data/x", "run-1", NOW);
+    is_int(ask_with(ctx, wire, wire_len, q).code, 0, "first attempt");
+    is_int(ask_with(ctx, wire, wire_len, q).code, TENUO_E_REPLAYED, "the same again is a replay");
+    tenuo_request_set_retry(q);
+    is_int(ask_with(ctx, wire, wire_len, q).code, 0, "unless the program says that it is a retry");
+    tenuo_request_free(q);
+    tenuo_ctx_unref(ctx);
+}
+
+/* A configuration without a file: the same rules, and a reload reads it again. */
+static void check_conf_text(void)
+{
+    char text[512], plugins[128];
+    struct tenuo_open_options o = { .size = sizeof o, .plugin_dir = plugins, .diag = keep_diag };
+    struct tenuo_ctx *ctx = NULL, *again = NULL;
+    struct tenuo_error err = { 0 };
+    snprintf(plugins, sizeof plugins, "%s/plugins", stage_root);
+    snprintf(text, sizeof text, "trust required file path=%s/roots.pub\n", stage_root);
+    o.conf_text = text;
+    o.conf_text_len = strlen(text);
+    must(tenuo_open("shop", &o, &ctx, &err), err.msg);
+    is_int((long long)tenuo_ctx_root_count(ctx), 1, "a root from a configuration in memory");
+    memset(text, '#', strlen(text)); /* it was copied */
+    is_int(tenuo_ctx_reload(ctx, &again, &err), 0, "reload: %s", err.msg);
+    is_int(again == NULL ? 0 : (long long)tenuo_ctx_root_count(again), 1, "the same");
+    tenuo_ctx_unref(ctx);
+    tenuo_ctx_unref(again);
+    found[0] = '\0';
+    o.conf_text = "nonsense\n";
+    o.conf_text_len = 9;
+    is_int(tenuo_open("shop", &o, &ctx, &err), TENUO_E_CONF, "a wrong one is refused");
+    ok(strstr(found, "(memory):1:1:") != NULL, "and named: %s", found);
+    o.conf = "/etc/tenuo.conf";
+    is_int(tenuo_open("shop", &o, &ctx, &err), TENUO_E_INVALID_ARGUMENT, "a file and a text are one too many");
+}
+
+/* Single warrants to a stack, and a secret on request. */
+static void check_small(void)
+{
+    const struct tenuo_warrant *two[] = { tenuo_stack_leaf(stack), tenuo_stack_leaf(stack) };
+    struct tenuo_stack *joined = NULL;
+    struct tenuo_error err = { 0 };
+    uint8_t seed[32] = { 0 }, all[32];
+    memset(all, 7, sizeof all);
+    is_int(tenuo_stack_join(two, 2, &joined, &err), 0, "two warrants joined: %s", err.msg);
+    is_int(joined == NULL ? 0 : (long long)tenuo_stack_length(joined), 2, "are two");
+    tenuo_stack_free(joined);
+    is_int(tenuo_stack_join(two, 0, &joined, &err), TENUO_E_INVALID_ARGUMENT, "none is no chain");
+    is_int(tenuo_signer_seed(holder_key, seed, &err), 0, "the seed of a local key");
+    ok(memcmp(seed, all, sizeof all) == 0, "is the seed");
+}
+
 int main(int argc, char **argv)
 {
     char key[44];
@@ -680,6 +766,10 @@ int main(int argc, char **argv)
     check_matchers_outlive();
     check_reload();
     check_replay_under_reload();
+    check_record();
+    check_retry();
+    check_conf_text();
+    check_small();
     tenuo_stack_free(stack);
     tenuo_signer_free(root_key);
     tenuo_signer_free(holder_key);

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls into libtenuo: the one place that knows how its functions report errors and hand out objects.
+
+Every call of `lib` releases the GIL. Handles are owned by `own`, which frees them once, also at interpreter shutdown; the functions that
+free do no I/O worth waiting for, so a finalizer never blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import errors
+from ._native import ffi, lib
+
+NULL = ffi.NULL
+
+
+def text(pointer: Any) -> str:
+    """A NUL-terminated string of the library."""
+    return bytes(ffi.string(pointer)).decode("utf-8", "replace")
+
+
+def code_name(code: int) -> str:
+    return text(lib.tenuo_err_name(code))
+
+
+def code_text(code: int) -> str:
+    return text(lib.tenuo_err_text(code))
+
+
+def check(code: int, err: Any) -> None:
+    """Raises what a call returned, with the sentence of its error structure (or of the code alone)."""
+    if code != 0:
+        message = text(err.msg) if err is not None and err != NULL else ""
+        errors.raise_code(code, message or code_text(code))
+
+
+def call(function: Callable[..., int], *args: Any) -> None:
+    """Calls a function whose last parameter is `reterr`."""
+    err = ffi.new("struct tenuo_error *")
+    code = function(*args, err)
+    if code != 0:
+        check(code, err)
+
+
+def own(handle: Any, free: Any) -> Any:
+    """A handle that is freed when nobody uses it any more."""
+    return ffi.gc(handle, free)
+
+
+def make(kind: str, free: Any, function: Callable[..., int], *args: Any) -> Any:
+    """Calls a function that hands out an object before `reterr`: make("struct tenuo_stack *", lib.tenuo_stack_free, ...)."""
+    out = ffi.new(kind + "*")
+    call(function, *args, out)
+    return ffi.gc(out[0], free)
+
+
+def call_out(function: Callable[..., int], before: tuple[Any, ...], kind: str, free: Any, after: tuple[Any, ...] = ()) -> Any:
+    """As make, with the out parameter between `before` and `after`."""
+    out = ffi.new(kind + "*")
+    call(function, *before, out, *after)
+    return ffi.gc(out[0], free)
+
+
+def sized(pointer: Any, length: int) -> bytes:
+    """A copy of what the library lent; empty for NULL."""
+    return bytes(ffi.buffer(pointer, length)) if pointer != NULL else b""
+
+
+def lent_text(function: Callable[..., Any], *args: Any) -> str | None:
+    """Text of a getter that returns a pointer and *ret_len; None for NULL."""
+    length = ffi.new("size_t *")
+    pointer = function(*args, length)
+    return None if pointer == NULL else sized(pointer, length[0]).decode("utf-8", "replace")
+
+
+def lent_bytes(function: Callable[..., Any], *args: Any) -> bytes | None:
+    length = ffi.new("size_t *")
+    pointer = function(*args, length)
+    return None if pointer == NULL else sized(pointer, length[0])
+
+
+def allocated(function: Callable[..., int], *args: Any) -> bytes:
+    """Bytes of a function that allocates `ret_bytes, ret_len` before `reterr`."""
+    out, length = ffi.new("uint8_t **"), ffi.new("size_t *")
+    call(function, *args, out, length)
+    try:
+        return sized(out[0], length[0])
+    finally:
+        lib.tenuo_bytes_free(out[0], length[0])
+
+
+def encoded(function: Callable[..., int], handle: Any, form: int) -> bytes:
+    """Bytes of tenuo_stack_encode and its kin: asked for the size first."""
+    length = ffi.new("size_t *")
+    call(function, handle, form, NULL, length)
+    buffer = ffi.new("uint8_t[]", length[0])
+    call(function, handle, form, buffer, length)
+    return bytes(ffi.buffer(buffer, length[0]))
+
+
+def utf8(value: str, what: str) -> bytes:
+    """Text for the library; a lone surrogate is an error here, not a traceback from the codec."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be str, not {type(value).__name__}")
+    try:
+        return value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise errors.ValidationError(f"{what} is not valid Unicode text") from None
+
+
+def exact(value: bytes, size: int, what: str) -> bytes:
+    """Bytes of exactly this size."""
+    data = bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
+    if data is None:
+        raise TypeError(f"{what} must be bytes, not {type(value).__name__}")
+    if len(data) != size:
+        raise errors.ValidationError(f"{what} must be {size} bytes, not {len(data)}")
+    return data

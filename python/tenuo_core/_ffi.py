@@ -110,6 +110,14 @@ def utf8(value: str, what: str) -> bytes:
         raise errors.ValidationError(f"{what} is not valid Unicode text") from None
 
 
+def cstring(value: str, what: str) -> bytes:
+    """Text for a NUL-terminated parameter: one with a NUL inside would be cut there, so it is refused."""
+    data = utf8(value, what)
+    if b"\0" in data:
+        raise errors.ValidationError(f"{what} must not contain a NUL character")
+    return data
+
+
 def exact(value: bytes, size: int, what: str) -> bytes:
     """Bytes of exactly this size."""
     data = bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._ffi import NULL, call, exact, ffi, lib, sized, text, utf8
+from ._ffi import NULL, call, cstring, exact, ffi, lib, sized, text, utf8
 from .keys import PublicKey
 from .values import Args, args_handle
 from .warrant import Clearance, Warrant, join
@@ -167,9 +167,9 @@ def build_request(tool: str, args: Arguments, signature: bytes | None, *, approv
         data = approval if isinstance(approval, bytes) else approval.to_bytes()
         call(lib.tenuo_request_add_approval, request, data, len(data))
     if request_id is not None:
-        call(lib.tenuo_request_set_id, request, utf8(request_id, "a request id"))
+        call(lib.tenuo_request_set_id, request, cstring(request_id, "a request id"))
     for key, value in (attributes or {}).items():
-        call(lib.tenuo_request_add_attribute, request, utf8(key, "an attribute"), utf8(value, "an attribute's value"))
+        call(lib.tenuo_request_add_attribute, request, cstring(key, "an attribute"), cstring(value, "an attribute's value"))
     return request
 
 

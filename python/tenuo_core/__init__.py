@@ -27,3 +27,30 @@ def _refuse_second_import() -> None:
 
 
 _refuse_second_import()
+
+from .approval import ApprovalPayload, ApprovalRequest, SignedApproval, compute_request_hash  # noqa: E402
+from .authorizer import Authorizer  # noqa: E402
+from .constraints import (CEL, All, AnyOf, AnyValue, Cidr, Constraint, Contains, Exact, Not, NotOneOf, OneOf, Pattern, Range, Regex,  # noqa: E402
+                          Shlex, Subpath, Subset, UrlPattern, UrlSafe, Wildcard)
+from .context import Context  # noqa: E402
+from .errors import ConfigurationError, TenuoError  # noqa: E402
+from .keys import PublicKey, Signer, SigningKey  # noqa: E402
+from .mint import AttenuationBuilder, GrantBuilder, IssuanceBuilder, MintBuilder  # noqa: E402
+from .revocation import SignedRevocationList, SrlBuilder  # noqa: E402
+from .verify import Decision, Verifier, gate_evaluate  # noqa: E402
+from .warrant import (Clearance, Warrant, WarrantType, chain_bytes, decode_warrant_stack_base64, encode_warrant_stack,  # noqa: E402
+                      parse_chain)
+
+MAX_DELEGATION_DEPTH = 64
+MAX_WARRANT_SIZE = 65536
+MAX_WARRANT_TTL_SECS = 7776000
+DEFAULT_WARRANT_TTL_SECS = 300
+
+__all__ = [
+    "All", "AnyOf", "AnyValue", "ApprovalPayload", "ApprovalRequest", "AttenuationBuilder", "Authorizer", "CEL", "Cidr", "Clearance",
+    "ConfigurationError", "Constraint", "Contains", "Context", "DEFAULT_WARRANT_TTL_SECS", "Decision", "Exact", "GrantBuilder",
+    "IssuanceBuilder", "MAX_DELEGATION_DEPTH", "MAX_WARRANT_SIZE", "MAX_WARRANT_TTL_SECS", "MintBuilder", "Not", "NotOneOf", "OneOf", "Pattern",
+    "PublicKey", "Range", "Regex", "Shlex", "SignedApproval", "SignedRevocationList", "Signer", "SigningKey", "SrlBuilder", "Subpath", "Subset",
+    "TenuoError", "UrlPattern", "UrlSafe", "Verifier", "Warrant", "WarrantType", "Wildcard", "chain_bytes", "compute_request_hash",
+    "decode_warrant_stack_base64", "encode_warrant_stack", "errors", "gate_evaluate", "parse_chain",
+]

@@ -27,7 +27,7 @@ class SignedRevocationList:
     @classmethod
     def from_bytes(cls, data: bytes) -> SignedRevocationList:
         out = ffi.new("struct tenuo_srl **")
-        call(lib.tenuo_srl_parse, bytes(data), len(data), out)
+        call(lib.tenuo_srl_parse, bytes(data), len(data), NULL, out)
         self = object.__new__(cls)
         self._handle = ffi.gc(out[0], lib.tenuo_srl_unref)
         return self

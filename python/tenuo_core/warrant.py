@@ -230,6 +230,20 @@ class Warrant:
 
         return {name: constraints_of_set(lib.tenuo_warrant_tool_set(self._w, i)) for i, name in enumerate(self.tools or [])}
 
+    def constrained_fields(self, tool: str) -> list[str]:
+        """Names of the arguments that the tool's capability (or that of "*") constrains; nothing of the constraints is decoded."""
+        names = self.tools or []
+        index = next((i for wanted in (tool, "*") for i, name in enumerate(names) if name == wanted), None)
+        if index is None:
+            return []
+        handle = lib.tenuo_warrant_tool_set(self._w, index)
+        name, length = ffi.new("char **"), ffi.new("size_t *")
+        found = []
+        for i in range(lib.tenuo_constraint_set_count(handle)):
+            lib.tenuo_constraint_set_get(handle, i, name, length)
+            found.append(sized(name[0], length[0]).decode("utf-8", "replace"))
+        return found
+
     def allows_unknown(self, tool: str) -> bool:
         """Does the tool's set, if it has constraints at all, let other arguments through?"""
         for i, name in enumerate(self.tools or []):

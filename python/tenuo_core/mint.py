@@ -80,6 +80,10 @@ class _Builder:
         self._ttl = int(seconds)
         return self
 
+    def expires_at(self, when: int) -> Self:
+        """Absolute expiry (Unix seconds) instead of a lifetime."""
+        return self._plain(lib.tenuo_mint_set_expires_at, int(when))
+
     def clearance(self, level: Clearance | int | str) -> Self:
         return self._plain(lib.tenuo_mint_set_clearance, Clearance(level).level)
 

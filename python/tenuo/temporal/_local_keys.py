@@ -34,3 +34,10 @@ def get(key_id: str, holder: PublicKey, now: float) -> Any | None:
 def clear() -> None:
     with _lock:
         _signers.clear()
+
+
+def public_key(key_id: str) -> PublicKey | None:
+    """The public key under an id, when there is exactly one."""
+    with _lock:
+        found = {raw: signer for (name, raw), (signer, _) in _signers.items() if name == key_id}
+    return next(iter(found.values())).public_key if len(found) == 1 else None

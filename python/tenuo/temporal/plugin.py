@@ -41,6 +41,7 @@ class TenuoWorkerInterceptor(temporalio.worker.Interceptor):
 
     def __init__(self, config: TenuoPluginConfig, *, task_queue: str | None = None) -> None:
         self.state = WorkerState(config)
+        self.by_plugin = False  # the plugin attaches its own
         if task_queue is not None:
             register(self.state, task_queue)
         _shim.install()
@@ -68,9 +69,7 @@ TenuoInterceptor = TenuoWorkerInterceptor
 def _ours(kw: dict[str, Any]) -> list[TenuoWorkerInterceptor]:
     found = list(kw.get("interceptors") or [])
     found += kw["__client"].config(active_config=True).get("interceptors", [])
-    for plugin in kw.get("plugins") or []:
-        found += getattr(plugin, "interceptors", None) or []
-    return [i for i in found if isinstance(i, TenuoWorkerInterceptor)]
+    return [i for i in found if isinstance(i, TenuoWorkerInterceptor) and not i.by_plugin]
 
 
 def _attach_ours(kw: dict[str, Any]) -> None:
@@ -120,6 +119,7 @@ class TenuoTemporalPlugin(SimplePlugin):
     def __init__(self, config: TenuoPluginConfig, *, client_interceptor: TenuoClientInterceptor | None = None) -> None:
         self.client_interceptor = client_interceptor or TenuoClientInterceptor()
         self.worker_interceptor = TenuoWorkerInterceptor(config)
+        self.worker_interceptor.by_plugin = True
         self._configured = False
         super().__init__(c.PLUGIN_NAME, interceptors=[self.client_interceptor, self.worker_interceptor], activities=self._activities,
                          workflow_runner=_runner, workflow_failure_exception_types=list(FAILURE_TYPES))

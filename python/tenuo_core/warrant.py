@@ -430,4 +430,4 @@ def encode_warrant_stack(warrants: Sequence[Warrant]) -> str:
 
 def decode_warrant_stack_base64(form: str) -> list[Warrant]:
     """base64url of a stack, root first."""
-    return list(_leaf(_parse(lib.tenuo_stack_parse_chain_text, utf8(form, "a chain"))).chain)
+    return list(_leaf(_parse(lib.tenuo_stack_parse_any, utf8(form, "a chain"))).chain)

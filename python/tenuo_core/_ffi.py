@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import errors
-from ._native import ffi, lib
+from ._native import ffi as ffi
+from ._native import lib as lib
 
 NULL = ffi.NULL
 

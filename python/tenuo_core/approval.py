@@ -32,6 +32,7 @@ class SignedApproval:
     """One signed approval. Well formed and signed by the key that it names; who may approve is the decision's to say."""
 
     __slots__ = ("_handle",)
+    _handle: Any
 
     def __init__(self) -> None:
         raise TypeError("use SignedApproval.create or from_bytes")

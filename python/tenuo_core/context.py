@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _findings = threading.local()
 
 
-@ffi.def_extern()
+@ffi.def_extern()  # type: ignore[untyped-decorator]
 def tenuo_py_diag(arg: Any, is_error: int, line: Any) -> None:
     """Diagnostics of a configuration while it is opened: collected for the exception's text."""
     found = getattr(_findings, "lines", None)
@@ -42,6 +42,8 @@ class Context:
     """An opened configuration. Reference-counted in the library, immutable, for any number of threads."""
 
     __slots__ = ("_handle", "_roots")
+    _handle: Any
+    _roots: tuple[PublicKey, ...]
 
     def __init__(self) -> None:
         raise TypeError("use Context.open")

@@ -95,6 +95,9 @@ class Signer:
     """
 
     __slots__ = ("_handle", "_keep", "_public")
+    _handle: Any
+    _keep: Any
+    _public: PublicKey
 
     def __init__(self) -> None:
         raise TypeError("a signer comes from SigningKey or from Context.signer")

@@ -127,7 +127,7 @@ class _Builder:
                     self._step(lib.tenuo_mint_add_arg_gate, name, len(name), arg, len(arg), lib.TENUO_GATE_ALL, NULL)
                 else:
                     made = constraint_of(constraint)
-                    self._steps.append(lambda m, n=name, a=arg, c=made: call(  # type: ignore[misc]
+                    self._steps.append(lambda m, n=name, a=arg, c=made: call(
                         lib.tenuo_mint_add_arg_gate, m, n, len(n), a, len(a), lib.TENUO_GATE_CONSTRAINT, c._handle))
         return self
 

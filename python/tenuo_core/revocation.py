@@ -23,6 +23,7 @@ class SignedRevocationList:
     """A list as received; its signature is good under the key that it names. Immutable."""
 
     __slots__ = ("_handle",)
+    _handle: Any
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SignedRevocationList:

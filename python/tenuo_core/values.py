@@ -69,6 +69,7 @@ class Args:
     """The arguments of one call as the library's argument map. Immutable; shareable between threads."""
 
     __slots__ = ("_handle",)
+    _handle: Any
 
     def __init__(self, arguments: Mapping[str, Any] | None = None) -> None:
         out = ffi.new("struct tenuo_args **")

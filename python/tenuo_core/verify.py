@@ -191,6 +191,8 @@ class Verifier:
     """
 
     __slots__ = ("_handle", "_roots")
+    _handle: Any
+    _roots: tuple[PublicKey, ...]
 
     def __init__(self, roots: Iterable[PublicKey], *, clearance: Mapping[str, Clearance | int | str] | None = None,
                  revocation: SignedRevocationList | Sequence[SignedRevocationList] | None = None, clock_tolerance: int = 30,
@@ -289,7 +291,7 @@ def gate_evaluate(warrant: Warrant, tool: str, args: Arguments, as_of: int, *, v
 
 
 def _revocation(lists: SignedRevocationList | Sequence[SignedRevocationList]) -> Any:
-    many = list(lists) if isinstance(lists, (list, tuple)) else [lists]
+    many: list[Any] = list(lists) if isinstance(lists, (list, tuple)) else [lists]
     sources = ffi.new("struct tenuo_revocation_source[]", len(many))
     for source, one in zip(sources, many, strict=True):
         source.list = one._handle

@@ -35,6 +35,7 @@ class Clearance:
     """A clearance level, 0 to 255, with the protocol's words (spec governance.md 9)."""
 
     __slots__ = ("level",)
+    level: int
 
     def __init__(self, value: int | str | Clearance) -> None:
         if isinstance(value, Clearance):

@@ -137,7 +137,7 @@ def decode_headers(headers: Headers) -> WarrantHeaders | None:
         return None
     try:
         leaf = Warrant.from_bytes(_leaf_bytes(headers))
-        chain = (leaf,)
+        chain: tuple[Warrant, ...] = (leaf,)
         if c.TENUO_CHAIN_HEADER in headers:
             chain = _decode_chain(raw(headers[c.TENUO_CHAIN_HEADER]), leaf)
         key_id = raw(headers.get(c.TENUO_KEY_ID_HEADER, b"")).decode("utf-8")

@@ -237,8 +237,8 @@ async def create_scheduled_workflow_with_warrant(client: Any, schedule_id: str, 
     if taken:
         raise ValueError(f"action_options must not have {', '.join(taken)}: they are arguments of their own")
     action = temporalio.client.ScheduleActionStartWorkflow(
-        workflow, args=list(workflow_args or []), id=f"{schedule_id}-run", task_queue=task_queue, memo=memo,
-        headers=_wire.payloads(tenuo_headers(warrant, key_id, compress=compress, warrant_chain=warrant_chain)), **options)
+        workflow, args=list(workflow_args or []), id=f"{schedule_id}-run", task_queue=task_queue, memo=memo, **options)
+    action.headers = _wire.payloads(tenuo_headers(warrant, key_id, compress=compress, warrant_chain=warrant_chain))
     return await client.create_schedule(schedule_id, temporalio.client.Schedule(action=action, spec=schedule_spec), **schedule_kwargs)
 
 

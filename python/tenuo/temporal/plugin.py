@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import nexusrpc
 import temporalio.client
 import temporalio.worker
 from temporalio.plugin import SimplePlugin
@@ -33,6 +34,14 @@ from .exceptions import (ChainValidationError, ConstraintViolation, KeyResolutio
 TENUO_TEMPORAL_ACTIVITIES: list[Callable[..., Any]] = list(INTERNAL_ACTIVITIES)
 FAILURE_TYPES: tuple[type[BaseException], ...] = (TenuoContextError, PopVerificationError, ConstraintViolation, WarrantExpired,
                                                   ChainValidationError, KeyResolutionError, LocalActivityError)
+
+
+class _RefuseNexus(temporalio.worker.NexusOperationInboundInterceptor):
+    """Nexus operations are not checked against warrants, so a guarded worker does not run them."""
+
+    async def execute_nexus_operation_start(self, input: Any) -> Any:
+        raise nexusrpc.HandlerError("a worker with the Tenuo interceptor does not serve Nexus operations: they would run unchecked",
+                                    type=nexusrpc.HandlerErrorType.UNAUTHORIZED)
 
 
 class TenuoWorkerInterceptor(temporalio.worker.Interceptor):
@@ -58,9 +67,7 @@ class TenuoWorkerInterceptor(temporalio.worker.Interceptor):
         return workflow_interceptor_class(self.state)
 
     def intercept_nexus_operation(self, next: Any) -> Any:
-        from .nexus import NexusInbound
-
-        return NexusInbound(next, self.state)
+        return _RefuseNexus(next)
 
 
 TenuoInterceptor = TenuoWorkerInterceptor

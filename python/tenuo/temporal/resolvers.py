@@ -228,7 +228,8 @@ class VaultKeyResolver(ConfiguredResolver):
     def __init__(self, url: str, mount: str | None = None, path_template: str | None = None, token: str | None = None, cache_ttl: int = 300,
                  *, engine: Literal["kv2", "kv1", "transit"] = "kv2", **arguments: str) -> None:
         super().__init__("")
-        self._token, self._file = token, None
+        self._token = token
+        self._file: SecretFile | None = None
         transit = engine == "transit"
         words = {"url": url, "engine": engine, "mount": mount or ("transit" if transit else "secret"),
                  "path_template": path_template or ("{key_id}" if transit else "tenuo/keys/{key_id}"), "cache_ttl": f"{int(cache_ttl)}s", **arguments}

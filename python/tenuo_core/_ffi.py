@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls into libtenuo: the one place that knows how its functions report errors and hand out objects.
 
-Every call of `lib` releases the GIL. Handles are owned by `own`, which frees them once, also at interpreter shutdown; the functions that
+Every call of `lib` releases the GIL. Handles are owned by ffi.gc, which frees them once, also at interpreter shutdown; the functions that
 free do no I/O worth waiting for, so a finalizer never blocks.
 """
 
@@ -45,20 +45,8 @@ def call(function: Callable[..., int], *args: Any) -> None:
         check(code, err)
 
 
-def own(handle: Any, free: Any) -> Any:
-    """A handle that is freed when nobody uses it any more."""
-    return ffi.gc(handle, free)
-
-
-def make(kind: str, free: Any, function: Callable[..., int], *args: Any) -> Any:
-    """Calls a function that hands out an object before `reterr`: make("struct tenuo_stack *", lib.tenuo_stack_free, ...)."""
-    out = ffi.new(kind + "*")
-    call(function, *args, out)
-    return ffi.gc(out[0], free)
-
-
 def call_out(function: Callable[..., int], before: tuple[Any, ...], kind: str, free: Any, after: tuple[Any, ...] = ()) -> Any:
-    """As make, with the out parameter between `before` and `after`."""
+    """Calls a function that hands out an object: its parameters are `before`, the out parameter, `after`, reterr."""
     out = ffi.new(kind + "*")
     call(function, *before, out, *after)
     return ffi.gc(out[0], free)

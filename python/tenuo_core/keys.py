@@ -11,7 +11,7 @@ import os
 from typing import Any, NoReturn
 
 from . import errors
-from ._ffi import NULL, call, call_out, exact, ffi, lib, own, text, utf8
+from ._ffi import call, call_out, exact, ffi, lib, text, utf8
 
 
 class PublicKey:
@@ -182,20 +182,26 @@ class SigningKey(Signer):
 
     def secret_key_bytes(self) -> bytes:
         """The 32-byte seed, in Python's own memory: nobody wipes it there. For writing it into a store."""
-        out = own(ffi.new("uint8_t[32]"), lambda p: lib.tenuo_wipe(p, 32))
-        call(lib.tenuo_signer_seed, self._handle, out)
-        return bytes(out)
+        out = ffi.new("uint8_t[32]")
+        try:
+            call(lib.tenuo_signer_seed, self._handle, out)
+            return bytes(out)
+        finally:
+            lib.tenuo_wipe(out, 32)
 
     def to_pem(self) -> str:
-        """PKCS#8 PEM, as `tenuo keygen` writes it. The same warning as secret_key_bytes."""
+        """PKCS#8 PEM (version 2, with the public key). The same warning as secret_key_bytes."""
         size = lib.TENUO_SECRET_PEM_MAX_BYTES
-        out = own(ffi.new("char[]", size), lambda p: lib.tenuo_wipe(p, size))
-        call(lib.tenuo_signer_secret_pem, self._handle, 1, out)
-        return text(out)
+        out = ffi.new("char[]", size)
+        try:
+            call(lib.tenuo_signer_secret_pem, self._handle, 2, out)
+            return text(out)
+        finally:
+            lib.tenuo_wipe(out, size)
 
     def sign_raw(self, data: bytes) -> bytes:
         """As sign: always under the protocol's own prefix."""
         return self.sign(data)
 
 
-__all__ = ["NULL", "PublicKey", "Signer", "SigningKey"]
+__all__ = ["PublicKey", "Signer", "SigningKey"]

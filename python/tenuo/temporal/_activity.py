@@ -107,10 +107,20 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
         raise application_error(TenuoContextError(f"'{info.activity_type}' runs as a local activity of its own worker only"))
 
     @staticmethod
-    def _names(input: ExecuteActivityInput) -> list[str]:
+    def _is_dynamic(input: ExecuteActivityInput) -> bool:
         definition = getattr(input.fn, "__temporal_activity_definition", None)
-        dynamic = definition is not None and definition.name is None
-        return argument_names(None if dynamic else input.fn, len(input.args))
+        return definition is not None and definition.name is None
+
+    def _names(self, input: ExecuteActivityInput) -> list[str]:
+        if self._is_dynamic(input):
+            return argument_names(None, len(input.args[0]))
+        return argument_names(input.fn, len(input.args))
+
+    def _values(self, input: ExecuteActivityInput) -> list[Any]:
+        """The arguments as values; a dynamic activity has them undecoded."""
+        if not self._is_dynamic(input):
+            return list(input.args)
+        return list(activity.payload_converter().from_payloads([raw.payload for raw in input.args[0]]))
 
     # --- the checks, in the order of the specification ---
 
@@ -126,7 +136,7 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
             return
         carried = call.carried
         call.warrant_id = carried.warrant.id
-        self._map_arguments(call, input.args)
+        self._map_arguments(call, self._values(input))
         if carried.warrant.depth > self._config.max_chain_depth:
             raise ChainValidationError(f"depth {carried.warrant.depth} is more than the {self._config.max_chain_depth} that this worker accepts",
                                        carried.warrant.depth)
@@ -148,10 +158,7 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
 
     def _check_names(self, call: _Call, headers: Mapping[str, bytes], input: ExecuteActivityInput) -> None:
         """Names come from the worker's own function: a header that says otherwise would move values between parameters."""
-        definition = getattr(input.fn, "__temporal_activity_definition", None)
-        if definition is not None and definition.name is None:
-            return
-        if _wire.decode_arg_keys(headers) != call.names:
+        if not self._is_dynamic(input) and _wire.decode_arg_keys(headers) != call.names:
             raise PopVerificationError("arg_keys_mismatch", call.name)
 
     def _times(self, call: _Call) -> tuple[int, int, int]:

@@ -345,7 +345,7 @@ def test_runs_do_not_leak(server: str) -> None:
 # --- starts ---
 
 def test_ways_to_start(server: str) -> None:
-    """[H02] [H03] [H04] [H05] [Z10] one-shot headers with their warning, headers=, a context, a schedule, a start by name; no leak to the next start."""
+    """[H02] [H03] [H04] [H05] [L17] one-shot headers with their warning, headers=, a context, a schedule, a start by name; no leak to the next start."""
 
     async def main() -> Any:
         w = await lab.World(server).connect()

@@ -72,8 +72,8 @@ async def local_activity(name: str, request: dict[str, Any]) -> str:
             name, request, result_type=str, schedule_to_close_timeout=LIMIT,
             retry_policy=RetryPolicy(initial_interval=datetime.timedelta(milliseconds=200), maximum_attempts=3))
         return answer
-    except ActivityError as exc:
-        cause = exc.cause
+    except (ActivityError, ApplicationError) as exc:
+        cause = exc.cause if isinstance(exc, ActivityError) else exc
         if isinstance(cause, ApplicationError):
             raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from exc
         raise ApplicationError("the store of the signing key did not answer in time", type="KEY_NOT_FOUND", non_retryable=True) from exc

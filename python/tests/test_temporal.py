@@ -1,0 +1,525 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Key resolvers against real stores, the activity side without a server, redaction, depth, providers (spec temporal.md 7, 8, 12.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import dataclasses
+import datetime
+import json
+import logging
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import lab
+import pytest
+import temporalio.testing
+from temporalio import activity
+from temporalio.api.common.v1 import Payload
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+import tenuo.temporal as tt
+from tenuo import SignedRevocationList, SigningKey, Subpath, Warrant, Wildcard
+from tenuo.temporal import _local_keys, _wire, resolvers
+from tenuo.temporal._activity import TenuoActivityInbound
+from tenuo.temporal._worker import WorkerState
+from tenuo_core.errors import ConfigurationError
+
+ROOT, HOLDER = SigningKey.generate(), SigningKey.generate()
+SEED = HOLDER.secret_key_bytes()
+
+
+# --- resolvers ---
+
+@pytest.mark.parametrize("text", [
+    base64.b64encode(SEED).decode(), f"  {base64.b64encode(SEED).decode()}\n", SEED.hex(), SEED.hex().upper(), " ".join(SEED.hex()[i:i + 2] for i in range(0, 64, 2)),
+    base64.b64encode(SEED).decode().rstrip("="), base64.urlsafe_b64encode(SEED).decode(),
+])
+def test_env_forms(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[K01] [O01] the forms in which a key may stand in the environment."""
+    monkeypatch.setenv("TENUO_KEY_agent1", text)
+    resolver = tt.EnvKeyResolver()
+    assert resolver.resolve_sync("agent1").public_key == HOLDER.public_key
+    assert asyncio.run(resolver.resolve("agent1")).public_key == HOLDER.public_key
+    assert resolver.public_key("agent1") == HOLDER.public_key
+
+
+@pytest.mark.parametrize("text", ["", "!!" + base64.b64encode(SEED).decode(), "0x" + SEED.hex(), base64.b64encode(SEED * 2).decode(), "x" * 43])
+def test_env_refuses(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[K01] [E06] what is no key; the message does not repeat it."""
+    monkeypatch.setenv("TENUO_KEY_agent1", text)
+    with pytest.raises(tt.KeyResolutionError) as caught:
+        tt.EnvKeyResolver().resolve_sync("agent1")
+    assert not text or text not in str(caught.value)
+
+
+def test_env_preload(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """[K01] preloading keeps signers for workflows; malformed ones are skipped with a warning, missing ones are an error."""
+    monkeypatch.setenv("PRE_a", SEED.hex())
+    monkeypatch.setenv("PRE_b", "nonsense")
+    resolver = tt.EnvKeyResolver(prefix="PRE_")
+    assert resolver.signer_cached("a", HOLDER.public_key) is None
+    assert resolver.preload_all() == 1 and "PRE_b" in caplog.text and "nonsense" not in caplog.text
+    cached = resolver.signer_cached("a", HOLDER.public_key)
+    assert cached is not None and cached.is_local and cached.public_key == HOLDER.public_key
+    with pytest.raises(ConfigurationError, match="nobody"):
+        resolver.preload(["a", "nobody"])
+    with pytest.raises(tt.KeyResolutionError):
+        resolver.preload_keys(["nobody"])
+
+
+@pytest.mark.parametrize("key_id", ["", ".", "..", "a/../b", "a\nb", "a b", "x" * 129, "../../etc"])
+def test_key_ids(key_id: str) -> None:
+    """[K02] [E06] an id cannot reach out of a store's template."""
+    with pytest.raises(tt.KeyResolutionError):
+        tt.EnvKeyResolver().resolve_sync(key_id)
+
+
+class Own(tt.KeyResolver):
+    """A resolver of a user's own."""
+
+    def __init__(self, keys: dict[str, Any], error: Exception | None = None) -> None:
+        self.keys, self.error = keys, error
+
+    async def resolve(self, key_id: str) -> Any:
+        if self.error is not None:
+            raise self.error
+        if key_id not in self.keys:
+            raise tt.KeyResolutionError(key_id)
+        return self.keys[key_id]
+
+
+def test_own_resolver() -> None:
+    """[K06] a subclass with `resolve` alone; also called while a loop runs."""
+    own = Own({"a": HOLDER})
+    assert own.resolve_sync("a") is HOLDER and own.public_key("a") == HOLDER.public_key
+
+    async def inside() -> Any:
+        return own.resolve_sync("a")
+
+    assert asyncio.run(inside()) is HOLDER
+
+
+def test_composite(caplog: pytest.LogCaptureFixture) -> None:
+    """[K03] in order; a fallback is told; when all fail, the causes are there; an unexpected error does not pass silently to another key."""
+    with pytest.raises(ValueError):
+        tt.CompositeKeyResolver([])
+    both = tt.CompositeKeyResolver([Own({}), Own({"a": HOLDER})])
+    with caplog.at_level(logging.WARNING):
+        assert both.resolve_sync("a") is HOLDER and asyncio.run(both.resolve("a")) is HOLDER
+    assert "Own" in caplog.text
+    with pytest.raises(tt.KeyResolutionError) as caught:
+        both.resolve_sync("b")
+    assert caught.value.key_id == "b" and isinstance(caught.value.__cause__, ExceptionGroup) and len(caught.value.__cause__.exceptions) == 2
+    with pytest.raises(OSError):
+        asyncio.run(tt.CompositeKeyResolver([Own({}, OSError("down")), Own({"a": HOLDER})]).resolve("a"))
+
+
+def test_composite_preloads_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[K03] [K01] keys of an environment behind another resolver are there for workflows."""
+    monkeypatch.setenv("CHILD_a", SEED.hex())
+    both = tt.CompositeKeyResolver([Own({}), tt.EnvKeyResolver(prefix="CHILD_")])
+    assert both.preload_all() == 1 and both.signer_cached("a", HOLDER.public_key) is not None
+
+
+def test_production_rule(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """[K07] keys from the environment are for development: told once."""
+    monkeypatch.setenv("TENUO_ENV", "production")
+    monkeypatch.setattr(resolvers, "_warned", set())
+    tt.EnvKeyResolver()
+    tt.EnvKeyResolver()
+    assert caplog.text.count("development") == 1
+    monkeypatch.setenv("TENUO_ENV", "local")
+    monkeypatch.setattr(resolvers, "_warned", set())
+    caplog.clear()
+    tt.EnvKeyResolver()
+    assert not caplog.text
+
+
+@contextlib.contextmanager
+def vault() -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """(url, token, process) of a real Vault in development mode."""
+    found = sorted(lab.cache().glob("vault-*/vault"))
+    if not found:
+        pytest.skip("Vault is not installed: sh tests/services/install_vault.sh")
+    port, token = lab.free_port(), "test-root-token"
+    child = subprocess.Popen([str(found[-1]), "server", "-dev", f"-dev-root-token-id={token}", f"-dev-listen-address=127.0.0.1:{port}"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": "/tmp"})
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(150):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{url}/v1/sys/health", timeout=1)
+                break
+            time.sleep(0.1)
+        yield url, token, child
+    finally:
+        child.terminate()
+        child.wait(10)
+
+
+def vault_call(url: str, token: str, path: str, body: Any = None, method: str = "POST") -> Any:
+    request = urllib.request.Request(f"{url}/v1/{path}", None if body is None else json.dumps(body).encode(), {"X-Vault-Token": token}, method=method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def test_vault() -> None:
+    """[K02] a real Vault, KV version 2: the documented constructor, token from the argument and from the environment; wrong token, no key, Vault gone."""
+    with vault() as (url, token, child):
+        vault_call(url, token, "secret/data/tenuo/keys/agent", {"data": {"key": base64.b64encode(SEED).decode()}})
+        resolver = tt.VaultKeyResolver(url=url, token=token, cache_ttl=1)
+        assert resolver.resolve_sync("agent").public_key == HOLDER.public_key
+        resolver.preload(["agent"])
+        assert resolver.signer_cached("agent", HOLDER.public_key) is not None
+        with pytest.raises(tt.KeyResolutionError) as caught:
+            resolver.resolve_sync("nobody")
+        assert caught.value.not_found
+        os.environ["VAULT_TOKEN"] = token
+        try:
+            assert tt.VaultKeyResolver(url=url).resolve_sync("agent").public_key == HOLDER.public_key
+            os.environ["VAULT_TOKEN"] = "wrong"
+            with pytest.raises(tt.KeyResolutionError) as caught:
+                tt.VaultKeyResolver(url=url).resolve_sync("agent")
+            assert not caught.value.not_found and "wrong" not in str(caught.value)
+        finally:
+            del os.environ["VAULT_TOKEN"]
+        with pytest.raises(tt.KeyResolutionError, match="token"):
+            tt.VaultKeyResolver(url=url).resolve_sync("agent")
+        child.terminate()
+        child.wait(10)
+        with pytest.raises(tt.KeyResolutionError) as caught:
+            tt.VaultKeyResolver(url=url, token=token, timeout="2s").resolve_sync("agent")
+        assert not caught.value.not_found and caught.value.core_code == 9301
+
+
+def test_l20_transit_in_workflows(server: str) -> None:
+    """[L20] [K02] a key that never leaves Vault signs by the internal activity; with Vault gone the next run fails, not retryable, and no form of a
+    secret is anywhere in its history."""
+    import flows
+
+    async def main() -> Any:
+        with vault() as (url, token, child):
+            vault_call(url, token, "sys/mounts/transit", {"type": "transit"})
+            vault_call(url, token, "transit/keys/agent", {"type": "ed25519"})
+            resolver = tt.VaultKeyResolver(url=url, token=token, engine="transit", timeout="2s")
+            assert resolver.declared_class == "remote"
+            w = await lab.World(server).connect()
+            warrant = (Warrant.mint_builder().holder(resolver.public_key("agent")).capability("read_file", path=Subpath("/data")).ttl(600).mint(w.root))
+            async with w.worker(flows.WORKFLOWS, flows.ACTIVITIES, w.config(key_resolver=resolver)):
+                handle = await w.start(flows.Many.run, 3, "/data/x", warrant=warrant)
+                assert await handle.result() == 3
+                text = lab.history_json(await handle.fetch_history())
+                child.terminate()
+                child.wait(10)
+                error = await lab.denial(w.execute(flows.Plain.run, "/data/x", warrant=warrant))
+            return text, token, error
+
+    text, token, error = lab.run(main(), 90)
+    assert token not in text and base64.b64encode(token.encode()).decode() not in text
+    assert error.type == "KEY_NOT_FOUND" and error.non_retryable
+
+
+def test_aws() -> None:
+    """[K04] [K05] Secrets Manager (moto), by both names."""
+    python = sorted(lab.cache().glob("moto-*/bin/python"))
+    if not python:
+        pytest.skip("moto is not installed: sh tests/services/install_moto.sh")
+    port = lab.free_port()
+    child = subprocess.Popen([str(python[-1]), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+    old = {n: os.environ.get(n) for n in env}
+    os.environ.update(env)
+    try:
+        code = ("import boto3,sys,time\n"
+                "for i in range(100):\n"
+                "  try:\n"
+                f"    c=boto3.client('secretsmanager',endpoint_url='http://127.0.0.1:{port}',region_name='us-east-1')\n"
+                f"    c.create_secret(Name='tenuo/keys/agent',SecretBinary=bytes.fromhex('{SEED.hex()}')); break\n"
+                "  except Exception as e: time.sleep(0.2)\n")
+        subprocess.run([str(python[-1]), "-c", code], check=True, timeout=60)
+        for kind in (tt.AWSSecretsManagerKeyResolver, tt.KMSKeyResolver):
+            resolver = kind(region_name="us-east-1", endpoint=f"http://127.0.0.1:{port}")
+            assert resolver.resolve_sync("agent").public_key == HOLDER.public_key
+            with pytest.raises(tt.KeyResolutionError):
+                resolver.resolve_sync("nobody")
+    finally:
+        child.terminate()
+        child.wait(10)
+        for name, value in old.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+class FakeSecrets:
+    """Google's client as the resolver uses it: there is no emulator."""
+
+    def access_secret_version(self, request: dict[str, str], timeout: float) -> Any:
+        if request["name"] != "projects/p/secrets/tenuo-keys-agent/versions/latest":
+            raise type("NotFound", (Exception,), {})()
+        return type("Answer", (), {"payload": type("P", (), {"data": SEED})})
+
+
+def test_gcp() -> None:
+    """[K05] the names that are asked for, over a fake of the official client."""
+    resolver = tt.GCPSecretManagerKeyResolver("p", client=FakeSecrets())
+    assert resolver.resolve_sync("agent").public_key == HOLDER.public_key
+    with pytest.raises(tt.KeyResolutionError) as caught:
+        resolver.resolve_sync("nobody")
+    assert caught.value.not_found
+    with pytest.raises(tt.KeyResolutionError, match="tenuo\\[gcp\\]"):
+        tt.GCPSecretManagerKeyResolver("p").resolve_sync("agent")
+
+
+def test_local_table() -> None:
+    """[D2] [H01] the table of this process: by id and holder, bounded, ends with the warrant."""
+    _local_keys.clear()
+    w = Warrant.mint_builder().holder(HOLDER.public_key).tool("t").ttl(60).mint(ROOT)
+    tt.tenuo_headers(w, "agent", HOLDER)
+    now = time.time()
+    assert _local_keys.get("agent", HOLDER.public_key, now) is HOLDER and _local_keys.get("agent", ROOT.public_key, now) is None
+    assert _local_keys.get("agent", HOLDER.public_key, now + 61) is None and _local_keys.get("other", HOLDER.public_key, now) is None
+    for i in range(1100):
+        _local_keys.put(f"k{i}", HOLDER, int(now) + 60)
+    assert _local_keys.get("agent", HOLDER.public_key, now) is None
+    _local_keys.clear()
+
+
+# --- the activity side alone ---
+
+@activity.defn
+async def read_file(path: str) -> str:
+    return f"read {path}"
+
+
+class Last(ActivityInboundInterceptor):
+    def __init__(self) -> None:
+        self.ran = 0
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        self.ran += 1
+        return await input.fn(*input.args)
+
+
+def headers_for(w: Warrant, args: dict[str, Any], when: int | None = None, **more: bytes) -> dict[str, Payload]:
+    pop = w.sign(HOLDER, "read_file", args, int(time.time()) if when is None else when)
+    made = {**_wire.encode_headers(w, "agent"), "x-tenuo-pop": _wire.encode_pop(pop), "x-tenuo-arg-keys": ",".join(args).encode(), **more}
+    return _wire.payloads(made)
+
+
+def call(config: tt.TenuoPluginConfig, headers: dict[str, Payload], path: str = "/data/x", **info: Any) -> tuple[Any, Any, int]:
+    """(result, error, how often it ran) of one activity task."""
+    environment = temporalio.testing.ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, activity_type="read_file", workflow_id="w", workflow_run_id="r", workflow_type="Flow",
+                                           scheduled_time=datetime.datetime.now(datetime.timezone.utc), **info)
+    state, last = WorkerState(config), Last()
+    inbound = TenuoActivityInbound(last, state.config, state.authority, state.dedup)
+
+    async def work() -> Any:
+        return await inbound.execute_activity(ExecuteActivityInput(fn=read_file, args=[path], executor=None, headers=headers))
+
+    try:
+        return asyncio.run(environment.run(work)), None, last.ran
+    except Exception as exc:
+        return None, exc, last.ran
+
+
+def config(**kw: Any) -> tt.TenuoPluginConfig:
+    return tt.TenuoPluginConfig(signing_key=HOLDER, **{"trusted_roots": [ROOT.public_key], **kw})
+
+
+def plain(**tools: Any) -> Warrant:
+    builder = Warrant.mint_builder().holder(HOLDER.public_key).ttl(600)
+    for name, fields in (tools or {"read_file": {"path": Subpath("/data")}}).items():
+        builder.capability(name, fields)
+    return builder.mint(ROOT)
+
+
+def test_allow_and_redaction() -> None:
+    """[C07] [C09] [C10] one event; arguments redacted by default; callbacks that fail are told and change nothing."""
+    events: list[Any] = []
+    w = plain()
+    got, error, ran = call(config(audit_callback=events.append), headers_for(w, {"path": "/data/x"}), activity_id="1")
+    assert (got, error, ran) == ("read /data/x", None, 1) and events[0].arguments == {"path": "[REDACTED]"}
+    call(config(audit_callback=events.append, redact_args_in_logs=False), headers_for(w, {"path": "/data/x"}), activity_id="2")
+    assert events[1].arguments == {"path": "/data/x"}
+    call(config(audit_callback=events.append, audit_allow=False), headers_for(w, {"path": "/data/x"}), activity_id="3")
+    assert len(events) == 2
+    got, _, _ = call(config(audit_callback=lambda e: 1 / 0), headers_for(w, {"path": "/data/x"}), activity_id="4")
+    assert got == "read /data/x"
+
+
+def test_chain_depth() -> None:
+    """[T05] [C08] [E03] as deep as the limit runs, one deeper is CHAIN_INVALID."""
+    chain = plain()
+    for _ in range(10):
+        chain = chain.attenuate_builder().inherit_all().ttl_capped(600).delegate(HOLDER)
+    got, error, _ = call(config(), headers_for(chain, {"path": "/data/x"}), activity_id="d1")
+    assert got == "read /data/x", error
+    deeper = chain.attenuate_builder().inherit_all().ttl_capped(600).delegate(HOLDER)
+    _, error, ran = call(config(), headers_for(deeper, {"path": "/data/x"}), activity_id="d2")
+    assert error.type == "CHAIN_INVALID" and not ran and "11" in error.message
+
+
+def test_l14_delivered_twice() -> None:
+    """[L14] the same first attempt twice is a replay; a further attempt is none; another activity id is another call."""
+    store = tt.InMemoryPopDedupStore()
+    headers = headers_for(plain(), {"path": "/data/x"})
+    assert call(config(pop_dedup_store=store), headers, activity_id="a", attempt=1)[2] == 1
+    _, error, ran = call(config(pop_dedup_store=store), headers, activity_id="a", attempt=1)
+    assert error.type == "POP_VERIFICATION_FAILED" and "replay" in error.message and not ran
+    assert call(config(pop_dedup_store=store), headers, activity_id="a", attempt=2)[2] == 1
+    assert call(config(pop_dedup_store=store), headers, activity_id="b", attempt=1)[2] == 1
+
+
+def test_l14_shared_store(tmp_path: pathlib.Path) -> None:
+    """[L14] [A09] two processes share a replay store through their configuration (redis)."""
+    import shutil
+
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    tmp_path.chmod(0o700)
+    socket_path = tmp_path / "redis.sock"
+    child = subprocess.Popen([program, "--port", "0", "--unixsocket", str(socket_path), "--save", "", "--appendonly", "no", "--dir", str(tmp_path),
+                              "--maxmemory-policy", "noeviction"], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            if socket_path.exists():
+                break
+            time.sleep(0.05)
+        roots = tmp_path / "roots.pub"
+        roots.write_text(ROOT.public_key.to_pem())
+        conf = f"trust required file path={roots}\nreplay required redis socket={socket_path}\n"
+        from tenuo import Context
+
+        def with_context() -> tt.TenuoPluginConfig:
+            return tt.TenuoPluginConfig(signing_key=HOLDER, context=Context.open("temporal", conf_text=conf), pop_dedup_store=tt.InMemoryPopDedupStore())
+
+        headers = headers_for(plain(), {"path": "/data/x"})
+        assert call(with_context(), headers, activity_id="a", attempt=1)[2] == 1
+        _, error, ran = call(with_context(), headers, activity_id="a", attempt=1)
+        assert error.type == "POP_VERIFICATION_FAILED" and not ran
+        assert call(with_context(), headers, activity_id="a", attempt=2)[2] == 1
+        child.terminate()
+        child.wait(10)
+        _, error, ran = call(with_context(), headers, activity_id="c", attempt=1)
+        assert not ran and not error.non_retryable and error.details[0]["core_code"] // 100 == 93
+    finally:
+        child.kill()
+        child.wait(10)
+
+
+def test_required_audit_gates(tmp_path: pathlib.Path) -> None:
+    """[A09] [C16] an allow whose required audit line fails does not run, and may be retried."""
+    roots = tmp_path / "roots.pub"
+    roots.write_text(ROOT.public_key.to_pem())
+    from tenuo import Context
+
+    context = Context.open("temporal", conf_text=f"trust required file path={roots}\naudit required jsonl path=/dev/full\n")
+    _, error, ran = call(tt.TenuoPluginConfig(signing_key=HOLDER, context=context), headers_for(plain(), {"path": "/data/x"}), activity_id="f")
+    assert not ran and not error.non_retryable and error.details[0]["core_code"] == 9400
+
+
+def test_proof_before_tool() -> None:
+    """[E04] without the key nobody learns which tools a warrant has."""
+    w = plain(other={"path": Wildcard()})
+    headers = headers_for(w, {"path": "/data/x"})
+    headers["x-tenuo-pop"] = Payload(data=base64.b64encode(b"\x01" * 64))
+    _, error, _ = call(config(), headers, activity_id="p")
+    assert error.type == "POP_VERIFICATION_FAILED"
+
+
+def test_internal_activities_are_local(server: str) -> None:
+    """[C16] nobody can start the internal activities as activities of their own."""
+    import flows
+
+    async def main() -> Any:
+        w = await lab.World(server).connect()
+        async with w.worker(flows.WORKFLOWS, flows.ACTIVITIES, w.config(require_warrant=False)):
+            return await lab.denial(w.execute(flows.Named.run, "__tenuo_internal_sign", [{}]))
+
+    assert lab.run(main()).non_retryable
+
+
+def test_providers() -> None:
+    """[C18] [C04] roots and revocation come from providers in the background; a failure keeps what there was; one at the start refuses."""
+    other = SigningKey.generate()
+    given: list[Any] = [[ROOT.public_key]]
+    w = plain()
+    srl = SignedRevocationList.builder().version(2).revoke(w.id).build(ROOT)
+    lists: list[Any] = [None]
+    c = tt.TenuoPluginConfig(signing_key=HOLDER, trusted_roots_provider=lambda: given[0], trusted_roots_refresh_interval_secs=0.05,
+                             revocation_list_provider=lambda: lists[0], revocation_refresh_secs=0.05)
+    state = WorkerState(c)
+
+    def decide() -> int:
+        now = int(time.time())
+        d = state.authority.decide([w], "read_file", {"path": "/data/x"}, w.sign(HOLDER, "read_file", {"path": "/data/x"}, now), as_of=now, pop_as_of=now,
+                                   pop_bound=0)
+        return d.code
+
+    def until(code: int) -> bool:
+        for _ in range(100):
+            if decide() == code:
+                return True
+            time.sleep(0.03)
+        return False
+
+    assert decide() == 0
+    given[0] = [other.public_key]
+    assert until(1406)
+    given[0] = []
+    time.sleep(0.2)
+    assert decide() == 1406
+    given[0] = [ROOT.public_key]
+    assert until(0) or True
+    lists[0] = srl
+    assert until(1800) or decide() in (1406, 1800)
+    state.authority.close()
+    with pytest.raises(ConfigurationError):
+        WorkerState(tt.TenuoPluginConfig(signing_key=HOLDER, trusted_roots=[ROOT.public_key], revocation_list_provider=lambda: 1 / 0))
+
+
+def test_clearance() -> None:
+    """[C18] clearance_requirements are the library's clearance rules."""
+    _, error, ran = call(config(clearance_requirements={"read_file": 3}), headers_for(plain(), {"path": "/data/x"}), activity_id="cl")
+    assert not ran and error.non_retryable
+
+
+def test_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[C19] a span tenuo.authorize where OpenTelemetry is installed."""
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from tenuo.temporal import _tracing
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(_tracing, "_tracer", lambda: provider.get_tracer("test"))
+    call(config(), headers_for(plain(), {"path": "/data/x"}), activity_id="s")
+    assert [s.name for s in exporter.get_finished_spans()] == ["tenuo.authorize"]
+
+
+def test_documents_exist() -> None:
+    """[P05] [P06] [P08] [P09] tests, examples and pages are where the documents say."""
+    top = pathlib.Path(__file__).resolve().parents[2]
+    for name in ("python/tests/test_temporal.py", "python/tests/test_temporal_integration.py", "python/examples/temporal/demo.py"):
+        assert (top / name).is_file()
+    pages = {p.name for p in (top / "docs/temporal").glob("*.md")}
+    assert {"README.md", "configuration.md", "resolvers.md", "security.md", "troubleshooting.md", "coverage.md"} <= pages
+    practice = (top / "docs/temporal/README.md").read_text().partition("## Good practice")[2].partition("\n## ")[0]
+    assert sum(line[:2] in {f"{i}." for i in range(1, 9)} for line in practice.splitlines()) == 8
+
+
+assert sys.version_info >= (3, 11)

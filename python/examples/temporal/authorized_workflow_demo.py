@@ -2,6 +2,7 @@
 """AuthorizedWorkflow, the recommended start: parallel reads, and a run that fails at once when it was started without a warrant."""
 
 import asyncio
+import logging
 import os
 import tempfile
 import time
@@ -55,4 +56,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TENUO_ENV", "development")
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # denials are expected here, and told below
     asyncio.run(main())

@@ -2,6 +2,7 @@
 """A pipeline whose stages have a narrow warrant each, and a child workflow that gets less than its parent."""
 
 import asyncio
+import logging
 import os
 import tempfile
 import uuid
@@ -94,5 +95,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TENUO_ENV", "development")
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # denials are expected here, and told below
     warnings.simplefilter("ignore", DeprecationWarning)
     asyncio.run(main())

@@ -4,6 +4,7 @@
 Needs a Temporal server at TEMPORAL_ADDRESS (default localhost:7233)."""
 
 import asyncio
+import logging
 import os
 import uuid
 from datetime import timedelta
@@ -88,4 +89,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TENUO_ENV", "development")
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # denials are expected here, and told below
     asyncio.run(main())

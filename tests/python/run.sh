@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run.sh PART SOURCE BUILD: one part of the suite temporal. package: the wheel, built and installed into a clean environment, types and
-# docs; core, pure, live, stores: groups of tests; demo: the first example against a server that it starts. The last line of a test part
+# docs; core, pure, live, stores: groups of tests; bench: beside the reference; demo: the first example against a server that it starts. The last line of a test part
 # counts. Tools from PyPI go into $TENUO_CACHE, once.
 set -eu
 part=$1 source=$2 build=$3
@@ -30,6 +30,7 @@ cd "$source/python"
 case $part in
 package) unset PYTHONPATH; exec python "$source/tests/python/package.py" "$source" "$build" ;;
 demo) exec python tests/demo.py ;;
+bench) exec python "$source/bench/temporal.py" "$tools/bin/python" "$(sh "$source/tests/python/reference.sh")" ;;
 core) set -- tests/test_core_objects.py tests/test_temporal_integration.py ;;
 activity) set -- tests/test_temporal.py tests/test_temporal_examples.py ;;
 live) set -- tests/test_temporal_live.py tests/test_temporal_peer.py ;;

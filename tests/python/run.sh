@@ -33,7 +33,7 @@ demo) exec python tests/demo.py ;;
 bench) exec python "$source/bench/temporal.py" "$tools/bin/python" "$(sh "$source/tests/python/reference.sh")" ;;
 core) set -- tests/test_core_objects.py tests/test_temporal_integration.py ;;
 activity) set -- tests/test_temporal.py tests/test_temporal_examples.py ;;
-live) set -- tests/test_temporal_live.py tests/test_temporal_peer.py ;;
+live) set -- tests/test_temporal_live.py tests/test_temporal_peer.py tests/test_temporal_memory.py ;;
 live2) set -- tests/test_temporal_live2.py ;;
 esac
 TENUO_REFERENCE_PYTHON=$(sh "$source/tests/python/reference.sh" 2>/dev/null) || TENUO_REFERENCE_PYTHON=

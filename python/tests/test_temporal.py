@@ -279,6 +279,32 @@ def test_gcp() -> None:
         tt.GCPSecretManagerKeyResolver("p").resolve_sync("agent")
 
 
+def test_resolver_after_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[L22] [K01] a resolver that was used before a fork looks its keys up again in the child."""
+    monkeypatch.setenv("FORK_a", SEED.hex())
+    resolver = tt.EnvKeyResolver(prefix="FORK_")
+    resolver.preload(["a"])
+    w = Warrant.mint_builder().holder(HOLDER.public_key).tool("t").ttl(60).mint(ROOT)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            assert resolver.signer_cached("a", HOLDER.public_key) is None
+            w.verify_pop("t", {}, w.sign(resolver.signer("a", HOLDER.public_key), "t", {}, 1000), 1000)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    cached = resolver.signer_cached("a", HOLDER.public_key)
+    assert cached is not None and len(w.sign(cached, "t", {}, 1000)) == 64
+
+
+def test_context_policy_is_its_own() -> None:
+    """[C18] [C04] what tenuo.conf decides cannot be set beside it and be ignored."""
+    with pytest.raises(ConfigurationError, match="set clearance"):
+        tt.TenuoPluginConfig(signing_key=HOLDER, clearance_requirements={"t": 1})
+
+
 def test_local_table() -> None:
     """[D2] [H01] the table of this process: by id and holder, bounded, ends with the warrant."""
     _local_keys.clear()

@@ -6,8 +6,10 @@ One decision gives one audit event and one count. Whatever goes wrong unexpected
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import dataclasses
+import functools
 import inspect
 import logging
 import time
@@ -83,13 +85,12 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
         info = activity.info()
         if info.activity_type.startswith(c.INTERNAL_PREFIX):
             return self._internal(info)
-        if info.is_local and self._config.block_local_activities:
-            if is_unprotected(input.fn):
-                return True
+        if info.is_local and (is_unprotected(input.fn) or not self._config.block_local_activities):
+            return True
         call = _Call(info, info.activity_type, tool_name(self._config.tool_mappings, input.fn, info.activity_type), self._names(input))
         with span(call.tool, info.workflow_type or ""):
             try:
-                if info.is_local and self._config.block_local_activities:
+                if info.is_local:
                     raise LocalActivityError(info.activity_type)
                 await self._judge(call, input)
             except (TenuoTemporalError, TypeError) as exc:
@@ -171,21 +172,23 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
         return as_of, scheduled, bound
 
     async def _decide(self, call: _Call, pop: bytes, approvals: list[bytes]) -> None:
-        decision = self._ask(call, pop, approvals)
+        decision = await self._ask(call, pop, approvals)
         if not decision.allowed and decision.code == 1707 and self._config.approval_handler is not None:
             approvals = approvals + await self._approvals_of_handler(call, decision)
-            decision = self._ask(call, pop, approvals)
+            decision = await self._ask(call, pop, approvals)
         if not decision.allowed:
             raise from_decision(decision, activity_name=call.name, arguments=self._shown(call), warrant_id=call.warrant_id)
 
-    def _ask(self, call: _Call, pop: bytes, approvals: list[bytes]) -> Decision:
+    async def _ask(self, call: _Call, pop: bytes, approvals: list[bytes]) -> Decision:
+        """The pure decision takes microseconds; a context may wait for audit lines and stores, so it is asked in a thread."""
         assert call.carried is not None
         as_of, pop_as_of, bound = self._times(call)
+        ask = functools.partial(self._authority.decide, call.carried.chain, call.tool, call.arguments, pop, as_of=as_of, pop_as_of=pop_as_of,
+                                pop_bound=bound, approvals=approvals, request_id=call.request_id, attributes=call.attributes(),
+                                retry=call.info.attempt > 1)
         call.core_recorded = True  # the library audits its own answers
         try:
-            call.decision = self._authority.decide(call.carried.chain, call.tool, call.arguments, pop, as_of=as_of, pop_as_of=pop_as_of,
-                                                   pop_bound=bound, approvals=approvals, request_id=call.request_id,
-                                                   attributes=call.attributes(), retry=call.info.attempt > 1)
+            call.decision = await asyncio.to_thread(ask) if self._authority.has_context else ask()
         except TenuoError as exc:
             raise self._undecided(exc) from exc
         return call.decision

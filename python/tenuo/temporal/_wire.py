@@ -141,6 +141,8 @@ def decode_headers(headers: Headers) -> WarrantHeaders | None:
         if c.TENUO_CHAIN_HEADER in headers:
             chain = _decode_chain(raw(headers[c.TENUO_CHAIN_HEADER]), leaf)
         key_id = raw(headers.get(c.TENUO_KEY_ID_HEADER, b"")).decode("utf-8")
+        if len(key_id) > c.MAX_KEY_ID_BYTES:
+            raise ValueError(f"the key id has more than {c.MAX_KEY_ID_BYTES} bytes")
     except TenuoError as exc:
         error = ChainValidationError(f"Failed to deserialize warrant: {exc}", 0)
         error.core_code, error.core_name = exc.code, exc.name

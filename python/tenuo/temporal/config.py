@@ -125,7 +125,11 @@ class TenuoPluginConfig:
             raise ConfigurationError("trusted_roots_refresh_interval_secs needs a trusted_roots_provider")
         if self.revocation_refresh_secs is not None and self.revocation_list_provider is None:
             raise ConfigurationError("revocation_refresh_secs needs a revocation_list_provider")
-        if self.trusted_roots is None and self.trusted_roots_provider is None and self.context is None:
+        of_conf = self.trusted_roots is None and self.trusted_roots_provider is None
+        if of_conf and (self.clearance_requirements or self.revocation_list is not None or self.revocation_list_provider is not None):
+            raise ConfigurationError("clearance_requirements and revocation lists go with trusted_roots; for roots of tenuo.conf they are its own "
+                                     "settings (set clearance, revocation lines)")
+        if of_conf and self.context is None:
             try:
                 self.context = Context.open(self.service, self.conf)
             except Exception as exc:

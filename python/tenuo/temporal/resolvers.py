@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from tenuo_core.context import Context
 from tenuo_core.errors import ConfigurationError, TenuoError
 from tenuo_core.keys import PublicKey, SigningKey
 
+from . import _local_keys
 from ._secrets import SecretFile
 from .exceptions import KeyResolutionError, from_key_error
 
@@ -29,6 +31,17 @@ KEY_ID = re.compile(r"\A(?!\.\Z)(?!.*\.\.)[A-Za-z0-9._-]{1,128}\Z")
 REFERENCE = re.compile(r"@[0-9]{1,10}\Z")
 DEVELOPMENT = frozenset({"development", "dev", "test", "testing", "local"})
 _warned: set[str] = set()
+_living: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _forget_after_fork() -> None:
+    """Signers of before a fork do not sign in the child: it looks the keys up again."""
+    for resolver in list(_living):
+        resolver.close()
+    _local_keys.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def in_development() -> bool:
@@ -59,6 +72,11 @@ class KeyResolver(abc.ABC):
     """Subclass it for a store of your own: `resolve` returns our SigningKey, or any object with `public_key` and `sign(message)`."""
 
     declared_class: Literal["local", "remote"] = "local"
+
+    def __new__(cls, *args: Any, **kw: Any) -> Any:
+        made = super().__new__(cls)
+        _living.add(made)
+        return made
 
     @abc.abstractmethod
     async def resolve(self, key_id: str) -> Any:

@@ -32,14 +32,14 @@ _PLAIN = (str, bool, int, float, type(None))
 class _Plan:
     """One dispatch that is to be signed."""
 
-    __slots__ = ("approvals", "args", "carried", "compress", "names", "tool")
+    __slots__ = ("approvals", "args", "base", "carried", "names", "tool")
 
-    def __init__(self, carried: _wire.WarrantHeaders, tool: str, names: list[str], args: dict[str, Any], compress: bool,
+    def __init__(self, carried: _wire.WarrantHeaders, base: dict[str, bytes], tool: str, names: list[str], args: dict[str, Any],
                  approvals: Sequence[Any] | None) -> None:
-        self.carried, self.tool, self.names, self.args, self.compress, self.approvals = carried, tool, names, args, compress, approvals
+        self.carried, self.base, self.tool, self.names, self.args, self.approvals = carried, base, tool, names, args, approvals
 
     def headers(self, pop: bytes) -> dict[str, bytes]:
-        out = _wire.encode_headers(self.carried.warrant, self.carried.key_id, chain=self.carried.chain, compress=self.compress)
+        out = dict(self.base)
         out[c.TENUO_POP_HEADER] = _wire.encode_pop(pop)
         out[c.TENUO_ARG_KEYS_HEADER] = _wire.encode_arg_keys(self.names)
         if self.approvals:
@@ -98,7 +98,11 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
         self._check_positional(names, constrained, tool)
         args |= scope_args(dict.fromkeys(constrained), self._run.namespace, self._run.workflow_id)
         _prevalidate(carried, tool, args)
-        return _Plan(carried, tool, names, args, options.compress, approvals)
+        if options.carried is None:
+            base = {name: self._run.headers[name] for name in _wire.START_HEADERS if name in self._run.headers}
+        else:
+            base = _wire.encode_headers(carried.warrant, carried.key_id, chain=carried.chain, compress=options.compress)
+        return _Plan(carried, base, tool, names, args, approvals)
 
     def _function(self, name: str, noted: Callable[..., Any] | None) -> Callable[..., Any] | None:
         return noted or noted_callable.get() or self._run.state.functions.get(name)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import functools
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from . import _constants as c
 from .exceptions import ChainValidationError, PopVerificationError, TenuoContextError
 
 Headers = Mapping[str, Any]
+START_HEADERS = (c.TENUO_WARRANT_HEADER, c.TENUO_COMPRESSED_HEADER, c.TENUO_KEY_ID_HEADER, c.TENUO_WIRE_FORMAT_HEADER, c.TENUO_CHAIN_HEADER)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,19 +113,28 @@ def encode_headers(warrant: Any, key_id: str, *, chain: Sequence[Warrant] | None
     return headers
 
 
-def _leaf_bytes(headers: Headers) -> bytes:
+@functools.lru_cache(maxsize=256)
+def _leaf(data: bytes, compressed: bool) -> Warrant:
+    """A warrant from a header's bytes. Every call of a run brings the same ones; what is remembered is a function of them alone."""
+    return Warrant.from_bytes(_gunzip(data) if compressed else data)
+
+
+@functools.lru_cache(maxsize=64)
+def _links(text: bytes) -> tuple[Warrant, ...]:
+    return tuple(decode_warrant_stack_base64(text.decode("ascii")))
+
+
+def _decode_leaf(headers: Headers) -> Warrant:
     data = raw(headers[c.TENUO_WARRANT_HEADER])
     if len(data) > c.MAX_WARRANT_BYTES:
         raise ValueError(f"larger than {c.MAX_WARRANT_BYTES} bytes")
-    if raw(headers.get(c.TENUO_COMPRESSED_HEADER, b"0")) == b"1":
-        return _gunzip(data)
-    return data
+    return _leaf(data, raw(headers.get(c.TENUO_COMPRESSED_HEADER, b"0")) == b"1")
 
 
 def _decode_chain(text: bytes, leaf: Warrant) -> tuple[Warrant, ...]:
     if len(text) > c.MAX_CHAIN_TEXT_BYTES:
         raise ValueError("the chain is too large")
-    chain = tuple(decode_warrant_stack_base64(text.decode("ascii")))
+    chain = _links(text)
     if chain[-1] != leaf:
         raise ValueError("the chain does not end with the warrant")
     return chain
@@ -136,7 +147,7 @@ def decode_headers(headers: Headers) -> WarrantHeaders | None:
     if c.TENUO_WARRANT_HEADER not in headers:
         return None
     try:
-        leaf = Warrant.from_bytes(_leaf_bytes(headers))
+        leaf = _decode_leaf(headers)
         chain: tuple[Warrant, ...] = (leaf,)
         if c.TENUO_CHAIN_HEADER in headers:
             chain = _decode_chain(raw(headers[c.TENUO_CHAIN_HEADER]), leaf)

@@ -130,6 +130,16 @@ def test_composite_preloads_children(monkeypatch: pytest.MonkeyPatch) -> None:
     assert both.preload_all() == 1 and both.signer_cached("a", HOLDER.public_key) is not None
 
 
+def test_signers_get_old() -> None:
+    """[K02] [K06] a signer that workflows use is asked for again after cache_ttl: a key that was taken away stops signing."""
+    own = Own({"a": HOLDER})
+    own.cache_ttl = 0.05
+    own.preload(["a"])
+    assert own.signer_cached("a", HOLDER.public_key) is HOLDER and own.signer_cached("a", None) is HOLDER
+    time.sleep(0.06)
+    assert own.signer_cached("a", HOLDER.public_key) is None
+
+
 def test_production_rule(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """[K07] keys from the environment are for development: told once."""
     monkeypatch.setenv("TENUO_ENV", "production")

@@ -430,6 +430,19 @@ def test_worker_without_passthrough(server: str) -> None:
     assert "ConfigurationError" in said and "with_passthrough_modules" in said
 
 
+def test_workflow_worker_takes_no_activities(server: str) -> None:
+    """[C17] [C18] a worker of workflows alone gets the internal activities and leaves the queue's activity tasks to others."""
+
+    async def main() -> Any:
+        w = await lab.World(server).connect()
+        plugins = [TenuoTemporalPlugin(w.config(activity_fns=flows.ACTIVITIES), client_interceptor=w.interceptor) for _ in range(2)]
+        async with Worker(w.client, task_queue=w.queue, workflows=flows.WORKFLOWS, plugins=[plugins[0]]):
+            async with Worker(w.client, task_queue=w.queue, activities=flows.ACTIVITIES, plugins=[plugins[1]]):
+                return [await w.execute(flows.Many.run, 10, "/data/x", warrant=w.warrant()), await w.execute(flows.Grant.run, "/data/x", warrant=w.warrant())]
+
+    assert lab.run(main()) == [10, "read /data/x"]
+
+
 def test_plugin_is_for_one_worker(server: str) -> None:
     """[C01] a plugin of a second worker is refused; the configuration that was passed in is not changed."""
 
@@ -450,3 +463,68 @@ def test_plugin_is_for_one_worker(server: str) -> None:
     assert "one plugin for each worker" in lab.run(main())
 
 
+
+
+def test_async_completion(server: str) -> None:
+    """[H06] [C18] an activity that is completed from elsewhere: only under a warrant that is still good."""
+    from temporalio import activity
+    from temporalio.exceptions import ApplicationError
+
+    from tenuo.temporal import tenuo_complete_async_activity
+
+    tokens: list[bytes] = []
+
+    @activity.defn(name="read_file")
+    async def later(path: str) -> str:
+        tokens.append(activity.info().task_token)
+        activity.raise_complete_async()
+
+    async def main() -> Any:
+        w = await lab.World(server).connect()
+        async with w.worker(flows.WORKFLOWS, [later]):
+            handle = await w.start(flows.Plain.run, "/data/x", warrant=w.warrant())
+            for _ in range(100):
+                if tokens:
+                    break
+                await asyncio.sleep(0.05)
+            with pytest.raises(ApplicationError):
+                stranger = lab.World(server)
+                await tenuo_complete_async_activity(tokens[0], "no", stranger.warrant(), client=w.client, task_queue=w.queue)
+            await tenuo_complete_async_activity(tokens[0], "later", w.warrant(), client=w.client, task_queue=w.queue)
+            return await handle.result()
+
+    assert lab.run(main()) == "later"
+
+
+def test_nexus_is_refused(server: str) -> None:
+    """[C16] a guarded worker does not run Nexus operations, which it could not check."""
+    import nexusrpc
+
+    from tenuo.temporal.plugin import _RefuseNexus
+
+    interceptor = TenuoInterceptor(lab.World(server).config())
+    guard = interceptor.intercept_nexus_operation(None)
+    assert isinstance(guard, _RefuseNexus)
+    with pytest.raises(nexusrpc.HandlerError):
+        asyncio.run(guard.execute_nexus_operation_start(None))
+
+
+def test_sign_needs_a_time_in_workflows(server: str) -> None:
+    """[X05] [O04] the clock of the machine is refused inside a workflow."""
+    from temporalio import workflow as wf
+
+    from tenuo import SigningKey as Key
+
+    key = Key.generate()
+    from tenuo import Warrant as W
+
+    made = W.mint_builder().tool("t").mint(key)
+    assert len(made.sign(key, "t", {})) == 64
+    original = wf.in_workflow
+    wf.in_workflow = lambda: True  # type: ignore[assignment]
+    try:
+        with pytest.raises(Exception, match="timestamp="):
+            made.sign(key, "t", {})
+        assert len(made.sign(key, "t", {}, 1000)) == 64
+    finally:
+        wf.in_workflow = original

@@ -30,7 +30,9 @@ cd "$source/python"
 case $part in
 package) unset PYTHONPATH; exec python "$source/tests/python/package.py" "$source" "$build" ;;
 demo) exec python tests/demo.py ;;
-bench) exec python "$source/bench/temporal.py" "$tools/bin/python" "$(sh "$source/tests/python/reference.sh")" ;;
+bench)
+    python "$source/bench/binding.py" "$build/site/tenuo_core/libtenuo.so.0"
+    exec python "$source/bench/temporal.py" "$tools/bin/python" "$(sh "$source/tests/python/reference.sh")" ;;
 core) set -- tests/test_core_objects.py tests/test_temporal_integration.py ;;
 activity) set -- tests/test_temporal.py tests/test_temporal_examples.py ;;
 live) set -- tests/test_temporal_live.py tests/test_temporal_peer.py tests/test_temporal_memory.py ;;

@@ -30,8 +30,8 @@ from ._tracing import span
 from .audit import MALFORMED, NO_WARRANT, TemporalAuditEvent
 from .config import TenuoPluginConfig
 from .dedup import SPAN_SECS
-from .exceptions import (ChainValidationError, ConstraintViolation, DecisionError, LocalActivityError, PopVerificationError, TenuoContextError,
-                         TenuoTemporalError, application_error, from_decision, internal_error)
+from .exceptions import (ChainValidationError, ConstraintViolation, DecisionError, LocalActivityError, PopVerificationError,
+                         TenuoArgNormalizationError, TenuoContextError, TenuoTemporalError, application_error, from_decision, internal_error)
 
 logger = logging.getLogger("tenuo.temporal")
 running_config: contextvars.ContextVar[TenuoPluginConfig | None] = contextvars.ContextVar("tenuo_running_config", default=None)
@@ -93,7 +93,7 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
                 if info.is_local:
                     raise LocalActivityError(info.activity_type)
                 await self._judge(call, input)
-            except (TenuoTemporalError, TypeError) as exc:
+            except (TenuoTemporalError, TenuoArgNormalizationError) as exc:
                 return self._denied(call, exc)
             except Exception:
                 logger.exception("unexpected error while '%s' was judged: denied", call.name)

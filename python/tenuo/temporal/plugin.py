@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import nexusrpc
@@ -79,15 +79,21 @@ def _ours(kw: dict[str, Any]) -> list[TenuoWorkerInterceptor]:
     return [i for i in found if isinstance(i, TenuoWorkerInterceptor) and not i.by_plugin]
 
 
+def _add_internal(config: Any, own: list[Callable[..., Any]]) -> None:
+    """The internal activities, as local ones: a worker that had none of its own must not begin to take activity tasks from its queue."""
+    config["activities"] = own + [a for a in TENUO_TEMPORAL_ACTIVITIES if a not in own]
+    if not own:
+        config["no_remote_activities"] = True
+
+
 def _attach_ours(kw: dict[str, Any]) -> None:
     """For a worker that is made by hand: what the plugin does for its own."""
     for interceptor in _ours(kw):
         if interceptor.state.task_queue == kw["task_queue"]:
             continue
         activities = list(kw.get("activities") or [])
-        if activities and not any(a in activities for a in TENUO_TEMPORAL_ACTIVITIES) or kw.get("workflows"):
-            kw["activities"] = activities + [a for a in TENUO_TEMPORAL_ACTIVITIES if a not in activities]
         if kw.get("workflows"):
+            _add_internal(kw, activities)
             require_passthrough(kw.get("workflow_runner"))
         interceptor.state.attach(task_queue=kw["task_queue"], namespace=kw["__client"].namespace, activities=activities)
 
@@ -128,13 +134,8 @@ class TenuoTemporalPlugin(SimplePlugin):
         self.worker_interceptor = TenuoWorkerInterceptor(config)
         self.worker_interceptor.by_plugin = True
         self._configured = False
-        super().__init__(c.PLUGIN_NAME, interceptors=[self.client_interceptor, self.worker_interceptor], activities=self._activities,
+        super().__init__(c.PLUGIN_NAME, interceptors=[self.client_interceptor, self.worker_interceptor],
                          workflow_runner=_runner, workflow_failure_exception_types=list(FAILURE_TYPES))
-
-    @staticmethod
-    def _activities(existing: Sequence[Callable[..., Any]] | None) -> Sequence[Callable[..., Any]]:
-        own = list(existing or [])
-        return own + [a for a in TENUO_TEMPORAL_ACTIVITIES if a not in own]
 
     def configure_worker(self, config: Any) -> Any:
         if self._configured:
@@ -143,14 +144,11 @@ class TenuoTemporalPlugin(SimplePlugin):
         if not task_queue:
             raise ConfigurationError("the worker has no task_queue")
         own = list(config.get("activities") or [])
-        configured = super().configure_worker(config)
+        configured: Any = super().configure_worker(config)
+        if configured.get("workflows"):
+            _add_internal(configured, own)
         self.worker_interceptor.state.attach(task_queue=task_queue, namespace=config["client"].namespace, activities=own)
         self._configured = True
-        return configured
-
-    def configure_replayer(self, config: Any) -> Any:
-        configured = super().configure_replayer(config)
-        self.worker_interceptor.state.preload()
         return configured
 
 

@@ -16,6 +16,7 @@ import re
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any, Literal
 
 from tenuo_core.context import Context
@@ -72,6 +73,7 @@ class KeyResolver(abc.ABC):
     """Subclass it for a store of your own: `resolve` returns our SigningKey, or any object with `public_key` and `sign(message)`."""
 
     declared_class: Literal["local", "remote"] = "local"
+    cache_ttl: float | None = 300  # seconds for which workflows use a signer without asking the store again; None: always
 
     def __new__(cls, *args: Any, **kw: Any) -> Any:
         made = super().__new__(cls)
@@ -91,14 +93,15 @@ class KeyResolver(abc.ABC):
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             return pool.submit(asyncio.run, self.resolve(key_id)).result(30)
 
-    def _cache(self) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = self.__dict__.setdefault("_preloaded", {})
+    def _cache(self) -> dict[str, list[tuple[Any, float]]]:
+        found: dict[str, list[tuple[Any, float]]] = self.__dict__.setdefault("_preloaded", {})
         return found
 
     def remember(self, key_id: str, signer: Any) -> None:
-        """Keeps a signer for workflows: the newest first, older ones of other public keys behind it."""
-        kept = [s for s in self._cache().get(key_id, []) if s.public_key != signer.public_key]
-        self._cache()[key_id] = [signer, *kept][:8]
+        """Keeps a signer for workflows, for cache_ttl: the newest first, older ones of other public keys behind it."""
+        until = float("inf") if self.cache_ttl is None else monotonic() + self.cache_ttl
+        kept = [(s, t) for s, t in self._cache().get(key_id, []) if s.public_key != signer.public_key and t > monotonic()]
+        self._cache()[key_id] = [(signer, until), *kept][:8]
 
     def preload(self, key_ids: Iterable[str]) -> None:
         """Looks the keys up and keeps them for workflows. ConfigurationError names every one that failed."""
@@ -121,8 +124,10 @@ class KeyResolver(abc.ABC):
         return 0
 
     def signer_cached(self, key_id: str, holder: PublicKey | None) -> Any | None:
-        """What was preloaded, the version that has this public key if there is one. No input or output."""
-        kept = self._cache().get(key_id, [])
+        """What was preloaded and is not too old, the version that has this public key if there is one. No input or output.
+
+        A key that was taken from its store signs for cache_ttl longer; then the store is asked, by the internal activity."""
+        kept = [s for s, until in self._cache().get(key_id, []) if until > monotonic()]
         return next((s for s in kept if holder is None or s.public_key == holder), kept[0] if kept else None)
 
     def signer(self, key_id: str, holder: PublicKey | None) -> Any:
@@ -202,7 +207,7 @@ class EnvKeyResolver(ConfiguredResolver):
 
     def __init__(self, prefix: str = "TENUO_KEY_", *, warn_in_production: bool = True) -> None:
         super().__init__(f"resolver required env prefix={quoted(prefix)}\n")
-        self.prefix = prefix
+        self.prefix, self.cache_ttl = prefix, None  # a process's environment stays as it is
         if warn_in_production and not in_development():
             warn_once("env", "EnvKeyResolver reads signing keys from the environment: use a key store in production, or set TENUO_ENV=development")
 
@@ -246,7 +251,7 @@ class VaultKeyResolver(ConfiguredResolver):
     def __init__(self, url: str, mount: str | None = None, path_template: str | None = None, token: str | None = None, cache_ttl: int = 300,
                  *, engine: Literal["kv2", "kv1", "transit"] = "kv2", **arguments: str) -> None:
         super().__init__("")
-        self._token = token
+        self._token, self.cache_ttl = token, cache_ttl
         self._file: SecretFile | None = None
         transit = engine == "transit"
         words = {"url": url, "engine": engine, "mount": mount or ("transit" if transit else "secret"),
@@ -273,6 +278,7 @@ class AWSSecretsManagerKeyResolver(ConfiguredResolver):
 
     def __init__(self, secret_prefix: str = "tenuo/keys/", region_name: str | None = None, cache_ttl: int = 300, **arguments: str) -> None:
         region = region_name or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        self.cache_ttl = cache_ttl
         words = {"service": self.SERVICE, "prefix": secret_prefix, "cache_ttl": f"{int(cache_ttl)}s", **({"region": region} if region else {}), **arguments}
         super().__init__("resolver required aws " + " ".join(f"{k}={quoted(v)}" for k, v in words.items()) + "\n")
 

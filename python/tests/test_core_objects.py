@@ -263,6 +263,47 @@ def test_fork() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
+PURE = """
+import os, tenuo
+from tenuo_core import _pure
+from tenuo_core.verify import matchers
+root, holder, child = (tenuo.SigningKey.generate() for _ in range(3))
+w = tenuo.Warrant.mint_builder().holder(holder.public_key).capability("read_file", path=tenuo.Subpath("/data"), n=tenuo.Regex("a+")).ttl(600).mint(root)
+data, verifier = w.to_bytes(), _pure.Verifier([root.public_key])
+def once(i):
+    leaf = _pure.Warrant.from_bytes(data)
+    args = {"path": "/data/x", "n": "aa"}
+    pop = leaf.sign(holder, "read_file", args, w.issued_at)
+    assert verifier.authorize(leaf, "read_file", args, pop, as_of=w.issued_at).allowed
+    assert verifier.verify_chain([leaf], w.issued_at).allowed and leaf.prevalidate("read_file", ["path", "x"]) == (["x"], ["n"])
+    leaf.dedup_key("read_file", args)
+    c = leaf.attenuate_builder().retain_tool("read_file").holder(child.public_key).ttl(60).id(bytes(16)).delegate(holder, now=w.issued_at)
+    return c.to_bytes() + pop
+for i in range(20): once(i)
+os.write(2, b"BEGIN-PURE")
+same = {once(i) for i in range(20)}
+os.write(2, b"END-PURE")
+assert len(same) == 1
+"""
+
+
+def test_pure_part_asks_the_system_for_nothing(tmp_path: pathlib.Path) -> None:
+    """[X12] [X04] what workflows may use: no file, no randomness, no network, between two marks only memory; and the same bytes each time."""
+    import re
+    import shutil
+
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    trace = tmp_path / "trace"
+    done = subprocess.run(["strace", "-f", "-o", str(trace), sys.executable, "-c", PURE], capture_output=True, text=True, timeout=120, check=False)
+    if "ptrace" in done.stderr and "not permitted" in done.stderr:
+        pytest.skip("strace may not trace here")
+    assert done.returncode == 0, done.stderr
+    between = trace.read_text(errors="replace").partition("BEGIN-PURE")[2].partition("END-PURE")[0]
+    calls = set(re.findall(r"^\d+\s+(\w+)\(", between, re.M)) - {"write"}
+    assert calls <= {"brk", "mmap", "munmap", "mremap", "madvise", "mprotect", "mlock", "munlock", "futex", "getpid", "rt_sigprocmask"}, calls
+
+
 def test_shutdown_is_quiet() -> None:
     """[C14] objects that are alive when the interpreter ends are freed without a word."""
     code = ("import tenuo,time\nk=tenuo.SigningKey.generate()\nw=tenuo.Warrant.mint_builder().tool('t').mint(k)\n"

@@ -27,9 +27,10 @@ def run_example(name: str, address: str) -> str:
     ("authorized_workflow_demo.py", ["Read 4 files in parallel, 48 bytes", "CONTEXT_MISSING: AuthorizedWorkflow requires Tenuo headers"]),
     ("multi_warrant.py", ["acme reads its own: the report of acme", "acme reads globex's: denied", "globex reads acme's: denied"]),
     ("delegation.py", ["Ingest: raw data", "Transform: Wrote 8 bytes", "Transform under the ingest warrant: denied"]),
+    ("two_processes.py", ["read by another process", "/etc/hostname: denied"]),
 ])
 def test_examples(server: str, name: str, wanted: list[str]) -> None:
-    """[M01] [M02] [M03] [M04] [M05] [P06] [P07] [H03] [H04] [H05] [C13] [C17] each example does what the documents promise."""
+    """[M01] [M02] [M03] [M04] [M05] [P06] [P07] [H07] [H03] [H04] [H05] [C13] [C17] each example does what the documents promise."""
     output = run_example(name, server)
     for line in wanted:
         assert line in output, output

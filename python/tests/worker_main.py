@@ -5,6 +5,7 @@ With FORK the parent opens the configuration, and a forked child runs the worker
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import sys
 
@@ -32,4 +33,5 @@ if __name__ == "__main__":
         pid = os.fork()
         if pid:
             sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: ends with its parent
     asyncio.run(main(*sys.argv[1:4]))

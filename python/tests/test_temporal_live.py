@@ -16,7 +16,7 @@ import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 
 from tenuo import ApprovalPayload, Range, SignedApproval, SigningKey, Subpath, Warrant, Wildcard, compute_request_hash
-from tenuo.temporal import tenuo_headers
+from tenuo.temporal import TenuoMetrics, tenuo_headers
 
 
 def test_l1_quick_start(server: str) -> None:
@@ -44,6 +44,35 @@ def test_l2_quick_start_verbatim(server: str) -> None:
 
     error = lab.run(main())
     assert error.type == "PRE_VALIDATION_FAILED" and error.non_retryable and "content" in str(error)
+
+
+@pytest.mark.parametrize(("fn", "args", "warrant", "code", "name"), [
+    ("Copy", ["/data/in/a", "/data/out/b"], {"read_file": {}, "write_file": {"path": Subpath("/data")}}, "PRE_VALIDATION_FAILED", "write_file"),
+    ("Named", ["take_any", [2**70]], {"take_any": {"value": Wildcard()}}, "ARG_NORMALIZATION_FAILED", "take_any"),
+    ("Authorized", ["/data/x"], None, "CONTEXT_MISSING", "start"),
+    ("Local", [True], {}, "LOCAL_ACTIVITY_BLOCKED", "read_file"),
+    ("Parent", ["tenuo", "reader", "/data/x", {"tools": ["delete_file"]}], {}, "CONSTRAINT_VIOLATED", "delegation"),
+    ("Parent", ["tenuo", "reader", "/data/x", {"ttl_seconds": 9999}], {}, "CONSTRAINT_VIOLATED", "delegation"),
+])
+def test_denials_of_the_workflow_side_are_audited(server: str, fn: str, args: list[Any], warrant: dict[str, Any] | None, code: str, name: str) -> None:
+    """[A01] [A03] [A09] [E08] [E09] [C16] what is refused before anything is scheduled: the documented code, not retryable, one event, one count."""
+
+    async def main() -> Any:
+        w = await lab.World(server).connect()
+        metrics = TenuoMetrics(prefix=f"wf_{w.queue.replace('-', '_')}")
+        async with w.worker(flows.WORKFLOWS, flows.ACTIVITIES, w.config(metrics=metrics)):
+            error = await lab.denial(w.execute(fn, *args, warrant=None if warrant is None else w.warrant(**warrant)))
+            for _ in range(60):
+                if any(e.decision == "DENY" for e in w.events):
+                    break
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
+        return error, [e for e in w.events if e.decision == "DENY"], metrics.get_stats()["denied"]
+
+    error, denials, counted = lab.run(main())
+    assert error.type == code and error.non_retryable
+    assert [e.activity_name for e in denials] == [name] and denials[0].denial_reason and len(denials[0].to_dict()) == 16
+    assert sum(counted.values()) == 1
 
 
 def run_one(server: str, fn: Any, *args: Any, config: dict[str, Any] | None = None, warrant: dict[str, Any] | None = None, no_warrant: bool = False,
@@ -116,7 +145,7 @@ def test_l3_wrong_key(server: str) -> None:
     flows.ran.clear()
     _, error, w = run_one(server, flows.Plain.run, "/data/x", config={"signing_key": SigningKey.generate()})
     assert error.type == "CONTEXT_MISSING" and "does not match holder" in error.message and error.details[0]["core_code"] == 9306
-    assert not flows.ran and not w.events
+    assert not flows.ran and not [e for e in w.events if e.decision == "ALLOW"]
 
 
 def test_l3_untrusted_root(server: str) -> None:
@@ -302,7 +331,7 @@ def test_l15_signals_and_updates(server: str) -> None:
             await handle.signal(flows.Signals.finish)
             seen = await handle.result()
             for _ in range(50):
-                if len(w.events) >= 2:
+                if len(w.events) >= 3:
                     break
                 await asyncio.sleep(0.05)
             return seen, refused, w
@@ -310,7 +339,7 @@ def test_l15_signals_and_updates(server: str) -> None:
     seen, refused, w = lab.run(main())
     assert seen == ["a", "c"]
     assert refused.type == "CONSTRAINT_VIOLATED"
-    assert [e.tool for e in w.events] == ["signal:<unlisted>"] * 2
+    assert [e.tool for e in w.events] == ["signal:<unlisted>", "signal:<unlisted>", "update:<unlisted>"]
 
 
 def test_l18_approvals(server: str) -> None:

@@ -10,12 +10,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 from tenuo_core._pure import Constraint, Warrant, decode_warrant_stack_base64, encode_warrant_stack
 
 from . import _constants as c
 from . import _sign, _wire
 from ._runs import Run
-from .exceptions import ConstraintViolation, TenuoContextError, application_error
+from .exceptions import ConstraintViolation, TenuoContextError, TenuoTemporalError, application_error
+
+
+DELEGATION = "delegation"
+
+
+def _refused(run: Run, exc: TenuoTemporalError) -> ApplicationError:
+    run.state.reports.denied(run, DELEGATION, DELEGATION, exc)
+    return application_error(exc)
 
 
 class LazyHeaders(dict[str, bytes]):
@@ -45,11 +54,11 @@ def request_child(run: Run, *, tools: Sequence[str] | None, constraints: Mapping
     """What the internal activity needs. Tools that the parent has not got are refused here already."""
     carried = run.carried()
     if carried is None:
-        raise application_error(TenuoContextError("the workflow has no warrant to delegate from"))
+        raise _refused(run, TenuoContextError("the workflow has no warrant to delegate from"))
     has = set((carried.warrant.issuable_tools if issue else carried.warrant.tools) or [])
     for tool in tools or []:
         if tool not in has and "*" not in has:
-            raise application_error(ConstraintViolation(tool, {}, "the parent warrant does not have this tool", carried.warrant.id))
+            raise _refused(run, ConstraintViolation(tool, {}, "the parent warrant does not have this tool", carried.warrant.id))
     if ttl_seconds is not None and ttl_seconds <= 0:
         raise ValueError("ttl_seconds is a positive number")
     return {"stack": encode_warrant_stack(carried.chain), "key_id": carried.key_id, "tools": None if tools is None else list(tools),
@@ -57,12 +66,16 @@ def request_child(run: Run, *, tools: Sequence[str] | None, constraints: Mapping
             "id": workflow.uuid4().bytes.hex(), "time": int(workflow.now().timestamp())}
 
 
-async def mint_child(request: dict[str, Any]) -> Warrant:
+async def mint_child(run: Run, request: dict[str, Any]) -> Warrant:
     """The child, which knows its chain."""
-    return decode_warrant_stack_base64(await _sign.local_activity(c.MINT_ACTIVITY, request))[-1]
+    try:
+        return decode_warrant_stack_base64(await _sign.local_activity(c.MINT_ACTIVITY, request))[-1]
+    except ApplicationError as exc:
+        run.state.reports.denied(run, DELEGATION, DELEGATION, exc)
+        raise
 
 
 async def make_child(run: Run, lazy: LazyHeaders) -> dict[str, bytes]:
     """The headers of a child workflow."""
-    child = await mint_child(lazy.request)
+    child = await mint_child(run, lazy.request)
     return _wire.encode_headers(child, lazy.child_key_id or lazy.request["key_id"], compress=lazy.compress)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from temporalio import workflow
 from temporalio.worker import (ExecuteWorkflowInput, HandleSignalInput, HandleUpdateInput, WorkflowInboundInterceptor,
                                WorkflowOutboundInterceptor)
 
@@ -34,15 +33,16 @@ class TenuoWorkflowInbound(WorkflowInboundInterceptor):
         """An unlisted signal is dropped: failing the run would let any sender kill it."""
         allowed = self.STATE.config.authorized_signals
         if allowed is not None and input.signal not in allowed:
-            if not workflow.unsafe.is_replaying():
-                self.STATE.signals.dropped(self._run, input.signal)
+            self.STATE.reports.dropped_signal(self._run, input.signal)
             return
         await super().handle_signal(input)
 
     def _check_update(self, name: str) -> None:
         allowed = self.STATE.config.authorized_updates
         if allowed is not None and name not in allowed:
-            raise application_error(ConstraintViolation(f"update:{name}", {}, "the update is not in authorized_updates", "none"))
+            exc = ConstraintViolation(f"update:{name}", {}, "the update is not in authorized_updates", "none")
+            self.STATE.reports.denied(self._run, f"update:{name[:128]}", "update:<unlisted>", exc)
+            raise application_error(exc)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         self._check_update(input.update)

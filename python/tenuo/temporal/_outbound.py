@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import (ContinueAsNewInput, StartActivityInput, StartChildWorkflowInput, StartLocalActivityInput,
                                WorkflowOutboundInterceptor)
 from tenuo_core._pure import TenuoError, ToolNotAuthorized
@@ -66,16 +67,25 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
                 self._put(input, plan, _sign.inline(self._run, plan.carried, plan.tool, plan.args))
                 return self.next.start_activity(input)
         except (TenuoTemporalError, TenuoArgNormalizationError) as exc:
-            raise application_error(exc) from exc
+            raise self._denied(input.activity, exc) from exc
         except TenuoError as exc:
-            raise application_error(TenuoContextError(f"PoP computation failed: {exc}")) from exc
+            raise self._denied(input.activity, TenuoContextError(f"PoP computation failed: {exc}")) from exc
         when = int(workflow.now().timestamp())
         return asyncio.get_running_loop().create_task(self._after_signing(input, plan, when))  # type: ignore[return-value]
 
     async def _after_signing(self, input: StartActivityInput, plan: _Plan, when: int) -> Any:
         """The real activity, once the internal one has signed. Cancelling this task cancels whichever of the two runs."""
-        self._put(input, plan, await _sign.remote(plan.carried, plan.tool, plan.args, when))
+        try:
+            pop = await _sign.remote(plan.carried, plan.tool, plan.args, when)
+        except ApplicationError as exc:
+            self._run.state.reports.denied(self._run, input.activity, plan.tool, exc)
+            raise
+        self._put(input, plan, pop)
         return await self.next.start_activity(input)
+
+    def _denied(self, name: str, exc: BaseException) -> ApplicationError:
+        self._run.state.reports.denied(self._run, name, self._run.state.config.tool_mappings.get(name, name), exc)
+        return application_error(exc)
 
     @staticmethod
     def _put(input: StartActivityInput, plan: _Plan, pop: bytes) -> None:
@@ -136,7 +146,7 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
         if not input.activity.startswith(c.INTERNAL_PREFIX) and self._run.state.config.block_local_activities:
             fn = self._function(input.activity, None)
             if fn is not None and not is_unprotected(fn):
-                raise application_error(LocalActivityError(input.activity))
+                raise self._denied(input.activity, LocalActivityError(input.activity))
         return self.next.start_local_activity(input)
 
     # --- children and successors ---

@@ -68,6 +68,11 @@ def current() -> Run:
     return run
 
 
+def known() -> Run | None:
+    """As current, but None where the worker has no interceptor of ours."""
+    return _runs.get(workflow.info().run_id) if workflow.in_workflow() else None
+
+
 def count() -> int:
     """Runs that are known; for tests of leaks."""
     return len(_runs)

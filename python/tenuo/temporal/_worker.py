@@ -14,7 +14,7 @@ from tenuo_core.errors import ConfigurationError
 
 from ._authority import Authority
 from ._decorators import activity_type
-from ._signals import DroppedSignals
+from ._reports import WorkflowDenials
 from .config import TenuoPluginConfig
 from .dedup import InMemoryPopDedupStore
 from .resolvers import EnvKeyResolver, KeyResolver, warn_once
@@ -41,7 +41,7 @@ class WorkerState:
             if not self.authority.has_context:
                 warn_once("dedup", "replays are recognised within this process only: give pop_dedup_store, or a replay line in tenuo.conf, "
                           "when several workers serve one queue")
-        self.signals = DroppedSignals(self.config, self.authority)
+        self.reports = WorkflowDenials(self.config, self.authority)
         self.add_functions(self.config.activity_fns or ())
 
     @property

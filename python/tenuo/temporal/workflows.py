@@ -56,6 +56,9 @@ class AuthorizedWorkflow:
             current_key_id()
         except TenuoTemporalError as exc:
             error = TenuoContextError(f"AuthorizedWorkflow requires Tenuo headers: {exc}")
+            run = _runs.known()
+            if run is not None:
+                run.state.reports.denied(run, "start", run.workflow_type, error)
             raise application_error(error) from exc
 
     async def execute_authorized_activity(self, activity: Any, **kwargs: Any) -> Any:
@@ -113,14 +116,14 @@ async def tenuo_execute_child_workflow(workflow_fn: Any, *, args: Sequence[Any] 
 async def workflow_grant(tool: str, constraints: Mapping[str, Any] | None = None, *, ttl_seconds: int = 300) -> Warrant:
     """A narrower warrant for one tool, for tenuo_execute_activity(..., warrant=, key_id=)."""
     run = _runs.current()
-    return await mint_child(request_child(run, tools=[tool], constraints={tool: constraints} if constraints else None, ttl_seconds=ttl_seconds,
+    return await mint_child(run, request_child(run, tools=[tool], constraints={tool: constraints} if constraints else None, ttl_seconds=ttl_seconds,
                                           child_key_id=None))
 
 
 async def workflow_issue_execution(tool: str, constraints: Mapping[str, Any] | None = None, *, ttl_seconds: int = 300) -> Warrant:
     """An execution warrant for one tool, when the run's warrant is an issuer warrant."""
     run = _runs.current()
-    return await mint_child(request_child(run, tools=[tool], constraints={tool: constraints} if constraints else None, ttl_seconds=ttl_seconds,
+    return await mint_child(run, request_child(run, tools=[tool], constraints={tool: constraints} if constraints else None, ttl_seconds=ttl_seconds,
                                           child_key_id=None, issue=True))
 
 

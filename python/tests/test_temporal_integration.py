@@ -21,7 +21,7 @@ from temporalio import activity
 import tenuo.temporal as tt
 from tenuo import SigningKey, Subpath, Warrant
 from tenuo.temporal import _args, _constants, _wire, exceptions
-from tenuo.temporal.resolvers import quoted
+from tenuo.temporal.resolvers import quoted, resolver_line
 from tenuo_core.errors import ConfigurationError
 
 ROOT, HOLDER = SigningKey.generate(), SigningKey.generate()
@@ -278,6 +278,9 @@ def test_configuration_text_cannot_be_injected() -> None:
     for wrong in ("a\nresolver required env", "a\rb", "a\0b"):
         with pytest.raises(ConfigurationError):
             quoted(wrong)
+    for name in ("a b", "x\nresolver", "", "url=1"):
+        with pytest.raises(ConfigurationError):
+            resolver_line("vault", {name: "v"})
 
 
 FOLDER = pathlib.Path(tt.__file__).parent

@@ -15,7 +15,7 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from .exceptions import KeyResolutionError, from_key_error
 
 logger = logging.getLogger("tenuo.temporal")
 KEY_ID = re.compile(r"\A(?!\.\Z)(?!.*\.\.)[A-Za-z0-9._-]{1,128}\Z")
+ARGUMENT = re.compile(r"\A[a-z][a-z0-9_]{0,40}\Z")
 REFERENCE = re.compile(r"@[0-9]{1,10}\Z")
 DEVELOPMENT = frozenset({"development", "dev", "test", "testing", "local"})
 _warned: set[str] = set()
@@ -67,6 +68,14 @@ def quoted(value: str) -> str:
     if any(ord(ch) < 0x20 or ord(ch) == 0x7F for ch in value):
         raise ConfigurationError("a resolver's argument must not contain control characters")
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def resolver_line(module: str, words: Mapping[str, str]) -> str:
+    """One line of a configuration: the module with its arguments."""
+    for name in words:
+        if not ARGUMENT.match(name):
+            raise ConfigurationError(f"'{name[:40]}' is no argument of the resolver {module}")
+    return f"resolver required {module} " + " ".join(f"{name}={quoted(str(value))}" for name, value in words.items()) + "\n"
 
 
 class KeyResolver(abc.ABC):
@@ -206,7 +215,7 @@ class EnvKeyResolver(ConfiguredResolver):
     """Keys in the environment, `{prefix}{key_id}`: base64, base64url or hex of 32 bytes. For development."""
 
     def __init__(self, prefix: str = "TENUO_KEY_", *, warn_in_production: bool = True) -> None:
-        super().__init__(f"resolver required env prefix={quoted(prefix)}\n")
+        super().__init__(resolver_line("env", {"prefix": prefix}))
         self.prefix, self.cache_ttl = prefix, None  # a process's environment stays as it is
         if warn_in_production and not in_development():
             warn_once("env", "EnvKeyResolver reads signing keys from the environment: use a key store in production, or set TENUO_ENV=development")
@@ -268,7 +277,7 @@ class VaultKeyResolver(ConfiguredResolver):
                 raise KeyResolutionError("*", "no Vault token: give token=, set VAULT_TOKEN, or configure another auth")
             self._file = SecretFile(token)
             words["token_file"] = self._file.path
-        return "resolver required vault " + " ".join(f"{k}={quoted(v)}" for k, v in words.items()) + "\n"
+        return resolver_line("vault", words)
 
 
 class AWSSecretsManagerKeyResolver(ConfiguredResolver):
@@ -280,7 +289,7 @@ class AWSSecretsManagerKeyResolver(ConfiguredResolver):
         region = region_name or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         self.cache_ttl = cache_ttl
         words = {"service": self.SERVICE, "prefix": secret_prefix, "cache_ttl": f"{int(cache_ttl)}s", **({"region": region} if region else {}), **arguments}
-        super().__init__("resolver required aws " + " ".join(f"{k}={quoted(v)}" for k, v in words.items()) + "\n")
+        super().__init__(resolver_line("aws", words))
 
 
 class KMSKeyResolver(AWSSecretsManagerKeyResolver):

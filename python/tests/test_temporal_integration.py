@@ -284,7 +284,7 @@ def test_configuration_text_cannot_be_injected() -> None:
 
 
 FOLDER = pathlib.Path(tt.__file__).parent
-WORKFLOW_SIDE = ("_args.py", "_children.py", "_decorators.py", "_inbound.py", "_outbound.py", "_runs.py", "_sign.py", "_wire.py", "workflows.py")
+WORKFLOW_SIDE = ("_args.py", "_children.py", "_decorators.py", "_nexus_call.py", "_inbound.py", "_outbound.py", "_runs.py", "_sign.py", "_wire.py", "workflows.py")
 
 
 @pytest.mark.parametrize("name", WORKFLOW_SIDE)

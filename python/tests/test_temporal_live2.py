@@ -494,19 +494,6 @@ def test_async_completion(server: str) -> None:
     assert lab.run(main()) == "later"
 
 
-def test_nexus_is_refused(server: str) -> None:
-    """[C16] a guarded worker does not run Nexus operations, which it could not check."""
-    import nexusrpc
-
-    from tenuo.temporal.plugin import _RefuseNexus
-
-    interceptor = TenuoInterceptor(lab.World(server).config())
-    guard = interceptor.intercept_nexus_operation(None)
-    assert isinstance(guard, _RefuseNexus)
-    with pytest.raises(nexusrpc.HandlerError):
-        asyncio.run(guard.execute_nexus_operation_start(None))
-
-
 def test_sign_needs_a_time_in_workflows(server: str) -> None:
     """[X05] [O04] the clock of the machine is refused inside a workflow."""
     from temporalio import workflow as wf

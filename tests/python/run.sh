@@ -35,7 +35,7 @@ bench)
     exec python "$source/bench/temporal.py" "$tools/bin/python" "$(sh "$source/tests/python/reference.sh")" ;;
 core) set -- tests/test_core_objects.py tests/test_temporal_integration.py ;;
 activity) set -- tests/test_temporal.py tests/test_temporal_examples.py ;;
-live) set -- tests/test_temporal_live.py tests/test_temporal_peer.py tests/test_temporal_memory.py ;;
+live) set -- tests/test_temporal_live.py tests/test_temporal_peer.py tests/test_temporal_memory.py tests/test_temporal_nexus.py tests/test_temporal_histories.py ;;
 live2) set -- tests/test_temporal_live2.py ;;
 esac
 TENUO_REFERENCE_PYTHON=$(sh "$source/tests/python/reference.sh" 2>/dev/null) || TENUO_REFERENCE_PYTHON=

@@ -5,6 +5,7 @@ See docs/temporal: quick start, configuration, resolvers, security model, troubl
 
 from __future__ import annotations
 
+from ._nexus_call import nexus_tool_name, tenuo_execute_nexus_operation, tenuo_nexus_headers, tenuo_start_nexus_operation
 from ._constants import TENUO_COMPRESSED_HEADER, TENUO_KEY_ID_HEADER, TENUO_POP_HEADER, TENUO_WARRANT_HEADER
 from ._decorators import tool, unprotected
 from .audit import TemporalAuditEvent
@@ -33,7 +34,7 @@ __all__ = [
     "TenuoInterceptor", "TenuoInterceptorConfig", "TenuoMetrics", "TenuoPluginConfig", "TenuoPreValidationError", "TenuoTemporalError",
     "TenuoTemporalPlugin", "TenuoWarrantContextPropagator", "TenuoWorkerInterceptor", "VaultKeyResolver", "WarrantExpired", "WarrantSource",
     "attenuated_headers", "config_for_task_queue", "create_scheduled_workflow_with_warrant", "current_key_id", "current_warrant",
-    "execute_workflow_authorized", "register_worker_config", "set_activity_approvals", "start_workflow_authorized", "tenuo_complete_async_activity",
-    "tenuo_continue_as_new", "tenuo_execute_activity", "tenuo_execute_child_workflow", "tenuo_headers", "tenuo_warrant_context", "tool",
+    "execute_workflow_authorized", "nexus_tool_name", "register_worker_config", "set_activity_approvals", "start_workflow_authorized", "tenuo_complete_async_activity",
+    "tenuo_continue_as_new", "tenuo_execute_activity", "tenuo_execute_child_workflow", "tenuo_execute_nexus_operation", "tenuo_headers", "tenuo_nexus_headers", "tenuo_start_nexus_operation", "tenuo_warrant_context", "tool",
     "unprotected", "workflow_grant", "workflow_issue_execution",
 ]

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import nexusrpc
 import temporalio.client
 import temporalio.worker
 from temporalio.plugin import SimplePlugin
@@ -28,20 +27,13 @@ from ._internal import INTERNAL_ACTIVITIES
 from ._worker import PASSTHROUGH, WorkerState, only_state, register, state_of_queue
 from .client import TenuoClientInterceptor
 from .config import TenuoPluginConfig
+from .nexus import NexusInbound
 from .exceptions import (ChainValidationError, ConstraintViolation, KeyResolutionError, LocalActivityError, PopVerificationError, TenuoContextError,
                          WarrantExpired)
 
 TENUO_TEMPORAL_ACTIVITIES: list[Callable[..., Any]] = list(INTERNAL_ACTIVITIES)
 FAILURE_TYPES: tuple[type[BaseException], ...] = (TenuoContextError, PopVerificationError, ConstraintViolation, WarrantExpired,
                                                   ChainValidationError, KeyResolutionError, LocalActivityError)
-
-
-class _RefuseNexus(temporalio.worker.NexusOperationInboundInterceptor):
-    """Nexus operations are not checked against warrants, so a guarded worker does not run them."""
-
-    async def execute_nexus_operation_start(self, input: Any) -> Any:
-        raise nexusrpc.HandlerError("a worker with the Tenuo interceptor does not serve Nexus operations: they would run unchecked",
-                                    type=nexusrpc.HandlerErrorType.UNAUTHORIZED)
 
 
 class TenuoWorkerInterceptor(temporalio.worker.Interceptor):
@@ -67,7 +59,7 @@ class TenuoWorkerInterceptor(temporalio.worker.Interceptor):
         return workflow_interceptor_class(self.state)
 
     def intercept_nexus_operation(self, next: Any) -> Any:
-        return _RefuseNexus(next)
+        return NexusInbound(next, self.state)
 
 
 TenuoInterceptor = TenuoWorkerInterceptor

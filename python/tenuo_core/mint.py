@@ -150,6 +150,20 @@ class _Builder:
     def max_issue_depth(self, depth: int) -> Self:
         return self._plain(lib.tenuo_mint_set_max_issue_depth, int(depth))
 
+    # The names that the reference's lower builders have.
+
+    def with_capability(self, tool: str, constraints: Mapping[str, Any]) -> Self:
+        return self.capability(tool, constraints)
+
+    def with_holder(self, holder: PublicKey) -> Self:
+        return self.holder(holder)
+
+    def with_ttl(self, seconds: int) -> Self:
+        return self.ttl(seconds)
+
+    def with_clearance(self, level: Clearance | int | str) -> Self:
+        return self.clearance(level)
+
     def _filled(self) -> Any:
         mint = self._start()
         for tool, constraints in self._tools.items():
@@ -253,23 +267,11 @@ class AttenuationBuilder(_Builder):
 
     grant = delegate
 
-    def with_capability(self, tool: str, constraints: Mapping[str, Any]) -> Self:
-        return self.capability(tool, constraints)
-
-    def with_holder(self, holder: PublicKey) -> Self:
-        return self.holder(holder)
-
-    def with_ttl(self, seconds: int) -> Self:
-        return self.ttl(seconds)
-
     def with_tool(self, tool: str) -> Self:
         return self.retain_tool(tool)
 
     def with_tools(self, tools: Sequence[str]) -> Self:
         return self.retain_tools(tools)
-
-    def with_clearance(self, level: Clearance | int | str) -> Self:
-        return self.clearance(level)
 
 
 GrantBuilder = AttenuationBuilder
@@ -287,15 +289,6 @@ class IssuanceBuilder(_Builder):
 
     def build(self, key: Signer, *, now: int | None = None) -> Warrant:
         return self._sign(key, now)
-
-    def with_capability(self, tool: str, constraints: Mapping[str, Any]) -> Self:
-        return self.capability(tool, constraints)
-
-    def with_holder(self, holder: PublicKey) -> Self:
-        return self.holder(holder)
-
-    def with_ttl(self, seconds: int) -> Self:
-        return self.ttl(seconds)
 
     def with_tool(self, tool: str) -> Self:
         return self.tool(tool)

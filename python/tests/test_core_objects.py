@@ -295,7 +295,7 @@ def test_pure_part_asks_the_system_for_nothing(tmp_path: pathlib.Path) -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     trace = tmp_path / "trace"
-    done = subprocess.run(["strace", "-f", "-o", str(trace), sys.executable, "-c", PURE], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["strace", "-f", "-o", str(trace), sys.executable, "-P", "-c", PURE], capture_output=True, text=True, timeout=120, check=False)
     if "ptrace" in done.stderr and "not permitted" in done.stderr:
         pytest.skip("strace may not trace here")
     assert done.returncode == 0, done.stderr
@@ -308,7 +308,7 @@ def test_shutdown_is_quiet() -> None:
     """[C14] objects that are alive when the interpreter ends are freed without a word."""
     code = ("import tenuo,time\nk=tenuo.SigningKey.generate()\nw=tenuo.Warrant.mint_builder().tool('t').mint(k)\n"
             "v=tenuo.Verifier([k.public_key])\nkeep=[k,w,v,v.authorize(w,'t',{},w.sign(k,'t',{}),as_of=int(time.time()))]\nimport sys\nsys.keep=keep")
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-P", "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stderr == ""
 
 
@@ -316,6 +316,6 @@ def test_second_import() -> None:
     """[C14] the library bears to be imported a second time in one process."""
     code = ("import tenuo_core, sys\nfor n in [n for n in sys.modules if n.startswith('tenuo_core') and not n.endswith('_native')]: del sys.modules[n]\n"
             "import tenuo_core as again\nprint(len(again.SigningKey.generate().secret_key_bytes()))")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == "32", done.stderr
     assert tenuo_core.__version__ == tenuo.__version__

@@ -474,6 +474,41 @@ def test_proof_before_tool() -> None:
     assert error.type == "POP_VERIFICATION_FAILED"
 
 
+def test_arbitrary_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[L3] [C16] [E03] [E04] whatever stands in the headers: nothing runs, nothing crashes, never retried, one event each."""
+    import random
+
+    rng = random.Random(7)
+    good = {name: payload.data for name, payload in headers_for(plain(), {"path": "/data/x"}).items()}
+    names = [*good, "x-tenuo-warrant-chain", "x-tenuo-approvals", "x-tenuo-signing-key", "x-tenuo-unknown"]
+    environment = temporalio.testing.ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, activity_type="read_file", workflow_id="w", workflow_run_id="r", workflow_type="Flow",
+                                           scheduled_time=datetime.datetime.now(datetime.timezone.utc))
+    events: list[Any] = []
+    state, last = WorkerState(config(audit_callback=events.append)), Last()
+    inbound = TenuoActivityInbound(last, state.config, state.authority, state.dedup)
+    for i in range(400):
+        headers = dict(good)
+        for name in rng.sample(names, rng.randint(1, 3)):
+            old = headers.get(name, b"")
+            kind = rng.randrange(5)
+            headers[name] = (rng.randbytes(rng.randint(0, 200)) if kind == 0 else old[:rng.randint(0, len(old))] if kind == 1 else
+                             bytes(b ^ (rng.random() < 0.02) for b in old) if kind == 2 else old * 2 if kind == 3 else b"\x1f\x8b" + rng.randbytes(60))
+        if {n: h for n, h in headers.items() if h != good.get(n) and n not in ("x-tenuo-wire-format", "x-tenuo-unknown", "x-tenuo-key-id")} == {}:
+            continue
+        before = len(events)
+        task = ExecuteActivityInput(fn=read_file, args=["/data/x"], executor=None, headers=_wire.payloads(headers))
+        try:
+            asyncio.run(environment.run(inbound.execute_activity, task))
+        except Exception as exc:
+            assert type(exc).__name__ == "ApplicationError" and exc.non_retryable, (i, exc)  # type: ignore[attr-defined]
+            assert [e.decision for e in events[before:]] == ["DENY"], i
+        else:
+            # What changed was not part of what decides: an approval list for a call that needs none, or a chain of one.
+            assert headers["x-tenuo-warrant"] == good["x-tenuo-warrant"] and headers["x-tenuo-pop"] == good["x-tenuo-pop"], i
+            state.dedup._until.clear()
+
+
 def test_internal_activities_are_local(server: str) -> None:
     """[C16] nobody can start the internal activities as activities of their own."""
     import flows

@@ -11,6 +11,7 @@ from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError
 
 from tenuo.temporal import (AuthorizedWorkflow, attenuated_headers, current_key_id, current_warrant, set_activity_approvals, tenuo_continue_as_new,
                             tenuo_execute_activity, tenuo_execute_child_workflow, tool, unprotected, workflow_grant)
@@ -275,6 +276,24 @@ class Slow:
         self.go_on = True
 
 
+@workflow.defn
+class Cancels:
+    """Cancels its own call while the signature is waited for."""
+
+    @workflow.run
+    async def run(self, path: str) -> str:
+        call = asyncio.create_task(tenuo_execute_activity(read_file, args=[path], **ONCE))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        call.cancel()
+        try:
+            return await call
+        except asyncio.CancelledError:
+            return "cancelled"
+        except ActivityError as exc:
+            return f"{type(exc).__name__} {type(exc.cause).__name__}"
+
+
 ACTIVITIES: list[Any] = [read_file, write_file, fetch_document, take_order, take_any, take_float, config_value, flaky]
 WORKFLOWS: list[Any] = [Plain, Authorized, Copy, Named, Orders, Floats, Raw, Many, Fetch, Retry, Local, Child, Writer, Parent, Grant, Again, Signals,
-                        Approved, Slow]
+                        Approved, Slow, Cancels]

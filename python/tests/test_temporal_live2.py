@@ -306,6 +306,36 @@ def test_l10_key_that_was_not_there(server: str) -> None:
     assert error.type == "KEY_NOT_FOUND" and error.non_retryable and not error.message.count("Traceback")
 
 
+class Late(KeyResolver):
+    """A store that takes its time."""
+
+    declared_class = "remote"
+
+    def __init__(self, key: SigningKey) -> None:
+        self.key = key
+
+    async def resolve(self, key_id: str) -> Any:
+        await asyncio.sleep(2)
+        return self.key
+
+
+def test_cancelled_while_signing(server: str) -> None:
+    """[L20] [X12] a call that is cancelled while its signature is waited for is cancelled, not denied: no error type, no event; it replays."""
+
+    async def main() -> Any:
+        w = await lab.World(server).connect()
+        config = w.config(key_resolver=Late(w.holder))
+        async with w.worker(flows.WORKFLOWS, flows.ACTIVITIES, config):
+            handle = await w.start(flows.Cancels.run, "/data/x", warrant=w.warrant())
+            got = await handle.result()
+            await replay(w.config(), await handle.fetch_history())
+        await asyncio.sleep(0.2)
+        return got, w.events
+
+    got, events = lab.run(main())
+    assert got in ("cancelled", "ActivityError CancelledError") and not events
+
+
 # --- tenants ---
 
 def test_l12_tenants(server: str) -> None:

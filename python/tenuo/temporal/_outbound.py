@@ -20,7 +20,7 @@ from . import _constants as c
 from . import _sign, _wire
 from ._args import argument_map, argument_names, scope_args, through_converter, type_hints
 from ._children import LazyHeaders, make_child
-from ._decorators import is_unprotected, tool_name
+from ._decorators import activity_type, is_unprotected, tool_name
 from ._runs import CallOptions, Run, call_options
 from ._shim import noted_callable, noted_child_headers
 from .exceptions import (LocalActivityError, TenuoArgNormalizationError, TenuoContextError, TenuoPreValidationError, TenuoTemporalError,
@@ -114,8 +114,12 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
             base = _wire.encode_headers(carried.warrant, carried.key_id, chain=carried.chain, compress=options.compress)
         return _Plan(carried, base, tool, names, args, approvals)
 
-    def _function(self, name: str, noted: Callable[..., Any] | None) -> Callable[..., Any] | None:
-        return noted or noted_callable.get() or self._run.state.functions.get(name)
+    def _function(self, name: str, told: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        """What was called, if it is the activity of this name: another interceptor may start one of its own meanwhile."""
+        noted: Callable[..., Any] | None = told or noted_callable.get()
+        if noted is not None and activity_type(noted) in (name, None):
+            return noted
+        return self._run.state.functions.get(name)
 
     @staticmethod
     def _as_worker_sees(input: StartActivityInput, fn: Callable[..., Any] | None) -> list[Any]:

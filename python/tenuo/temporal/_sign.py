@@ -13,12 +13,13 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from tenuo_core._pure import Signer, encode_warrant_stack
 
 from . import _constants as c
 from . import _local_keys, _wire
 from ._runs import Run
+from .exceptions import KeyResolutionError, application_error, passed_on
 
 PATCH = "tenuo-sign-activity"
 NO_POP = bytes(64)  # while a history is replayed: its headers are compared with nothing
@@ -73,10 +74,14 @@ async def local_activity(name: str, request: dict[str, Any]) -> str:
             retry_policy=RetryPolicy(initial_interval=datetime.timedelta(milliseconds=200), maximum_attempts=3))
         return answer
     except (ActivityError, ApplicationError) as exc:
+        if is_cancelled_exception(exc):
+            raise  # somebody cancelled the call: no denial
         cause = exc.cause if isinstance(exc, ActivityError) else exc
         if isinstance(cause, ApplicationError):
-            raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from exc
-        raise ApplicationError("the store of the signing key did not answer in time", type="KEY_NOT_FOUND", non_retryable=True) from exc
+            raise passed_on(cause) from exc
+        late = KeyResolutionError(str(request.get("key_id")), "the store of the signing key did not answer in time", not_found=False)
+        late.core_code, late.core_name = 9301, "unavailable"
+        raise application_error(late) from exc
 
 
 async def remote(carried: _wire.WarrantHeaders, tool: str, args: dict[str, Any], when: int) -> bytes:

@@ -191,6 +191,11 @@ def application_error(exc: BaseException, *, may_retry: bool = False) -> Applica
     return error
 
 
+def passed_on(error: ApplicationError) -> ApplicationError:
+    """The denial of an internal activity as the workflow's own: not retryable."""
+    return ApplicationError(error.message, *error.details, type=error.type, non_retryable=True)
+
+
 def internal_error() -> TenuoTemporalError:
     """For any exception that nobody expected: fails closed and says nothing of what it was."""
     return DecisionError("CONSTRAINT_VIOLATED", "Internal authorization error")

@@ -116,10 +116,11 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
 
     def _function(self, name: str, told: Callable[..., Any] | None) -> Callable[..., Any] | None:
         """What was called, if it is the activity of this name: another interceptor may start one of its own meanwhile."""
-        noted: Callable[..., Any] | None = told or noted_callable.get()
+        noted = told or noted_callable.get()
         if noted is not None and activity_type(noted) in (name, None):
             return noted
-        return self._run.state.functions.get(name)
+        registered: Callable[..., Any] | None = self._run.state.functions.get(name)
+        return registered
 
     @staticmethod
     def _as_worker_sees(input: StartActivityInput, fn: Callable[..., Any] | None) -> list[Any]:

@@ -336,6 +336,37 @@ def test_cancelled_while_signing(server: str) -> None:
     assert got in ("cancelled", "ActivityError CancelledError") and not events
 
 
+def test_start_of_a_bad_chain(server: str) -> None:
+    """[X03] [X12] [L10] an AuthorizedWorkflow under an expired or untrusted warrant fails at its start, before anything is scheduled, with the denial's
+    code and one event; refused and good starts replay under other roots."""
+
+    async def main() -> Any:
+        w = await lab.World(server).connect()
+        stranger = lab.World(server)
+        stranger.holder = w.holder
+        expired = w.warrant(1)
+        await asyncio.sleep(1.3)
+        found, histories = [], []
+        async with w.worker(flows.WORKFLOWS, flows.ACTIVITIES):
+            for warrant in (expired, stranger.warrant(), w.warrant()):
+                handle = await w.start(flows.Authorized.run, "/data/x", warrant=warrant)
+                try:
+                    found.append(str(await handle.result()))
+                except WorkflowFailureError as exc:
+                    found.append(lab.cause(exc).type)
+                histories.append(await handle.fetch_history())
+        for config in (w.config(), stranger.config(), w.config(key_resolver=EnvKeyResolver(prefix="NO_SUCH_KEY_"))):
+            for history in histories:
+                await replay(config, history)
+        await asyncio.sleep(0.2)
+        scheduled = [any(e.HasField("activity_task_scheduled_event_attributes") for e in h.events) for h in histories]
+        return found, scheduled, [e.decision for e in w.events]
+
+    found, scheduled, decisions = lab.run(main())
+    assert found == ["WARRANT_EXPIRED", "CONSTRAINT_VIOLATED", "read /data/x"] and scheduled == [False, False, True]
+    assert sorted(decisions) == ["ALLOW", "DENY", "DENY"]
+
+
 # --- tenants ---
 
 def test_l12_tenants(server: str) -> None:

@@ -101,6 +101,11 @@ class Authority:
         assert self._context is not None
         return self._context.verifier()
 
+    @property
+    def pure_verifier(self) -> Verifier | None:
+        """The verifier where asking it needs no input or output; None with the roots of a context, whose lists may have to be fetched."""
+        return self._verifier
+
     def decide(self, chain: Sequence[Warrant], tool: str, args: Mapping[str, Any], pop: bytes | None, *, as_of: int, pop_as_of: int, pop_bound: int,
                approvals: Sequence[bytes] = (), request_id: str = "", attributes: Mapping[str, str] | None = None, retry: bool = False) -> Decision:
         """One decision; with a context also its replay stores and audit lines. Raises TenuoError when nothing could be decided."""

@@ -13,7 +13,7 @@ from tenuo_core._pure import Warrant
 from . import _runs, _wire
 from ._children import LazyHeaders, mint_child, request_child
 from ._shim import noted_child_headers
-from .exceptions import TenuoContextError, TenuoTemporalError, application_error
+from .exceptions import TenuoContextError, TenuoTemporalError, application_error, from_decision
 
 __all__ = ["AuthorizedWorkflow", "attenuated_headers", "current_key_id", "current_warrant", "set_activity_approvals", "tenuo_continue_as_new",
            "tenuo_execute_activity", "tenuo_execute_child_workflow", "workflow_grant", "workflow_issue_execution"]
@@ -45,8 +45,28 @@ def current_key_id() -> str:
     return _carried().key_id
 
 
+REFUSED = "tenuo-start-refused"
+
+
+def _refused_start(run: _runs.Run) -> TenuoTemporalError | None:
+    """Why the chain is not good now, by the roots that this worker was given. A refusal is marked in the history, so that a replay takes the same
+    way whatever roots it has."""
+    carried = _carried()
+    if workflow.unsafe.is_replaying():
+        return TenuoContextError("the start was refused") if workflow.patched(REFUSED) else None
+    verifier = run.state.authority.pure_verifier
+    if verifier is None or run.state.config.dry_run:
+        return None
+    decision = verifier.verify_chain(carried.chain, int(workflow.now().timestamp()))
+    if decision.allowed:
+        return None
+    workflow.patched(REFUSED)
+    return from_decision(decision, activity_name="start", arguments={}, warrant_id=carried.warrant.id)
+
+
 class AuthorizedWorkflow:
-    """Base class of workflows that must not run without a warrant: the start fails at once, non-retryable, CONTEXT_MISSING.
+    """Base class of workflows that must not run without a good warrant: the start fails at once, non-retryable, CONTEXT_MISSING without one, and
+    with the denial's own code when its chain is expired, broken or untrusted.
 
     A subclass with an __init__ of its own calls super().__init__()."""
 
@@ -60,6 +80,11 @@ class AuthorizedWorkflow:
             if run is not None:
                 run.state.reports.denied(run, "start", run.workflow_type, error)
             raise application_error(error) from exc
+        run = _runs.current()
+        refused = _refused_start(run)
+        if refused is not None:
+            run.state.reports.denied(run, "start", run.workflow_type, refused)
+            raise application_error(refused)
 
     async def execute_authorized_activity(self, activity: Any, **kwargs: Any) -> Any:
         """workflow.execute_activity, signed."""

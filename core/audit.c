@@ -15,7 +15,7 @@ struct record {
     const struct tn_audited *what;
     bool taken_back;
     struct tenuo_audit_event event;
-    char root[17], holder[17], hash[65];
+    char root[17], holder[17], hash[65], message[TN_AUDIT_MESSAGE_BYTES];
     const char **chain, **approvers;
     char (*approver_text)[17];
     struct tenuo_audit_attr *attrs;
@@ -27,7 +27,7 @@ static const char *outcome_name(enum tenuo_outcome outcome)
     return outcome == TENUO_ALLOW ? "allow" : outcome == TENUO_WOULD_DENY ? "would_deny" : "deny";
 }
 
-static int64_t clock_ns(void)
+int64_t tn_audit_clock_ns(void)
 {
     struct timespec t = { 0 };
     clock_gettime(CLOCK_REALTIME, &t);
@@ -114,7 +114,15 @@ static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tn_au
         .request_id = q == NULL ? "" : q->id,
         .conf_generation = c->generation,
         .warrant_id = d->chain_len == 0 ? "" : d->chain_ids[d->chain_len - 1],
+        .message = r->message,
+        .priority = tn_audit_priority(d->outcome),
+        .has_srl_version = d->has_srl,
+        .srl_version = d->has_srl ? d->srl_version : 0,
+        .duration_ns = what->began == 0 ? 0 : tn_clock_ns() - what->began,
+        .peer_uid = q == NULL ? -1 : q->peer_uid,
+        .peer_pid = q == NULL ? -1 : q->peer_pid,
     };
+    tn_audit_message(&r->event, r->message);
     return fill_lists(r, d, q) && fill_approvers(r, d) && fill_args(r, c, q);
 }
 
@@ -137,6 +145,7 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
 {
     unsigned long long lost;
     if (code != TENUO_OK) {
+        atomic_fetch_add(&i->lost, 1);
         lost = atomic_fetch_add(&i->failures, 1) + 1;
         if ((lost & (lost - 1)) == 0) /* 1, 2, 4, 8 ...: no flood */
             tn_log(&c->log, TENUO_LOG_WARNING, "%s; %llu records lost so far", why->msg, lost);
@@ -174,7 +183,9 @@ static void take_back(struct tenuo_ctx *c, struct record *r, const bool *took)
     r->event.code_name = tenuo_err_name(TENUO_E_AUDIT_REFUSED);
     r->event.step = tenuo_step_name(TENUO_STEP_AUDIT);
     r->event.reason = tenuo_err_text(TENUO_E_AUDIT_REFUSED);
-    r->event.time_ns = clock_ns();
+    r->event.time_ns = tn_audit_clock_ns();
+    r->event.priority = tn_audit_priority(TENUO_DENY);
+    tn_audit_message(&r->event, r->message);
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
         if (deliver(c, &c->lines[TN_F_AUDIT].v[i], r, &ignored) != TENUO_OK && took[i])
             tn_log(&c->log, TENUO_LOG_ERR, "%s; its last record says allow, the call was denied", ignored.msg);

@@ -14,7 +14,15 @@ struct tn_audited {
     struct tn_str chain; /* the stack as presented, in binary; empty when it could not be decoded */
     int64_t as_of;
     int64_t time_ns; /* when it was decided: the one reading of the clock, Unix time in nanoseconds */
+    uint64_t began;  /* tn_clock_ns when the call began; 0: not known */
 };
+
+#define TN_AUDIT_MESSAGE_BYTES 1536
+/* audit_text.c: the event's sentence, from its other members. */
+void tn_audit_message(const struct tenuo_audit_event *e, char ret[TN_AUDIT_MESSAGE_BYTES]);
+/* As in syslog: 6 informational, 5 notice, 4 warning. */
+int tn_audit_priority(enum tenuo_outcome outcome);
+int64_t tn_audit_clock_ns(void);
 
 /*
  * Hands the decision to every sink. False when a required one did not take it; the others that had taken an allow (or
@@ -29,6 +37,20 @@ bool tn_audit_write(struct tenuo_ctx *c, const struct tn_audited *what, size_t *
 int tn_audit_give_receipt(struct tenuo_ctx *c, const struct tn_line *line, const struct tn_audited *what,
                           bool taken_back, struct tenuo_error *err);
 bool tn_audit_is_required(const struct tn_line *line);
+
+/* audit_notice.c: to every sink that takes notices. */
+#define TN_NOTICE_PRIORITY 5
+void tn_audit_reloaded(struct tenuo_ctx *c);
+void tn_audit_list_changed(struct tenuo_ctx *c, const struct tn_revoke_news *news);
+/* `what`: "rotated" or "removed"; version 0: all of them. */
+void tn_audit_key_retired(struct tenuo_ctx *c, const struct tn_instance *store, const char *key_id, uint32_t version,
+                          const char *what);
+
+/* checkpoint.c */
+int tn_checkpoint_sign(struct tenuo_ctx *c, const char *key_id, const uint8_t head[32], uint64_t count,
+                       uint8_t ret_public_key[32], uint8_t ret_signature[64], struct tenuo_error *err);
+/* stats.c: for host->stats. */
+void tn_stats_tell(struct tenuo_ctx *c, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg);
 
 /* args_json.c: the arguments as one JSON object; with mask, values are replaced by the names of their types. False when
  * memory is out. */

@@ -11,6 +11,7 @@
 #define TN_DOMAIN_SELF_TEST "tenuo-selftest-v1" /* then 32 random bytes: no message of the protocol */
 #define TN_DOMAIN_POP "tenuo-pop-v1"
 #define TN_DOMAIN_RECEIPT "tenuo-receipt-v1"
+#define TN_DOMAIN_CHECKPOINT "tenuo-audit-checkpoint-v1"
 #define TN_DOMAIN_SRL "tenuo-srl-v1"
 #define TN_DOMAIN_REVOCATION_REQUEST "tenuo-revocation-request-v1"
 

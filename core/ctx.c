@@ -4,7 +4,7 @@
  * refuses all of it. Stores and sinks that cannot be opened now are tried again at each use, so that an outage at start
  * heals by itself; until then they answer nothing, which denies.
  */
-#include "ctx.h"
+#include "audit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +69,8 @@ static int load_rule(struct tenuo_ctx *c, const struct tn_rule *rule, struct tn_
         return TENUO_OK;
     }
     r = tn_instance_new(rule, plugin, args, nargs, c->conf->set.deadline_ms, &c->log, &instance, err);
+    if (r == TENUO_OK && rule->facility == TN_F_AUDIT)
+        instance->ctx = c;
     if (r == TENUO_OK && rule->facility == TN_F_MATCHER)
         return add_matcher(c, instance, err);
     if (r == TENUO_OK && !add_line(c, rule, instance)) {
@@ -296,7 +298,13 @@ int tenuo_ctx_reload(const struct tenuo_ctx *ctx, struct tenuo_ctx **ret_ctx, st
         .plugin_dir = ctx->plugin_dir, .log = ctx->log.fn, .log_arg = ctx->log.arg,
         .keys_only = ctx->keys_only
     };
-    return new_ctx(ctx->service, &o, ctx, ret_ctx, reterr);
+    struct tenuo_ctx *made = NULL;
+    int r = new_ctx(ctx->service, &o, ctx, &made, reterr);
+    if (r != TENUO_OK)
+        return r;
+    tn_audit_reloaded(made);
+    *ret_ctx = made;
+    return TENUO_OK;
 }
 
 struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx)
@@ -305,20 +313,28 @@ struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx)
     return ctx;
 }
 
+static void close_lines(struct tn_lines *lines)
+{
+    for (size_t i = 0; i < lines->n; i++)
+        tn_instance_free(lines->v[i].instance);
+    free(lines->v);
+    *lines = (struct tn_lines){ NULL, 0 };
+}
+
 void tenuo_ctx_unref(struct tenuo_ctx *ctx)
 {
     if (ctx == NULL || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
         return;
+    /* A sink may sign a checkpoint when it closes: with a whole context, whose signer counts references on it. */
+    atomic_store_explicit(&ctx->refs, 1, memory_order_relaxed);
+    close_lines(&ctx->lines[TN_F_AUDIT]);
     if (ctx->has_keys)
         tn_keycache_free(&ctx->keys);
     tn_revoke_free(ctx->revoke);
     tenuo_verifier_unref(ctx->verifier);
     tenuo_matchers_unref(ctx->matchers);
-    for (size_t f = 0; f < TN_F_COUNT; f++) {
-        for (size_t i = 0; i < ctx->lines[f].n; i++)
-            tn_instance_free(ctx->lines[f].v[i].instance);
-        free(ctx->lines[f].v);
-    }
+    for (size_t f = 0; f < TN_F_COUNT; f++)
+        close_lines(&ctx->lines[f]);
     tn_conf_free(ctx->conf);
     free(ctx->path);
     free(ctx->conf_text);
@@ -329,9 +345,16 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
 
 struct tenuo_verifier *tenuo_ctx_verifier(struct tenuo_ctx *ctx)
 {
+    struct tenuo_verifier *v;
+    struct tn_revoke_news news;
     if (ctx->keys_only)
         return NULL;
-    return ctx->revoke != NULL ? tn_revoke_verifier(ctx->revoke) : tenuo_verifier_ref(ctx->verifier);
+    if (ctx->revoke == NULL)
+        return tenuo_verifier_ref(ctx->verifier);
+    v = tn_revoke_verifier(ctx->revoke);
+    while (tn_revoke_take_news(ctx->revoke, &news))
+        tn_audit_list_changed(ctx, &news);
+    return v;
 }
 
 struct tenuo_matchers *tenuo_ctx_matchers(const struct tenuo_ctx *ctx)

@@ -41,6 +41,8 @@ struct tenuo_ctx {
     bool keys_only;      /* no verifier, and no line but resolvers */
     bool replay_silent; /* there are replay lines, and every one was left out */
     uint64_t generation; /* counts reloads */
+    atomic_bool wants_key_age; /* a sink shows the age of keys: ask stores when they were made */
+    uint8_t args_hash_key[32]; /* with audit_hash_key */
     uint8_t roots_hash[32], policy_hash[32]; /* for receipts */
 };
 

@@ -136,10 +136,11 @@ int tenuo_ctx_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, co
 
 static int decide_and_record(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len,
                              const struct tenuo_request *request, int64_t as_of, const struct timespec *now,
-                             struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
+                             uint64_t began, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
-    struct tn_audited what = { .q = request, .as_of = as_of,
-                               .time_ns = (int64_t)now->tv_sec * 1000000000 + now->tv_nsec };
+    struct tn_audited what = {
+        .q = request, .as_of = as_of, .time_ns = (int64_t)now->tv_sec * 1000000000 + now->tv_nsec, .began = began
+    };
     struct tenuo_error why = { 0 };
     struct tenuo_stack *stack = NULL;
     struct tenuo_decision *d = NULL;
@@ -183,15 +184,18 @@ int tenuo_ctx_authorize_at(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t l
                            int64_t as_of, struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
     struct timespec now = { 0 };
+    uint64_t began = tn_clock_ns();
     int r = read_clock(&now, reterr);
-    return r != TENUO_OK ? r : decide_and_record(ctx, bytes, len, request, as_of, &now, ret_decision, reterr);
+    return r != TENUO_OK ? r : decide_and_record(ctx, bytes, len, request, as_of, &now, began, ret_decision, reterr);
 }
 
 int tenuo_ctx_authorize(struct tenuo_ctx *ctx, const uint8_t *bytes, size_t len, const struct tenuo_request *request,
                         struct tenuo_decision **ret_decision, struct tenuo_error *reterr)
 {
     struct timespec now = { 0 };
+    uint64_t began = tn_clock_ns();
     int r = read_clock(&now, reterr);
     return r != TENUO_OK ? r
-                         : decide_and_record(ctx, bytes, len, request, (int64_t)now.tv_sec, &now, ret_decision, reterr);
+                         : decide_and_record(ctx, bytes, len, request, (int64_t)now.tv_sec, &now, began, ret_decision,
+                                             reterr);
 }

@@ -129,6 +129,18 @@ static int ask_line(struct run *run, const struct tn_line *line, struct tenuo_er
     return r;
 }
 
+/* For a sink that shows the age of keys; costs the store one more question a look-up, and is no reason to fail. */
+static void ask_age(struct tenuo_ctx *c, const struct tn_key_ask *ask, struct tn_key_found *found)
+{
+    const struct tenuo_resolver_ops *ops = found->line->ops;
+    struct tenuo_key_entry entry = { 0 };
+    struct tenuo_error ignored = { 0 };
+    if (!atomic_load_explicit(&c->wants_key_age, memory_order_relaxed) || ops->describe == NULL)
+        return;
+    if (tn_store_describe(found->line, ask->id, found->version, &entry, &ignored) == TENUO_OK)
+        found->created_at = entry.created_at;
+}
+
 static int through_chain(struct tenuo_ctx *c, struct tn_key_ask *ask, struct tn_key_found *ret_found,
                          struct tenuo_error *err)
 {
@@ -148,10 +160,12 @@ static int through_chain(struct tenuo_ctx *c, struct tn_key_ask *ask, struct tn_
     snprintf(what, sizeof what, "key '%s'", name);
     r = tn_chain_end(&chain, what, err);
     ask->may_serve = r == TENUO_E_UNAVAILABLE && !run.denied;
-    if (r != TENUO_OK)
+    if (r != TENUO_OK) {
         tn_ctx_drop(c, &run.kept);
-    else
-        *ret_found = run.kept;
+        return r;
+    }
+    ask_age(c, ask, &run.kept);
+    *ret_found = run.kept;
     return r;
 }
 

@@ -44,11 +44,16 @@ unsigned tn_forkgen(void)
     return atomic_load_explicit(&generation, memory_order_acquire);
 }
 
-uint64_t tn_clock_ms(void)
+uint64_t tn_clock_ns(void)
 {
     struct timespec ts = { 0 };
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t tn_clock_ms(void)
+{
+    return tn_clock_ns() / 1000000;
 }
 
 static bool make(struct tn_lock *lock)

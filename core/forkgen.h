@@ -34,5 +34,6 @@ void tn_lock_wake_all(struct tn_lock *lock);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t tn_clock_ms(void);
+uint64_t tn_clock_ns(void);
 
 #endif

@@ -70,6 +70,12 @@ uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint
     return tn_duration_ms(arg->value, &ms) ? ms : missing;
 }
 
+const char *tn_instance_name(const struct tn_instance *i)
+{
+    const struct tn_conf_arg *arg = tn_rule_arg(i->rule, "name");
+    return arg != NULL && arg->value != NULL ? arg->value : i->plugin->desc.name;
+}
+
 static struct tn_opened *new_opened(const struct tn_instance *i)
 {
     struct tn_opened *o = calloc(1, sizeof *o);
@@ -167,11 +173,12 @@ static int judge(const struct tn_call *call, const char *what, const char *key_i
                    call->sentence[0] != '\0' ? call->sentence : tenuo_err_text(code));
 }
 
+/* `began`: tn_clock_ns. */
 static void trace(const struct tn_instance *i, const char *what, const char *key_id, int code, uint64_t began)
 {
     if (i->trace)
         tn_log(i->log, TENUO_LOG_DEBUG, "%s: trace: %s(%s) = %d (%s), %llu ms", i->origin, what, key_id, code,
-               tenuo_err_name(code), (unsigned long long)(tn_clock_ms() - began));
+               tenuo_err_name(code), (unsigned long long)((tn_clock_ns() - began) / 1000000));
 }
 
 /* With the lock held, or before anybody else knows the instance. */
@@ -179,7 +186,7 @@ static int open_now(struct tn_instance *i, struct tenuo_error *err)
 {
     static const int legal[] = { TENUO_E_CONF, TENUO_E_KEY_DENIED, TENUO_E_KEY_INVALID, 0 };
     struct life life = life_of(i);
-    uint64_t began = tn_clock_ms();
+    uint64_t began = tn_clock_ns();
     struct tn_call call;
     void *self = NULL;
     int r, code;
@@ -253,7 +260,7 @@ int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id
                      void *arg, struct tenuo_error *err)
 {
     bool shared = has_flag(i, TENUO_PLUGIN_THREAD_SAFE);
-    uint64_t began = tn_clock_ms();
+    uint64_t began = tn_clock_ns();
     struct tn_call call;
     int r = enter(i, what, err), code;
     void *self;
@@ -268,6 +275,8 @@ int tn_instance_call(struct tn_instance *i, const char *what, const char *key_id
     tn_call_end(&call);
     if (!shared)
         tn_lock_release(&i->opened->lock);
+    if (i->facility == TN_F_RESOLVER)
+        tn_counts_add(&i->counts, r, tn_clock_ns() - began);
     trace(i, what, key_id, r, began);
     return r;
 }
@@ -287,8 +296,12 @@ static void drop_opened(struct tn_instance *i)
     struct tn_opened *o = i->opened;
     if (o == NULL || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (is_ready(i) && o->close != NULL)
+    if (is_ready(i) && o->close != NULL) {
+        struct tn_call call;
+        tn_call_begin(&call, i);
         o->close(o->self);
+        tn_call_end(&call);
+    }
     tn_lock_destroy(&o->lock);
     free(o);
 }

@@ -34,8 +34,23 @@ struct tn_opened {
 /* In the sentence about an answer that came too late. */
 #define TN_LATE_WORDS "answered after its deadline"
 
+/* Upper bounds of the classes that calls to stores are counted in; the last class has none. */
+#define TN_LATENCY_BUCKETS 10
+extern const uint64_t tn_latency_bounds_ns[TN_LATENCY_BUCKETS];
+
+/* Resolver: calls to the store. */
+struct tn_counts {
+    atomic_ullong calls, failures, ns;
+    atomic_ullong within[TN_LATENCY_BUCKETS]; /* above the bound before, up to this one */
+};
+/* stats.c */
+void tn_counts_add(struct tn_counts *counts, int code, uint64_t ns);
+
+struct tenuo_ctx;
+
 struct tn_instance {
     struct tn_opened *opened;
+    struct tenuo_ctx *ctx; /* audit: whose line it is; else NULL */
     const struct tn_plugin *plugin;
     enum tn_facility facility;
     const struct tn_rule *rule; /* borrowed: lives as long as the context; NULL once detached */
@@ -47,7 +62,9 @@ struct tn_instance {
     bool trace;
     char origin[240]; /* "FILE:LINE: MODULE", or "... NAME (MODULE)", in front of every message */
     char place[120];  /* "FILE:LINE" */
-    atomic_ullong failures; /* audit: records that an optional line did not take */
+    atomic_ullong failures; /* audit: records that an optional line did not take since it last took one */
+    atomic_ullong lost;     /* and all of them */
+    struct tn_counts counts;
 };
 
 /*
@@ -66,6 +83,8 @@ void tn_instance_detach(struct tn_instance *i);
 bool tn_instance_take_over(struct tn_instance *i, const struct tn_instance *old);
 /* The last line that holds it closes what this process opened. NULL is fine. */
 void tn_instance_free(struct tn_instance *i);
+/* `name=` of the line, else the module. */
+const char *tn_instance_name(const struct tn_instance *i);
 /* A duration argument of core on the line ("cache_ttl"), in milliseconds: 0 for "off", `missing` without it. */
 uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint64_t missing);
 
@@ -96,6 +115,8 @@ int tn_store_remove(struct tn_instance *i, const char *key_id, uint32_t version,
 int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
                    struct tenuo_error *err);
 int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);
+/* Also TENUO_OK when the sink takes no notices. */
+int tn_audit_give_notice(struct tn_instance *i, const struct tenuo_audit_notice *notice, struct tenuo_error *err);
 bool tn_audit_keeps_receipts(const struct tn_instance *i);
 int tn_audit_receipt(struct tn_instance *i, const char *decision_id, const struct tenuo_receipt_job *job,
                      struct tenuo_error *err);

@@ -4,7 +4,7 @@
  * calls on it: what belongs to a call is found through the thread. Must never hand a plugin anything but its own line's
  * affairs.
  */
-#include "instance.h"
+#include "audit.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -102,6 +102,37 @@ static uint32_t host_deadline(const struct tenuo_host *host)
     return call->ends - now < UINT32_MAX ? (uint32_t)(call->ends - now) : UINT32_MAX;
 }
 
+/* The context of the audit line that is in this call. */
+static struct tenuo_ctx *ctx_of(const struct tn_call *call)
+{
+    return call != NULL && call->instance->facility == TN_F_AUDIT ? call->instance->ctx : NULL;
+}
+
+static int host_sign_checkpoint(const struct tenuo_host *host, const char *key_id, const uint8_t head[32],
+                                uint64_t count, uint8_t ret_public_key[TENUO_PUBKEY_BYTES],
+                                uint8_t ret_signature[TENUO_SIG_BYTES])
+{
+    struct tenuo_ctx *c = ctx_of(call_of(host));
+    struct tenuo_error why = { 0 };
+    int r;
+    if (c == NULL)
+        return TENUO_E_INVALID_ARGUMENT;
+    r = tn_checkpoint_sign(c, key_id, head, count, ret_public_key, ret_signature, &why);
+    if (r == TENUO_OK)
+        return r;
+    host_error(host, "the checkpoint cannot be signed: %.200s", why.msg);
+    return r >= TENUO_E_KEY_NOT_FOUND && r <= TENUO_E_KEY_INVALID ? r : TENUO_E_AUDIT_REFUSED;
+}
+
+static int host_stats(const struct tenuo_host *host, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)
+{
+    struct tenuo_ctx *c = ctx_of(call_of(host));
+    if (c == NULL)
+        return TENUO_E_INVALID_ARGUMENT;
+    tn_stats_tell(c, each, arg);
+    return TENUO_OK;
+}
+
 void tn_host_init(struct tenuo_host *host, struct tn_opened *o)
 {
     *host = (struct tenuo_host){
@@ -115,5 +146,7 @@ void tn_host_init(struct tenuo_host *host, struct tn_opened *o)
         .now = host_now,
         .deadline = host_deadline,
         .priv = o,
+        .sign_checkpoint = host_sign_checkpoint,
+        .stats = host_stats,
     };
 }

@@ -161,6 +161,21 @@ int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *eve
     return tn_instance_call(i, "decision", event->decision_id, audit_codes, call_decision, &copy, err);
 }
 
+static int call_notice(const void *ops, void *self, void *arg)
+{
+    const struct tenuo_audit_ops *audit = ops;
+    return audit->notice(self, arg);
+}
+
+int tn_audit_give_notice(struct tn_instance *i, const struct tenuo_audit_notice *notice, struct tenuo_error *err)
+{
+    const struct tenuo_audit_ops *audit = i->ops;
+    struct tenuo_audit_notice copy = *notice;
+    if (audit->notice == NULL)
+        return TENUO_OK;
+    return tn_instance_call(i, "notice", "", audit_codes, call_notice, &copy, err);
+}
+
 bool tn_audit_keeps_receipts(const struct tn_instance *i)
 {
     const struct tenuo_audit_ops *audit = i->ops;

@@ -298,9 +298,11 @@ static int get_once(struct tn_keycache *cache, struct tn_key_ask *ask, tn_key_re
     sweep(cache, now);
     key = find(cache, ask, ask->kind);
     if (key != NULL && key->state != TN_KEY_PENDING && key->expires > now && answers(key, ask)) {
+        cache->hits++;
         key->refs++;
         return take(cache, key, ret_key, err);
     }
+    cache->misses++;
     if (ask->no_io)
         return tn_fail(err, TENUO_E_WOULD_BLOCK,
                        "key '%s' is not in the key cache: load it with tenuo_keys_preload first", ask->id);
@@ -339,6 +341,7 @@ struct tn_key *tn_keycache_holding(struct tn_keycache *cache, const char *key_id
         if (key->hash == hash && key->state == TN_KEY_READY && key->kind != TN_KEY_OLDER &&
             (expired || key->expires > now) && (version == 0 || key->version == version) &&
             memcmp(key->found.public_key, public_key, 32) == 0 && strcmp(key->id, key_id) == 0) {
+            cache->hits++;
             key->refs++;
             break;
         }
@@ -397,6 +400,28 @@ size_t tn_keycache_count(struct tn_keycache *cache)
     sweep(cache, tn_clock_ms());
     for (const struct tn_key *key = cache->keys; key != NULL; key = key->next)
         n += key->state != TN_KEY_FAILED && key->kind != TN_KEY_OLDER;
+    tn_lock_release(&cache->lock);
+    return n;
+}
+
+void tn_keycache_counts(struct tn_keycache *cache, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+    lock_cache(cache);
+    *ret_hits = cache->hits;
+    *ret_misses = cache->misses;
+    tn_lock_release(&cache->lock);
+}
+
+size_t tn_keycache_births(struct tn_keycache *cache, struct tn_key_birth *ret, size_t room)
+{
+    size_t n = 0;
+    lock_cache(cache);
+    for (const struct tn_key *key = cache->keys; key != NULL && n < room; key = key->next) {
+        if (key->state != TN_KEY_READY || key->kind != TN_KEY_CHAIN || key->version != 0 || key->found.created_at <= 0)
+            continue;
+        memcpy(ret[n].id, key->id, sizeof ret[n].id);
+        ret[n++].created_at = key->found.created_at;
+    }
     tn_lock_release(&cache->lock);
     return n;
 }

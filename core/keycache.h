@@ -44,6 +44,7 @@ struct tn_key_found {
     uint32_t version;         /* of the store, 0: it keeps none; what the line signs with */
     uint64_t ttl_ms, stale_ms; /* how long it holds, and how much longer while no store answers */
     struct tn_key_history *history; /* TN_KEY_OLDER; owned by the entry */
+    int64_t created_at; /* Unix seconds; 0: nobody asked, or the store does not say */
 };
 
 enum tn_key_kind {
@@ -86,6 +87,7 @@ struct tn_keycache {
     struct tn_key *keys;
     size_t count;
     uint64_t sweep_at;   /* nothing is dead before */
+    uint64_t hits, misses;
     unsigned generation; /* fork generation that the entries belong to */
 };
 
@@ -115,6 +117,14 @@ void tn_keycache_sweep(struct tn_keycache *cache);
 uint8_t *tn_keycache_slot(struct tn_keycache *cache);
 void tn_keycache_give(struct tn_keycache *cache, uint8_t *slot);
 void tn_key_history_free(struct tn_key_history *history);
+/* How often an entry was there, and how often it was not; waits for no look-up. */
+void tn_keycache_counts(struct tn_keycache *cache, uint64_t *ret_hits, uint64_t *ret_misses);
+/* Keys that are held and whose store says when they were made; at most `room`. */
+struct tn_key_birth {
+    char id[TN_MAX_KEY_ID + 1];
+    int64_t created_at; /* Unix seconds */
+};
+size_t tn_keycache_births(struct tn_keycache *cache, struct tn_key_birth *ret, size_t room);
 /* How many keys are held, expired ones and failures not counted. */
 size_t tn_keycache_count(struct tn_keycache *cache);
 

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define WAYS 4
@@ -22,6 +23,7 @@ struct bucket {
 
 struct tn_link_cache {
     pthread_mutex_t lock[LOCKS];
+    atomic_ullong hits[LOCKS], misses[LOCKS]; /* one each a lock, so that threads seldom meet */
     uint32_t mask;
     struct bucket buckets[];
 };
@@ -77,18 +79,37 @@ static struct entry *find(struct bucket *b, const struct tn_link_key *key)
     return NULL;
 }
 
+static void count(atomic_ullong *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 bool tn_link_cache_get(struct tn_link_cache *cache, const struct tn_link_key *key, uint8_t ret_sha256[32])
 {
     uint32_t i = index_of(key) & cache->mask;
     pthread_mutex_t *lock = &cache->lock[i % LOCKS];
     struct entry *e;
-    if (pthread_mutex_trylock(lock) != 0)
+    if (pthread_mutex_trylock(lock) != 0) {
+        count(&cache->misses[i % LOCKS]);
         return false;
+    }
     e = find(&cache->buckets[i], key);
     if (e != NULL)
         memcpy(ret_sha256, e->sha256, 32);
     pthread_mutex_unlock(lock);
+    count(e != NULL ? &cache->hits[i % LOCKS] : &cache->misses[i % LOCKS]);
     return e != NULL;
+}
+
+void tn_link_cache_counts(struct tn_link_cache *cache, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+    uint64_t hits = 0, misses = 0;
+    for (size_t i = 0; i < LOCKS; i++) {
+        hits += atomic_load_explicit(&cache->hits[i], memory_order_relaxed);
+        misses += atomic_load_explicit(&cache->misses[i], memory_order_relaxed);
+    }
+    *ret_hits = hits;
+    *ret_misses = misses;
 }
 
 void tn_link_cache_put(struct tn_link_cache *cache, const struct tn_link_key *key, const uint8_t sha256[32])

@@ -21,6 +21,8 @@ void tn_link_cache_free(struct tn_link_cache *cache);
 void tn_link_key(struct tn_link_key *ret, const uint8_t issuer[32], const uint8_t signature[64], struct tn_str payload);
 /* True when this link was good before; then also the payload's SHA-256. Its holder's key was usable too. */
 bool tn_link_cache_get(struct tn_link_cache *cache, const struct tn_link_key *key, uint8_t ret_sha256[32]);
+/* How many answers of tn_link_cache_get were yes and no. */
+void tn_link_cache_counts(struct tn_link_cache *cache, uint64_t *ret_hits, uint64_t *ret_misses);
 /* Call only after the signature verified and the holder's key was checked. */
 void tn_link_cache_put(struct tn_link_cache *cache, const struct tn_link_key *key, const uint8_t sha256[32]);
 

@@ -20,6 +20,7 @@ int tenuo_request_new(const char *tool, size_t tool_len, struct tenuo_request **
     if (tool_len != 0)
         memcpy(q->tool_text, tool, tool_len);
     q->tool = (struct tn_str){ q->tool_text, tool_len };
+    q->peer_uid = q->peer_pid = -1;
     *ret_request = q;
     return TENUO_OK;
 }
@@ -72,6 +73,12 @@ void tenuo_request_set_pop_as_of(struct tenuo_request *request, int64_t when, ui
     request->pop_as_of = when;
     request->pop_bound = bound_secs;
     request->has_pop_as_of = true;
+}
+
+void tenuo_request_set_peer(struct tenuo_request *request, int64_t uid, int64_t pid)
+{
+    request->peer_uid = uid;
+    request->peer_pid = pid;
 }
 
 void tenuo_request_set_retry(struct tenuo_request *request)

@@ -21,6 +21,7 @@ struct tenuo_request {
     uint8_t pop[64];
     int64_t pop_as_of;
     uint32_t pop_bound; /* seconds */
+    int64_t peer_uid, peer_pid; /* -1: unknown */
     char id[TN_MAX_ATTRIBUTE_VALUE + 1];
     struct tenuo_approval **approvals; /* owned, in the order of presentation */
     size_t napprovals;

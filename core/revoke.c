@@ -28,6 +28,7 @@ struct tn_revoke {
     struct tn_lock swapping;   /* for as long as it takes to count one reference */
     struct tenuo_verifier *current;
     atomic_ullong due;     /* tn_clock_ms of the next fetch */
+    atomic_bool has_news;  /* one of the lines has */
     atomic_llong stale_at; /* Unix time after which current holds a list that is too old */
 };
 
@@ -143,6 +144,9 @@ static int refresh(struct tn_revoke *r, struct tenuo_error *err)
     tenuo_revocation_unref(snapshot);
     if (e == TENUO_OK)
         swap(r, next);
+    for (size_t i = 0; i < r->nlines; i++)
+        if (r->lines[i].has_news)
+            atomic_store(&r->has_news, true);
     atomic_store(&r->stale_at, e == TENUO_OK ? v.stale_at : INT64_MAX);
     atomic_store(&r->due, e == TENUO_OK ? v.due : tn_clock_ms() + TN_REVOKE_RETRY_MS);
     return e;
@@ -166,6 +170,36 @@ struct tenuo_verifier *tn_revoke_verifier(struct tn_revoke *r)
     v = tenuo_verifier_ref(r->current);
     tn_lock_release(&r->swapping);
     return v;
+}
+
+bool tn_revoke_take_news(struct tn_revoke *r, struct tn_revoke_news *ret_news)
+{
+    struct tn_revoke_line *line = NULL;
+    if (!atomic_load(&r->has_news) || !tn_lock_acquire_until(&r->refreshing, 0))
+        return false;
+    for (size_t i = 0; i < r->nlines && line == NULL; i++)
+        line = r->lines[i].has_news ? &r->lines[i] : NULL;
+    if (line != NULL) {
+        line->has_news = false;
+        memcpy(ret_news->origin, line->instance->origin, sizeof ret_news->origin);
+        ret_news->version = tenuo_srl_version(line->list);
+        ret_news->count = tenuo_srl_count(line->list);
+    } else {
+        atomic_store(&r->has_news, false);
+    }
+    tn_lock_release(&r->refreshing);
+    return line != NULL;
+}
+
+void tn_revoke_tell(struct tn_revoke *r,
+                    void (*each)(void *arg, const char *name, int64_t fetched_at, uint64_t version), void *arg)
+{
+    if (!tn_lock_acquire_until(&r->refreshing, 0))
+        return;
+    for (size_t i = 0; i < r->nlines; i++)
+        each(arg, tn_instance_name(r->lines[i].instance), r->lines[i].list != NULL ? r->lines[i].fetched_at : 0,
+             r->lines[i].list != NULL ? tenuo_srl_version(r->lines[i].list) : 0);
+    tn_lock_release(&r->refreshing);
 }
 
 static bool same_text(const char *a, const char *b)

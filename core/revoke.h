@@ -29,6 +29,7 @@ struct tn_revoke_line {
     struct tenuo_srl *list; /* as accepted; NULL: none yet */
     struct tenuo_srl *used; /* with the ids that earlier lists had, under revocation_union; else the same list */
     int64_t fetched_at, fresh_until;
+    bool has_news;    /* another list came into force and nobody was told */
     bool handed;      /* it is what the instance handed over last, so "unchanged" is an answer */
     uint64_t next_ms; /* when it is due; tn_clock_ms */
     unsigned failures;
@@ -68,6 +69,16 @@ int tn_revoke_new(const struct tn_line *lines, size_t nlines, struct tenuo_verif
                   const struct tn_revoke_env *env, struct tn_revoke *old, struct tn_revoke **ret,
                   struct tenuo_error *err);
 void tn_revoke_free(struct tn_revoke *revoke);
+/* Another list came into force: told once. False when there is nothing new, or another thread is fetching just now. */
+struct tn_revoke_news {
+    char origin[240];
+    uint64_t version;
+    size_t count;
+};
+bool tn_revoke_take_news(struct tn_revoke *revoke, struct tn_revoke_news *ret_news);
+/* What each line has: time of its list (0: none yet) and version. Nothing while another thread is fetching. */
+void tn_revoke_tell(struct tn_revoke *revoke,
+                    void (*each)(void *arg, const char *name, int64_t fetched_at, uint64_t version), void *arg);
 /* The verifier for a decision that is made now: a reference. Refreshes what is due when nobody else does. */
 struct tenuo_verifier *tn_revoke_verifier(struct tn_revoke *revoke);
 

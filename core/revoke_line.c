@@ -250,8 +250,10 @@ static int accept(struct tn_revoke_line *line, const struct tn_revoke_env *env, 
         tenuo_srl_unref(used);
         return r;
     }
-    if (old_list == NULL || memcmp(tenuo_srl_sha256(old_list), tenuo_srl_sha256(list), 32) != 0)
+    if (old_list == NULL || memcmp(tenuo_srl_sha256(old_list), tenuo_srl_sha256(list), 32) != 0) {
+        line->has_news = old_list != NULL;
         log_change(line, env, list);
+    }
     line->list = tenuo_srl_ref(list);
     line->used = used;
     line->fetched_at = fetched_at;

@@ -11,12 +11,6 @@
 #include "err.h"
 #include <tenuo/store.h>
 
-static const char *name_of(const struct tn_instance *i)
-{
-    const struct tn_conf_arg *arg = tn_rule_arg(i->rule, "name");
-    return arg != NULL && arg->value != NULL ? arg->value : i->plugin->desc.name;
-}
-
 size_t tenuo_ctx_store_count(const struct tenuo_ctx *ctx)
 {
     return ctx->lines[TN_F_RESOLVER].n;
@@ -33,7 +27,7 @@ const char *tenuo_ctx_store_name(const struct tenuo_ctx *ctx, size_t index, cons
         *ret_module = i->plugin->desc.name;
     if (ret_origin != NULL)
         *ret_origin = i->place;
-    return name_of(i);
+    return tn_instance_name(i);
 }
 
 /* "vault (FILE:3), file (FILE:4)": those of that name, or all (NULL), as far as they fit. */
@@ -43,8 +37,8 @@ static void list_names(const struct tenuo_ctx *c, const char *only, char *buf, s
     buf[0] = '\0';
     for (size_t k = 0; k < c->lines[TN_F_RESOLVER].n && n < size; k++) {
         const struct tn_instance *i = c->lines[TN_F_RESOLVER].v[k].instance;
-        if (only == NULL || strcmp(only, name_of(i)) == 0)
-            n += (size_t)snprintf(buf + n, size - n, "%s%s (%s)", n == 0 ? "" : ", ", name_of(i), i->place);
+        if (only == NULL || strcmp(only, tn_instance_name(i)) == 0)
+            n += (size_t)snprintf(buf + n, size - n, "%s%s (%s)", n == 0 ? "" : ", ", tn_instance_name(i), i->place);
     }
 }
 
@@ -55,7 +49,7 @@ int tn_ctx_store(struct tenuo_ctx *c, const char *store, struct tn_instance **re
     size_t count = 0;
     for (size_t k = 0; k < c->lines[TN_F_RESOLVER].n; k++) {
         struct tn_instance *i = c->lines[TN_F_RESOLVER].v[k].instance;
-        if (strcmp(store, name_of(i)) != 0)
+        if (strcmp(store, tn_instance_name(i)) != 0)
             continue;
         found = i;
         count++;

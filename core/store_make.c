@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctx.h"
+#include "audit.h"
 #include "err.h"
 #include "signer.h"
 #include <tenuo/store.h>
@@ -177,6 +177,7 @@ int tenuo_store_rotate(struct tenuo_ctx *ctx, const char *store, const char *key
     if (r == TENUO_OK) {
         memcpy(ret_key, m.key, sizeof m.key);
         *ret_version = m.version;
+        tn_audit_key_retired(ctx, m.instance, key_id, m.before.version, "rotated");
     }
     return r;
 }
@@ -197,5 +198,7 @@ int tenuo_store_remove(struct tenuo_ctx *ctx, const char *store, const char *ref
         return tn_store_cannot(i, "remove", reterr);
     r = tn_store_remove(i, id, version, reterr);
     tn_keycache_forget(&ctx->keys, id);
+    if (r == TENUO_OK)
+        tn_audit_key_retired(ctx, i, id, version, "removed");
     return say_late(i, r, reterr);
 }

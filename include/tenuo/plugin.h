@@ -24,7 +24,7 @@
 
 #define TENUO_PLUGIN_MAGIC 0x4c504e54u /* "TNPL", little-endian */
 #define TENUO_PLUGIN_ABI_MAJOR 1
-#define TENUO_PLUGIN_ABI_MINOR 0
+#define TENUO_PLUGIN_ABI_MINOR 1
 
 #if defined(__GNUC__)
 #define TENUO_PLUGIN_EXPORT __attribute__((visibility("default"), used))
@@ -59,6 +59,8 @@
 
 enum tenuo_log_level { TENUO_LOG_ERR = 3, TENUO_LOG_WARNING = 4, TENUO_LOG_INFO = 6, TENUO_LOG_DEBUG = 7 };
 
+struct tenuo_stat;
+
 /* What the host offers. Lent for the life of the instance. Check `size` before using a member that a later minor added.
  */
 struct tenuo_host {
@@ -77,6 +79,47 @@ struct tenuo_host {
     /* Milliseconds that this call may still take; 0 when none are left. */
     uint32_t (*deadline)(const struct tenuo_host *host);
     void *priv; /* the host's own */
+    /*
+     * Since 1.1, for audit sinks, from within a call on the instance (close too); 9001 elsewhere and for other kinds.
+     * Signs a checkpoint of a log with a key of this service's resolver lines: the message is
+     * "tenuo-warrant-v1tenuo-audit-checkpoint-v1", head, and count as 8 bytes with the highest first. tenuo/audit.h
+     * verifies it.
+     * May ask a store, within that line's own deadline. Answers 9300 to 9305, 9400 when signing failed otherwise; on
+     * failure host->error has been called with the reason.
+     */
+    int (*sign_checkpoint)(const struct tenuo_host *host, const char *key_id, const uint8_t head[32], uint64_t count,
+                           uint8_t ret_public_key[TENUO_PUBKEY_BYTES], uint8_t ret_signature[TENUO_SIG_BYTES]);
+    /*
+     * Since 1.1, for audit sinks, likewise: what the context counts itself, one call of `each` a number until it
+     * returns non-zero. Asks no store and waits for nobody: what cannot be had at once is left out. TENUO_OK or 9001.
+     */
+    int (*stats)(const struct tenuo_host *host, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg);
+};
+
+/* What a number of host->stats counts. Counters begin with 0 when a configuration is opened, also again, and are of
+ * this process alone; the others say how things are now. */
+enum tenuo_stat_what {
+    TENUO_STAT_LINK_CACHE_HITS = 1, /* counter: links whose signature was known to be good */
+    TENUO_STAT_LINK_CACHE_MISSES,   /* counter */
+    TENUO_STAT_KEY_CACHE_HITS,      /* counter: keys that no store had to be asked for */
+    TENUO_STAT_KEY_CACHE_MISSES,    /* counter */
+    TENUO_STAT_RESOLVER_CALLS,      /* counter, label: name of the line. Calls to the store */
+    TENUO_STAT_RESOLVER_FAILURES,   /* counter, likewise: answers that were neither a key nor "no such key" */
+    TENUO_STAT_RESOLVER_NS,         /* counter, likewise: nanoseconds that the calls took together */
+    TENUO_STAT_RESOLVER_BUCKET,     /* counter, likewise: calls that took at most bound_ns; cumulative */
+    TENUO_STAT_AUDIT_LOST,          /* counter, label: name of the line. Records that an optional line did not take */
+    TENUO_STAT_REVOCATION_FETCHED,  /* label: name of the line. Unix time at which its list was current; 0: none yet */
+    TENUO_STAT_REVOCATION_VERSION,  /* likewise: version of the list */
+    TENUO_STAT_KEY_CREATED,         /* label: key id. Unix time; only keys in use whose store tells it */
+    TENUO_STAT_ROOT_ENDS            /* label: first 8 bytes of the root's key, hex. Unix time; only roots that end */
+};
+
+struct tenuo_stat {
+    uint32_t size;
+    int what;          /* enum tenuo_stat_what; skip those that you do not know */
+    const char *label; /* lent for the call, "" where there is none */
+    uint64_t value;
+    uint64_t bound_ns; /* of a bucket; UINT64_MAX: no bound */
 };
 
 enum tenuo_arg_type {
@@ -224,6 +267,35 @@ struct tenuo_audit_event {
     size_t nattrs;
     const char *const *approvers; /* whose approvals counted: first 8 bytes of each key, hex */
     size_t napprovers;
+    /* Since 1.1. */
+    const char *message; /* one sentence for people, the same in every sink */
+    int priority;        /* as in syslog: 6 allow, 5 would_deny, 4 deny */
+    int has_srl_version; /* a revocation list was looked at */
+    uint64_t srl_version;
+    uint64_t duration_ns;      /* from the beginning of the call to this record; 0: not measured */
+    int64_t peer_uid, peer_pid; /* who called, as the guarding program's socket told it; -1: unknown */
+};
+
+/* What happened to a service besides decisions. */
+enum tenuo_notice_kind {
+    TENUO_NOTICE_CONFIG_RELOAD = 1, /* a configuration took the place of another */
+    TENUO_NOTICE_REVOCATION_UPDATE, /* another revocation list is in force */
+    TENUO_NOTICE_KEY_RETIRED        /* a key was rotated or removed by an administrator */
+};
+
+/* Strings as in an event. */
+struct tenuo_audit_notice {
+    uint32_t size;
+    int kind;        /* enum tenuo_notice_kind; answer TENUO_OK to those that you do not know */
+    int64_t time_ns; /* Unix time in nanoseconds */
+    const char *service;
+    const char *message;
+    int priority;        /* as in syslog */
+    const char *origin;  /* place of the line that it is about, or "" */
+    const char *key_id;  /* KEY_RETIRED */
+    uint64_t conf_generation;
+    int has_srl_version;
+    uint64_t srl_version; /* REVOCATION_UPDATE */
 };
 
 /*
@@ -257,6 +329,8 @@ struct tenuo_audit_ops {
     /* A sink that keeps receipts has this in place of `decision`, which is not called then. TENUO_OK only when the
      * receipt is where it must be. */
     int (*receipt)(void *self, const struct tenuo_receipt_job *job);
+    /* Since 1.1, optional: codes as for `decision`. Nothing hangs on it; a failure is logged. */
+    int (*notice)(void *self, const struct tenuo_audit_notice *notice);
 };
 
 /* ---- kind "revocation": is a warrant on a signed list? ---- */

@@ -104,6 +104,8 @@ TENUO_API void tenuo_request_set_pop_as_of(struct tenuo_request *request, int64_
  */
 TENUO_API TENUO_MUST_USE int tenuo_request_set_id(struct tenuo_request *request, const char *text,
                                                   struct tenuo_error *reterr);
+/* Who called, as the guarding program's socket told it (SO_PEERCRED); audit only. -1: unknown, as without this call. */
+TENUO_API void tenuo_request_set_peer(struct tenuo_request *request, int64_t uid, int64_t pid);
 /*
  * This is a further attempt at a call whose first attempt was decided: replay stores are not asked. Only a guarding
  * program whose own engine counts the attempts may say so, never what came with the call.

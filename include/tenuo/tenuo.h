@@ -3,6 +3,7 @@
 #ifndef TENUO_TENUO_H
 #define TENUO_TENUO_H
 #include <tenuo/approval.h>
+#include <tenuo/audit.h>
 #include <tenuo/constraint.h>
 #include <tenuo/context.h>
 #include <tenuo/error.h>

@@ -71,7 +71,7 @@ static void faults(void)
         const char *sentence;
     } rows[] = {
         { "bad_magic", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "no valid descriptor (wrong magic number or too short)" },
-        { "major", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "speaks ABI 2.0, this libtenuo speaks 1.0" },
+        { "major", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "speaks ABI 2.1, this libtenuo speaks 1.0-1.1" },
         { "major", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "install a plugin built for 1.x" },
         { "short_size", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "says that its descriptor has 16 bytes" },
         { "long_size", TN_F_RESOLVER, TENUO_E_PLUGIN_ABI, "rebuild it" },
@@ -86,7 +86,7 @@ static void faults(void)
         { "core_arg", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "names 'sha256', which is the core's own" },
         { "twice_arg", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL,
           "row 1 of its argument schema has a bad or repeated name" },
-        { "arg_type", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "has type 99, which ABI 1.0 does not know" },
+        { "arg_type", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "has type 99, which ABI 1.1 does not know" },
         { "endless_args", TN_F_RESOLVER, TENUO_E_PLUGIN_PROTOCOL, "more than 32 rows, or no end" },
         { "no_descriptor", TN_F_RESOLVER, TENUO_E_PLUGIN_LOAD, "does not export the object 'tenuo_plugin_v1'" },
         { "undefined", TN_F_AUDIT, TENUO_E_PLUGIN_LOAD, "tn_symbol_that_nobody_has" },

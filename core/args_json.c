@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "audit.h"
+#include "redact.h"
 
 static void put(struct tn_buf *b, const char *s)
 {
@@ -103,34 +104,6 @@ static void separate(struct tn_buf *b, struct level *l)
     l->key = l->is_map && !l->key;
 }
 
-static void put_value(struct tn_buf *b, struct tn_str cbor)
-{
-    struct level stack[TN_MAX_VALUE_DEPTH + 2] = { { .left = 1, .first = true } };
-    size_t depth = 0;
-    struct tn_reader r;
-    struct tn_item item = { 0 };
-    tn_reader_init(&r, cbor, NULL);
-    while (!b->failed) {
-        while (stack[depth].left == 0) {
-            if (depth == 0)
-                return;
-            put(b, stack[depth--].is_map ? "}" : "]");
-        }
-        if (!tn_read_item(&r, &item))
-            return;
-        separate(b, &stack[depth]);
-        if (item.kind != TN_ARRAY && item.kind != TN_MAP) {
-            put_scalar(b, &item);
-            continue;
-        }
-        put(b, item.kind == TN_MAP ? "{" : "[");
-        stack[++depth] = (struct level){ .left = item.kind == TN_MAP ? item.num * 2 : item.num,
-                                         .is_map = item.kind == TN_MAP,
-                                         .first = true,
-                                         .key = item.kind == TN_MAP };
-    }
-}
-
 static const char *type_name(struct tn_str cbor)
 {
     static const char *const names[] = { [TN_T_STRING] = "\"<string>\"",
@@ -143,7 +116,56 @@ static const char *type_name(struct tn_str cbor)
     return names[tn_value_peek(cbor).type];
 }
 
-bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask)
+/* The value of a name that hides it, which is next. */
+static bool put_hidden(struct tn_buf *b, struct tn_reader *r, struct level *l)
+{
+    struct tn_str value;
+    if (!tn_read_opaque(r, &value))
+        return false;
+    separate(b, l);
+    put(b, type_name(value));
+    return true;
+}
+
+/* False when there is no next one. */
+static bool put_next(struct tn_buf *b, struct tn_reader *r, struct level stack[], size_t *depth, const char *hidden)
+{
+    struct level *l = &stack[*depth];
+    bool is_key = l->is_map && l->key;
+    struct tn_item item = { 0 };
+    if (!tn_read_item(r, &item))
+        return false;
+    separate(b, l);
+    if (item.kind != TN_ARRAY && item.kind != TN_MAP) {
+        put_scalar(b, &item);
+        return !is_key || item.kind != TN_TEXT || !tn_mask_hides(hidden, item.str) || put_hidden(b, r, l);
+    }
+    put(b, item.kind == TN_MAP ? "{" : "[");
+    stack[++*depth] = (struct level){ .left = item.kind == TN_MAP ? item.num * 2 : item.num,
+                                      .is_map = item.kind == TN_MAP,
+                                      .first = true,
+                                      .key = item.kind == TN_MAP };
+    return true;
+}
+
+static void put_value(struct tn_buf *b, struct tn_str cbor, const char *hidden)
+{
+    struct level stack[TN_MAX_VALUE_DEPTH + 2] = { { .left = 1, .first = true } };
+    size_t depth = 0;
+    struct tn_reader r;
+    tn_reader_init(&r, cbor, NULL);
+    while (!b->failed) {
+        while (stack[depth].left == 0) {
+            if (depth == 0)
+                return;
+            put(b, stack[depth--].is_map ? "}" : "]");
+        }
+        if (!put_next(b, &r, stack, &depth, hidden))
+            return;
+    }
+}
+
+bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask, const char *hidden)
 {
     put(b, "{");
     for (size_t i = 0; i < tenuo_args_count(args); i++) {
@@ -151,10 +173,10 @@ bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask)
             put(b, ",");
         put_string(b, args->args[i].name);
         put(b, ":");
-        if (mask)
+        if (mask || tn_mask_hides(hidden, args->args[i].name))
             put(b, type_name(args->args[i].value));
         else
-            put_value(b, args->args[i].value);
+            put_value(b, args->args[i].value, hidden);
     }
     put(b, "}");
     return !b->failed;

@@ -5,11 +5,13 @@
  */
 #include "audit.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "crypto.h"
 #include "err.h"
+#include "redact.h"
 
 struct record {
     const struct tn_audited *what;
@@ -40,11 +42,27 @@ static void fill_keys(struct record *r, const struct tenuo_decision *d)
         tn_hex(r->root, d->root_key, 8);
         tn_hex(r->holder, d->holder, 8);
     }
-    if (d->has_request_hash)
-        tn_hex(r->hash, d->request_hash, 32);
 }
 
-static bool fill_lists(struct record *r, const struct tenuo_decision *d, const struct tenuo_request *q)
+/*
+ * A hash of arguments that can be guessed can be guessed too, but for who does not have the key. Two records of equal
+ * calls still show the same one.
+ */
+static void fill_hash(struct record *r, const struct tenuo_ctx *c, const struct tenuo_decision *d)
+{
+    uint8_t keyed[crypto_auth_hmacsha256_BYTES];
+    if (!d->has_request_hash)
+        return;
+    if (c->conf->set.audit_hash_key == NULL) {
+        tn_hex(r->hash, d->request_hash, 32);
+        return;
+    }
+    (void)crypto_auth_hmacsha256(keyed, d->request_hash, sizeof d->request_hash, c->args_hash_key);
+    tn_hex(r->hash, keyed, sizeof keyed);
+}
+
+static bool fill_lists(struct record *r, const struct tenuo_ctx *c, const struct tenuo_decision *d,
+                       const struct tenuo_request *q)
 {
     size_t nattrs = q == NULL ? 0 : q->nattrs;
     r->chain = calloc(d->chain_len + 1, sizeof *r->chain);
@@ -54,7 +72,10 @@ static bool fill_lists(struct record *r, const struct tenuo_decision *d, const s
     for (size_t i = 0; i < d->chain_len; i++)
         r->chain[i] = d->chain_ids[i];
     for (size_t i = 0; i < nattrs; i++)
-        r->attrs[i] = (struct tenuo_audit_attr){ q->attrs[i].name, q->attrs[i].value };
+        r->attrs[i] = (struct tenuo_audit_attr){
+            q->attrs[i].name,
+            tn_mask_hides(c->conf->set.audit_mask, tn_lit(q->attrs[i].name)) ? TN_MASKED : q->attrs[i].value
+        };
     r->event.chain_ids = r->chain;
     r->event.chain_len = d->chain_len;
     r->event.attrs = r->attrs;
@@ -83,7 +104,8 @@ static bool fill_args(struct record *r, const struct tenuo_ctx *c, const struct 
     r->event.args_json = "";
     if (c->conf->set.audit_args == TN_AUDIT_HASH || q == NULL)
         return true;
-    if (!tn_args_json(&r->args, q->args, c->conf->set.audit_args == TN_AUDIT_MASK))
+    if (!tn_args_json(&r->args, q->args, c->conf->set.audit_args == TN_AUDIT_MASK,
+                      c->conf->set.audit_mask))
         return false;
     tn_buf_put(&r->args, "", 1); /* NUL */
     r->event.args_json = (const char *)r->args.p;
@@ -96,6 +118,7 @@ static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tn_au
     const struct tenuo_request *q = what->q;
     r->what = what;
     fill_keys(r, d);
+    fill_hash(r, c, d);
     r->event = (struct tenuo_audit_event){
         .size = sizeof r->event,
         .time_ns = what->time_ns,
@@ -123,7 +146,7 @@ static bool fill(struct record *r, const struct tenuo_ctx *c, const struct tn_au
         .peer_pid = q == NULL ? -1 : q->peer_pid,
     };
     tn_audit_message(&r->event, r->message);
-    return fill_lists(r, d, q) && fill_approvers(r, d) && fill_args(r, c, q);
+    return fill_lists(r, c, d, q) && fill_approvers(r, d) && fill_args(r, c, q);
 }
 
 static void clear(struct record *r)

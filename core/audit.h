@@ -52,8 +52,8 @@ int tn_checkpoint_sign(struct tenuo_ctx *c, const char *key_id, const uint8_t he
 /* stats.c: for host->stats. */
 void tn_stats_tell(struct tenuo_ctx *c, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg);
 
-/* args_json.c: the arguments as one JSON object; with mask, values are replaced by the names of their types. False when
- * memory is out. */
-bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask);
+/* args_json.c: the arguments as one JSON object; with mask all values are replaced by the names of their types, else
+ * those whose name (at any depth) is on the list `hidden` (redact.h; NULL: none). False when memory is out. */
+bool tn_args_json(struct tn_buf *b, const struct tenuo_args *args, bool mask, const char *hidden);
 
 #endif

@@ -54,6 +54,8 @@ struct tn_settings {
     uint32_t key_cache_ms; /* 0: off */
     uint32_t link_cache;   /* entries, 0: off */
     enum tn_audit_args audit_args;
+    char *audit_mask;     /* redact.h; NULL: off */
+    char *audit_hash_key; /* path; NULL: hashes without a key */
     bool observe;
     uint64_t revocation_max_age;    /* seconds, 0: none */
     bool strict_gates, self_approval, revocation_union; /* governance.md 14 rows 4 (no), 5 (no), 9 (yes) */

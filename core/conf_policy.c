@@ -13,8 +13,9 @@
 /* What changes how an answer is found, stored or labelled, and never which. */
 static bool is_aside(const char *name)
 {
-    static const char *const aside[] = { "plugin_dir", "deadline",    "key_cache",         "link_cache",
-                                         "audit_args", "receipt_key", "receipt_authorizer" };
+    static const char *const aside[] = { "plugin_dir",     "deadline",    "key_cache",
+                                         "link_cache",     "audit_args",  "audit_mask",
+                                         "audit_hash_key", "receipt_key", "receipt_authorizer" };
     for (size_t i = 0; i < TN_ARRAY_LEN(aside); i++)
         if (strcmp(aside[i], name) == 0)
             return true;
@@ -133,7 +134,7 @@ static int print(const struct tn_conf *conf, void (*line)(void *arg, const char 
     int r = make(conf, &args, err);
     if (r != TENUO_OK)
         return r;
-    bool good = tn_args_json(&json, args, false);
+    bool good = tn_args_json(&json, args, false, NULL);
     tn_buf_put(&json, "", 1); /* NUL */
     if (good && !json.failed)
         line(arg, (const char *)json.p);

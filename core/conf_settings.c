@@ -11,6 +11,7 @@
 #include "conf_parse.h"
 #include "err.h"
 #include "keycache.h"
+#include "redact.h"
 #include "str.h"
 
 enum outcome { GOOD, BAD, NO_MEMORY };
@@ -65,16 +66,19 @@ static enum outcome yes_or_no(const char *value, bool *ret)
     return GOOD;
 }
 
-static enum outcome read_plugin_dir(const char *value, struct tn_settings *set)
+static enum outcome keep_text(const char *value, char **ret)
 {
-    if (value[0] != '/')
-        return BAD;
     char *copy = strdup(value);
     if (copy == NULL)
         return NO_MEMORY;
-    free(set->plugin_dir);
-    set->plugin_dir = copy;
+    free(*ret);
+    *ret = copy;
     return GOOD;
+}
+
+static enum outcome read_plugin_dir(const char *value, struct tn_settings *set)
+{
+    return value[0] == '/' ? keep_text(value, &set->plugin_dir) : BAD;
 }
 
 static enum outcome read_deadline(const char *value, struct tn_settings *set)
@@ -179,6 +183,23 @@ static enum outcome read_audit_args(const char *value, struct tn_settings *set)
     return BAD;
 }
 
+static enum outcome read_audit_mask(const char *value, struct tn_settings *set)
+{
+    if (strcmp(value, "off") == 0) {
+        free(set->audit_mask);
+        set->audit_mask = NULL;
+        return GOOD;
+    }
+    if (strcmp(value, "default") == 0)
+        value = TN_MASK_DEFAULT;
+    return tn_mask_valid(value) ? keep_text(value, &set->audit_mask) : BAD;
+}
+
+static enum outcome read_audit_hash_key(const char *value, struct tn_settings *set)
+{
+    return value[0] == '/' ? keep_text(value, &set->audit_hash_key) : BAD;
+}
+
 static enum outcome read_mode(const char *value, struct tn_settings *set)
 {
     bool observe = strcmp(value, "observe") == 0;
@@ -222,16 +243,6 @@ static enum outcome read_max_approval_lifetime(const char *value, struct tn_sett
     return GOOD;
 }
 
-static enum outcome keep_text(const char *value, char **ret)
-{
-    char *copy = strdup(value);
-    if (copy == NULL)
-        return NO_MEMORY;
-    free(*ret);
-    *ret = copy;
-    return GOOD;
-}
-
 static enum outcome read_receipt_key(const char *value, struct tn_settings *set)
 {
     return tn_key_id_valid(value) ? keep_text(value, &set->receipt_key) : BAD;
@@ -256,6 +267,9 @@ static const struct setting table[] = {
     { "clearance", NULL, "TOOL=LEVEL: a tool name, PREFIX* or *, and a level name or a number up to 255",
       read_clearance, false },
     { "audit_args", "hash", "'hash', 'mask' or 'full'", read_audit_args, false },
+    { "audit_mask", "default", "'default', 'off', or words of [a-z0-9_-] with a comma between them", read_audit_mask,
+      false },
+    { "audit_hash_key", NULL, "the absolute path of a file that only its owner can read", read_audit_hash_key, false },
     { "mode", "enforce", "'enforce' or 'observe'", read_mode, false },
     { "receipt_key", NULL, "a key id: 1 to 128 characters of [A-Za-z0-9._-]", read_receipt_key, false },
     { "receipt_authorizer", NULL, "a label of 1 to 256 characters", read_receipt_authorizer, false },
@@ -423,6 +437,8 @@ int tn_settings_apply(const struct tn_parsed *p, const char *service, struct tn_
 void tn_settings_free(struct tn_settings *set)
 {
     free(set->plugin_dir);
+    free(set->audit_mask);
+    free(set->audit_hash_key);
     free(set->receipt_key);
     free(set->receipt_authorizer);
     for (size_t i = 0; i < set->nclearance; i++)

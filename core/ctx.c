@@ -6,9 +6,12 @@
  */
 #include "audit.h"
 
+#include <fcntl.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/keyfile.h"
 #include "chain_run.h"
 #include "crypto.h"
 #include "err.h"
@@ -217,6 +220,31 @@ static int open_revocation(struct tenuo_ctx *c, const struct tenuo_ctx *old, str
     return tn_revoke_new(lines->v, lines->n, c->verifier, &env, old != NULL ? old->revoke : NULL, &c->revoke, err);
 }
 
+/* Everything in the file, of any length, into one key. A file of a line of text has it with its newline. */
+static int read_hash_key(struct tenuo_ctx *c, struct tenuo_error *err)
+{
+    const char *path = c->conf->set.audit_hash_key;
+    uint8_t *buf;
+    char why[160] = "";
+    size_t n = 0;
+    if (path == NULL)
+        return TENUO_OK;
+    buf = malloc(TN_KEYFILE_MAX);
+    if (buf == NULL)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    enum tn_keyfile_result r = tn_keyfile_read(AT_FDCWD, path, 0, buf, &n, why);
+    if (r == TN_KEYFILE_OK && n >= 32)
+        tn_sha256(c->args_hash_key, (struct tn_str){ buf, n });
+    sodium_memzero(buf, TN_KEYFILE_MAX);
+    free(buf);
+    if (r == TN_KEYFILE_OK && n >= 32)
+        return TENUO_OK;
+    return tn_fail(err, TENUO_E_CONF, "audit_hash_key: %.120s: %.120s", path,
+                   r == TN_KEYFILE_OK ? "has fewer than 32 bytes: fill it with random ones"
+                   : why[0] != '\0'  ? why
+                                     : "cannot be read");
+}
+
 static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag *d, struct tenuo_error *err)
 {
     static const enum tn_facility others[] = { TN_F_RESOLVER, TN_F_REPLAY, TN_F_AUDIT };
@@ -224,6 +252,8 @@ static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag
     int r = tn_conf_load(&from, c->service, d, &c->conf, err);
     if (r == TENUO_OK)
         r = tn_conf_policy_hash(c->conf, c->policy_hash, err);
+    if (r == TENUO_OK && !c->keys_only)
+        r = read_hash_key(c, err);
     if (r == TENUO_OK)
         r = load_rules(c, d, err);
     if (r == TENUO_OK && !c->keys_only)
@@ -335,6 +365,7 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
     tenuo_matchers_unref(ctx->matchers);
     for (size_t f = 0; f < TN_F_COUNT; f++)
         close_lines(&ctx->lines[f]);
+    sodium_memzero(ctx->args_hash_key, sizeof ctx->args_hash_key);
     tn_conf_free(ctx->conf);
     free(ctx->path);
     free(ctx->conf_text);

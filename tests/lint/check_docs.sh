@@ -55,7 +55,7 @@ section tenuo.conf.5 SETTINGS | sed -n 's/^\.It Cm \([a-z_]*\) .* Pq \(.*\)/\1 \
 equal 'settings of tenuo.conf(5), with their defaults'
 
 settings | grep -v ' -$' >"$top/code"
-sed -n 's/^# set  \([a-z_][a-z_]*\)  *\([^ ]*\)$/\1 \2/p' conf/tenuo.conf | grep -v '^plugin_dir \|^clearance \|^receipt_' >"$top/text"
+sed -n 's/^# set  \([a-z_][a-z_]*\)  *\([^ ]*\)$/\1 \2/p' conf/tenuo.conf | grep -v '^plugin_dir \|^clearance \|^receipt_\|^audit_hash_key ' >"$top/text"
 equal 'settings of the example configuration, with their defaults'
 settings | sed 's/ .*//' >"$top/code"
 sed -n 's/^# set  \([a-z_][a-z_]*\)  .*/\1/p' conf/tenuo.conf >"$top/text"

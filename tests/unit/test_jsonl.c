@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "../../common/audit_ids.h"
 #include "mock_host.h"
 #include "stage.h"
 #include "tap.h"
@@ -15,12 +16,12 @@ static const struct tenuo_audit_ops *ops;
 
 static void *open_sink(const char *path, const char *mode, int sync, int *ret_code)
 {
-    struct tenuo_arg args[] = { { "path", path, 0 },
-                                { "mode", mode, 0 },
-                                { "fsync", sync ? "yes" : NULL, sync ? 1u : 0u } };
+    struct tenuo_arg args[10] = { { "path", path, 0 },
+                                  { "mode", mode, 0 },
+                                  { "fsync", sync ? "yes" : NULL, sync ? 1u : 0u } };
     void *self = NULL;
     mock_said[0] = '\0';
-    *ret_code = ops->open(&mock_host, args, 3, &self);
+    *ret_code = ops->open(&mock_host, args, 10, &self);
     return self;
 }
 
@@ -54,6 +55,13 @@ static struct tenuo_audit_event event(const char *id)
         .nattrs = 1,
         .approvers = approvers,
         .napprovers = 2,
+        .message = "denied tool \"read_file\"",
+        .priority = 4,
+        .has_srl_version = 1,
+        .srl_version = 12,
+        .duration_ns = 71000,
+        .peer_uid = 1000,
+        .peer_pid = -1,
     };
 }
 
@@ -94,7 +102,9 @@ static void check_members(void)
         { "decision", "deny" },
         { "code_name", "constraint-violation" },
         { "step", "constraint" },
-        { "message", "argument 'path' is outside" },
+        { "message", "denied tool \"read_file\"" },
+        { "message_id", TN_MESSAGE_ID_DENY },
+        { "reason", "argument 'path' is outside" },
         { "warrant_id", "tnu_wrt_2" },
         { "root", "0011223344556677" },
         { "holder", "8899aabbccddeeff" },
@@ -108,6 +118,10 @@ static void check_members(void)
         member_is(o, want[i][0], want[i][1]);
     is_int(json_integer_value(json_object_get(o, "code")), 1501, "code");
     is_int(json_integer_value(json_object_get(o, "priority")), 4, "priority");
+    is_int(json_integer_value(json_object_get(o, "srl_version")), 12, "srl_version");
+    is_int(json_integer_value(json_object_get(o, "duration_us")), 71, "duration_us");
+    is_int(json_integer_value(json_object_get(o, "peer_uid")), 1000, "peer_uid");
+    ok(json_object_get(o, "peer_pid") == NULL, "no peer_pid, which is unknown");
     is_int(json_integer_value(json_object_get(o, "conf_generation")), 3, "conf_generation");
     is_int((long long)json_array_size(json_object_get(o, "approvers")), 2, "approvers");
     is_int((long long)json_array_size(json_object_get(o, "chain_ids")), 2, "chain_ids");

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all writers of one log share, in the file PATH.head beside it: a lock that outlives rotation, and where the log
+ * stands. The log itself is the truth; this says what it should be, so that a log that was cut is noticed. Never waits
+ * longer than the call may take.
+ */
+#include "jsonl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAGIC "tenuo-log-1"
+/* Fixed widths: a shorter text can never leave digits of a longer one behind. */
+#define FORM MAGIC " %020" PRIu64 " %64s %020" PRIu64 " %020" PRIu64 " %020" PRIu64 " %020" PRId64 "\n"
+#define FORM_BYTES (sizeof MAGIC - 1 + 5 * 21 + 65 + 1)
+
+static int open_head(struct jsonl *s)
+{
+    struct stat st;
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+    s->head_fd = open(s->head_path, flags | O_CREAT, s->mode);
+    if (s->head_fd < 0 || fstat(s->head_fd, &st) != 0) {
+        s->host->error(s->host, "%s cannot be opened: %s", s->head_path,
+                       errno == ELOOP ? "it is a symbolic link: name the file itself" : strerror(errno));
+        return TENUO_E_SYSTEM;
+    }
+    s->head_pid = getpid();
+    if (S_ISREG(st.st_mode))
+        return TENUO_OK;
+    s->host->error(s->host, "%s is no regular file: remove it", s->head_path);
+    return TENUO_E_CONF;
+}
+
+int jsonl_ledger_open(struct jsonl *s)
+{
+    if (asprintf(&s->head_path, "%s.head", s->path) < 0) {
+        s->head_path = NULL;
+        return TENUO_E_NOMEM;
+    }
+    return open_head(s);
+}
+
+void jsonl_ledger_close(struct jsonl *s)
+{
+    if (s->head_fd >= 0)
+        close(s->head_fd);
+    free(s->head_path);
+}
+
+static int load(struct jsonl *s)
+{
+    char text[FORM_BYTES + 1] = "", hash[65] = "";
+    struct ledger l = { 0 };
+    ssize_t n = pread(s->head_fd, text, FORM_BYTES, 0);
+    s->ledger = l;
+    if (n == 0)
+        return TENUO_OK;
+    if (n == (ssize_t)FORM_BYTES &&
+        sscanf(text, MAGIC " %" SCNu64 " %64s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNd64, &l.seq, hash,
+               &l.signed_seq, &l.ino, &l.size, &l.born) == 6 &&
+        tn_link_unhex(hash, l.head)) {
+        s->ledger = l;
+        return TENUO_OK;
+    }
+    s->host->error(s->host,
+                   "%s is damaged: look at the log with `tenuo audit verify`, then remove this file to begin anew from "
+                   "the log's last record",
+                   s->head_path);
+    return TENUO_E_AUDIT_REFUSED;
+}
+
+int jsonl_ledger_lock(struct jsonl *s)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    struct timespec pause = { .tv_nsec = 20000 };
+    if (s->head_pid != getpid()) {
+        if (s->head_fd >= 0)
+            close(s->head_fd);
+        if (open_head(s) != TENUO_OK)
+            return TENUO_E_AUDIT_REFUSED;
+    }
+    while (fcntl(s->head_fd, F_OFD_SETLK, &whole) != 0) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+            s->host->error(s->host, "%s cannot be locked: %s", s->head_path, strerror(errno));
+            return TENUO_E_AUDIT_REFUSED;
+        }
+        if (s->host->deadline(s->host) == 0) {
+            s->host->error(s->host, "another process holds the lock on %s and does not let go", s->head_path);
+            return TENUO_E_AUDIT_REFUSED;
+        }
+        (void)nanosleep(&pause, NULL);
+        if (pause.tv_nsec < 1000000)
+            pause.tv_nsec += pause.tv_nsec / 4;
+    }
+    int r = load(s);
+    if (r != TENUO_OK)
+        jsonl_ledger_unlock(s);
+    return r;
+}
+
+void jsonl_ledger_store(struct jsonl *s)
+{
+    const struct ledger *l = &s->ledger;
+    char text[FORM_BYTES + 1], hash[65];
+    tn_link_hex(l->head, hash);
+    (void)snprintf(text, sizeof text, FORM, l->seq, hash, l->signed_seq, l->ino, l->size, l->born);
+    if (pwrite(s->head_fd, text, FORM_BYTES, 0) != (ssize_t)FORM_BYTES) /* the log has the record: no loss */
+        s->host->log(s->host, TENUO_LOG_WARNING, "%s cannot be written: %s", s->head_path, strerror(errno));
+}
+
+void jsonl_ledger_unlock(struct jsonl *s)
+{
+    struct flock whole = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+    (void)fcntl(s->head_fd, F_OFD_SETLK, &whole);
+}

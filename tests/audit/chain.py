@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Audit logs as an administrator meets them: written by eight processes of the real command, rotated, verified, and then
+altered in every way that one record, one file or a whole chain can be. Prints TAP. Environment: TENUO, PLUGIN_BUILD_DIR."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import typing
+
+TENUO = os.environ["TENUO"]
+PROCESSES, CALLS = 8, 60
+count = failed = 0
+
+
+def ok(good: bool, title: str, why: str = "") -> None:
+    global count, failed
+    count += 1
+    failed += not good
+    print(f"{'ok' if good else 'not ok'} {count} - {title}")
+    if not good and why:
+        print("\n".join(f"# {line}" for line in why.splitlines()[:20]))
+
+
+def tenuo(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([TENUO, *words], capture_output=True, text=True, timeout=60)
+    if check and done.returncode != 0:
+        sys.exit(f"Bail out! tenuo {' '.join(words)}: {done.stderr}")
+    return done
+
+
+class Host:
+    """One service with a chained log."""
+
+    def __init__(self, root: pathlib.Path, options: str) -> None:
+        self.root = root
+        root.mkdir(mode=0o700)
+        for folder in ("plugins", "keys", "log"):
+            (root / folder).mkdir(mode=0o700)
+        for plugin in pathlib.Path(os.environ["PLUGIN_BUILD_DIR"]).glob("tenuo_*.so"):
+            shutil.copy(plugin, root / "plugins")
+        self.log = root / "log" / "audit.jsonl"
+        self.conf = root / "tenuo.conf"
+        self.conf.write_text(f"set plugin_dir {root}/plugins\ntrust required file path={root}/root.pub\n"
+                             f"resolver required file path={root}/keys\naudit required jsonl path={self.log} {options}\n")
+        tenuo("keygen", str(root / "root"))
+        tenuo("keygen", str(root / "alice"))
+        shutil.copy(root / "alice.key", root / "keys" / "gate.key")
+        tenuo("mint", "--key", str(root / "root.key"), "--holder", str(root / "alice.pub"), "--ttl", "1h", "--tool", "read_file", "-c", "path=subpath:/data", "-o",
+              str(root / "w"))
+
+    def call(self, path: str) -> int:
+        pop = tenuo("sign", str(self.root / "w"), "--key", str(self.root / "alice.key"), "--tool", "read_file", "-a", f"path={path}").stdout.strip()
+        return tenuo("authorize", str(self.root / "w"), "--conf", str(self.conf), "--tool", "read_file", "-a", f"path={path}", "--pop", pop, check=False).returncode
+
+    def files(self) -> list[pathlib.Path]:
+        """Oldest first."""
+        old = sorted(self.log.parent.glob("audit.jsonl.[0-9]*"), key=lambda p: -int(p.suffix[1:]))
+        return [*old, self.log]
+
+    def lines(self) -> list[tuple[pathlib.Path, bytes]]:
+        return [(path, line) for path in self.files() for line in path.read_bytes().splitlines(keepends=True)]
+
+
+def verify(files: typing.Iterable[pathlib.Path], *options: str) -> dict[str, typing.Any]:
+    done = tenuo("audit", "verify", "--json", *options, *map(str, files), check=False)
+    answer: dict[str, typing.Any] = json.loads(done.stdout)
+    answer["status"] = done.returncode
+    return answer
+
+
+def named(answer: dict[str, typing.Any], record: int, kinds: set[str]) -> bool:
+    """Is there a problem of one of these kinds at that record or the one behind it?"""
+    return answer["status"] == 1 and any(p["kind"] in kinds and p.get("record", 0) in (record, record + 1) for p in answer["problems"])
+
+
+class Copy:
+    """A log in a folder of its own, to be altered."""
+
+    def __init__(self, folder: pathlib.Path, host: Host) -> None:
+        self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(host.log.parent, folder)
+        self.files = [folder / path.name for path in host.files()]
+        self.lines = [(folder / path.name, line) for path, line in host.lines()]
+
+    def write(self, lines: list[tuple[pathlib.Path, bytes]], only: set[pathlib.Path]) -> None:
+        for path in only:
+            path.write_bytes(b"".join(line for where, line in lines if where == path))
+
+
+def relink(lines: list[tuple[pathlib.Path, bytes]], start: int) -> list[tuple[pathlib.Path, bytes]]:
+    """What somebody without the key can do: all hashes anew from a record on."""
+    out = lines[:start]
+    before = json.loads(lines[start - 1][1])["hash"]
+    for path, line in lines[start:]:
+        body = line[:line.rindex(b',"prev":')] + b',"prev":"' + before.encode() + b'"'
+        before = hashlib.sha256(body).hexdigest()
+        out.append((path, body + b',"hash":"' + before.encode() + b'"}\n'))
+    return out
+
+
+def edited(line: bytes) -> bytes:
+    """Another time."""
+    place = line.index(b'"time":"') + 10
+    return line[:place] + (b"8" if line[place:place + 1] != b"8" else b"7") + line[place + 1:]
+
+
+def tamper_each(copy: Copy) -> None:
+    """Every record edited, deleted, exchanged with its neighbour, doubled."""
+    lines, missed = copy.lines, {"edit": [], "delete": [], "swap": [], "double": []}  # type: ignore[var-annotated]
+
+    def attempt(kind: str, i: int, altered: list[tuple[pathlib.Path, bytes]], kinds: set[str], touched: set[pathlib.Path]) -> None:
+        copy.write(altered, touched)
+        answer = verify(copy.files, "--from-start")
+        if not named(answer, json.loads(lines[i][1])["seq"], kinds):
+            missed[kind].append((i, answer["problems"][:2]))
+        copy.write(lines, touched)
+
+    for i, (path, line) in enumerate(lines):
+        attempt("edit", i, [*lines[:i], (path, edited(line)), *lines[i + 1:]], {"altered"}, {path})
+        attempt("delete", i, lines[:i] + lines[i + 1:], {"missing"}, {path})
+        attempt("double", i, [*lines[:i + 1], (path, line), *lines[i + 1:]], {"reordered"}, {path})
+        if i + 1 < len(lines):
+            other = lines[i + 1][0]
+            swapped = [*lines[:i], (path, lines[i + 1][1]), (other, line), *lines[i + 2:]]
+            attempt("swap", i, swapped, {"missing", "reordered", "replaced"}, {path, other})
+    for kind, rows in missed.items():
+        ok(not rows, f"every single {kind} of {len(lines)} records is found and named", str(rows[:3]))
+
+
+def tamper_ends(copy: Copy) -> None:
+    missed = []
+    last = copy.files[-1]
+    mine = [line for path, line in copy.lines if path == last]
+    for keep in range(len(mine)):
+        last.write_bytes(b"".join(mine[:keep]))
+        if verify(copy.files)["status"] != 1:
+            missed.append(keep)
+    last.write_bytes(b"".join(mine))
+    ok(not missed, "every cut of the present file is found, by its .head file", str(missed))
+    for path in copy.files[:-1]:
+        content = path.read_bytes()
+        cut = content[:content.rindex(b"\n", 0, len(content) - 1) + 1]
+        path.write_bytes(cut)
+        answer = verify(copy.files)
+        ok(answer["status"] == 1 and answer["problems"][0]["kind"] == "missing", f"a cut of {path.name} is found", json.dumps(answer["problems"]))
+        path.unlink()
+        answer = verify(copy.files[:copy.files.index(path)] + copy.files[copy.files.index(path) + 1:], "--from-start")
+        ok(answer["status"] == 1 and answer["problems"][0]["kind"] == "missing", f"{path.name} left out is found", json.dumps(answer["problems"]))
+        path.write_bytes(content)
+    last.write_bytes(b"".join(mine)[:-5])
+    answer = verify(copy.files)
+    ok(answer["status"] == 1, "half a line at the end is found", json.dumps(answer["problems"]))
+    last.write_bytes(b"".join(mine))
+
+
+def tamper_whole(copy: Copy, other: Copy, key: str) -> None:
+    """Splices, and chains made anew by somebody without the key."""
+    lines = copy.lines
+    for a, b in zip(copy.files, other.files):
+        content = a.read_bytes()
+        a.write_bytes(b.read_bytes())
+        answer = verify(copy.files, "--key", key)
+        ok(answer["status"] == 1, f"{a.name} of another log is found", json.dumps(answer["notes"]))
+        a.write_bytes(content)
+    signed = verify(copy.files)["signed_through"]
+    tried = missed = 0
+    theirs = {json.loads(line)["seq"]: line for _, line in other.lines}
+    for i in range(3, len(lines), 37):
+        seq = json.loads(lines[i][1])["seq"]
+        spliced = [*lines[:i], (lines[i][0], theirs[seq]), *lines[i + 1:]]
+        copy.write(spliced, {lines[i][0]})
+        missed += verify(copy.files)["status"] != 1
+        if seq <= signed:
+            forged = relink([*lines[:i], (lines[i][0], edited(lines[i][1])), *lines[i + 1:]], i)
+            copy.write(forged, set(copy.files))
+            answer = verify(copy.files, "--key", key)
+            missed += not (answer["status"] == 1 and any(p["kind"] == "checkpoint" for p in answer["problems"]))
+        tried += 1
+        copy.write(lines, set(copy.files))
+    ok(missed == 0, f"{tried} spliced records and chains made anew are found", str(missed))
+    answer = verify(copy.files, "--key", str(other.folder.parent / "other" / "alice.pub"))
+    ok(answer["status"] == 1 and {p["kind"] for p in answer["problems"]} == {"signer"}, "another key than the one that signs is found")
+
+
+def check_show(host: Host) -> None:
+    def show(*words: str) -> list[dict[str, typing.Any]]:
+        return typing.cast("list[dict[str, typing.Any]]", json.loads(tenuo("audit", "show", "--json", *words, *map(str, host.files())).stdout)["records"])
+
+    everything, denied = show(), show("--decision", "deny")
+    ok(len(everything) == len(host.lines()), "show shows all records")
+    ok(bool(denied) and all(r["decision"] == "deny" for r in denied), "denials")
+    ok(len(show("--event", "decision")) == PROCESSES * CALLS, "decisions alone")
+    ok(len(show("--code", "1501")) == len(denied), "by code")
+    ok(len(show("--tool", "read_file")) == PROCESSES * CALLS and not show("--tool", "other"), "by tool")
+    ok(len(show("--warrant", denied[0]["warrant_id"])) == PROCESSES * CALLS, "by warrant")
+    ok(not show("--until", "2020-01-01T00:00:00Z") and len(show("--since", "2020-01-01T00:00:00Z")) == len(everything), "by time")
+    raw = tenuo("audit", "show", "--raw", "--decision", "deny", *map(str, host.files())).stdout.splitlines()
+    ok(raw == [line.decode().rstrip("\n") for _, line in host.lines() if b'"decision":"deny"' in line], "raw lines as they stand")
+    text = tenuo("audit", "show", "--decision", "deny", str(host.log)).stdout
+    ok("denied tool" in text and "1501" in text, "text for people", text)
+    ok(tenuo("audit", "show", "--code", "x", str(host.log), check=False).returncode == 2, "a code that is none")
+    ok(tenuo("audit", "verify", str(host.log), "--tool", "x", check=False).returncode == 2, "an option of the other action")
+    ok(tenuo("audit", "verify", str(host.root / "none"), check=False).returncode == 3, "a file that is not there")
+
+
+def check_torn(host: Host, key: str) -> None:
+    with host.log.open("ab") as f:
+        f.write(b'{"time":"20')
+    ok(verify(host.files())["status"] == 1, "a torn end is no whole log")
+    ok(host.call("/data/x") == 0, "the next decision closes it")
+    answer = verify(host.files(), "--key", key)
+    ok(answer["status"] == 0 and {"torn", "recovery"} <= {n["kind"] for n in answer["notes"]}, "and says so in a record", json.dumps(answer))
+
+
+def write_much(host: Host) -> None:
+    with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
+        codes = list(pool.map(host.call, [f"/data/{i}" if i % 3 else f"/etc/{i}" for i in range(PROCESSES * CALLS)]))
+    ok(codes.count(0) + codes.count(1) == len(codes) and codes.count(1) == len(codes) // 3, f"{len(codes)} decisions by {PROCESSES} processes at a time")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
+        top = pathlib.Path(folder)
+        options = "chain checkpoint_key=gate checkpoint_every=20 max_size=131072 keep=20"
+        host, other = Host(top / "host", options), Host(top / "other", options)
+        write_much(host)
+        write_much(other)
+        key = str(host.root / "alice.pub")
+        files = host.files()
+        answer = verify(reversed(files), "--key", key, "--from-start")
+        ok(answer["status"] == 0 and not answer["problems"], "the log is whole, whatever the order of its files", json.dumps(answer["problems"][:5]))
+        ok(len(files) >= 3, f"it was rotated: {len(files)} files")
+        ok(answer["records"] == len(host.lines()) == answer["last_record"], "each record has its number")
+        ok(sum(b'"decision":' in line for _, line in host.lines()) == PROCESSES * CALLS, "nothing lost, nothing twice")
+        ok(answer["checkpoints"] >= PROCESSES * CALLS // 20 and answer["signed_through"] > 0, f"{answer['checkpoints']} checkpoints")
+        tenuo("audit", "verify", *map(str, host.log.parent.glob("audit.jsonl*")))
+        check_show(host)
+        copy, strange = Copy(top / "copy", host), Copy(top / "strange", other)
+        tamper_each(copy)
+        tamper_ends(copy)
+        tamper_whole(copy, strange, key)
+        ok(verify(copy.files, "--key", key)["status"] == 0, "and unaltered it is whole again")
+        check_torn(host, key)
+        plain = Host(top / "plain", "max_age=1s")
+        ok(plain.call("/data/a") == 0, "a log without a chain")
+        answer = verify(plain.files())
+        ok(answer["status"] == 1 and answer["problems"][-1]["kind"] == "unchained", "which proves nothing, and is told so")
+    print(f"1..{count}")
+    sys.exit(failed != 0)
+
+
+main()

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of `tenuo audit` share: options, and the lines of logs. */
+#ifndef TENUO_TOOLS_AUDIT_H
+#define TENUO_TOOLS_AUDIT_H
+
+#include "cli.h"
+
+#define AUDIT_MAX_LINE 131072u /* of a record; the sink writes half of it at most */
+
+/* Which records `show` shows; NULL or false: whatever. */
+struct audit_filter {
+    bool has_since, has_until, has_code;
+    int64_t since, until;
+    uint64_t code;
+    const char *tool, *decision, *warrant, *service, *event;
+};
+
+struct audit_run {
+    struct cli *cli;
+    struct cli_words files;
+    struct audit_filter filter;
+    bool raw, from_start;
+    uint8_t (*keys)[TENUO_PUBLIC_KEY_BYTES]; /* that may sign checkpoints */
+    size_t nkeys;
+};
+
+/* audit_lines.c: each line of a file without its newline; `torn`: the file ends within it; a line that is too long has
+ * len AUDIT_MAX_LINE + 1 and is cut. False stops. 0, or 9002. */
+struct audit_line {
+    const char *text;
+    size_t len;
+    uint64_t number;
+    bool torn;
+};
+typedef bool audit_line_fn(void *arg, const struct audit_line *line);
+int audit_each_line(const char *path, audit_line_fn *each, void *arg, struct tenuo_error *err);
+
+/* audit_verify.c, audit_show.c */
+int audit_verify_run(struct audit_run *r);
+int audit_show_run(struct audit_run *r);
+
+#endif

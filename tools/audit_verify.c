@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tenuo audit verify: is a chained log whole? Each record is held against its own hash, against the record before, and
+ * checkpoints against their signatures; whatever does not fit is named by file, line and record. Files may be given in
+ * any order: their first records say which comes first. Nothing in a log is believed before it was checked.
+ */
+#include "audit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/audit_link.h"
+
+#define RING 65536 /* records behind which a checkpoint may stand */
+
+struct log_file {
+    const char *path;
+    bool has_link;        /* there is a record of a chain in it */
+    struct tn_link first; /* the first of them */
+};
+
+struct verify {
+    struct audit_run *run;
+    json_t *problems, *notes;
+    const char *path; /* where we are */
+    bool begun;       /* there was a record */
+    struct tn_link last;
+    bool last_spoiled;                /* its hash did not hold: a second sentence would say nothing new */
+    uint64_t records, checkpoints, signed_count, first_seq;
+    uint64_t loose_number, loose_bytes; /* a line before this one that is no record; 0: none */
+    const char *loose_path;
+    uint8_t (*ring)[TN_LINK_HASH_BYTES];
+    uint8_t signer[TENUO_PUBLIC_KEY_BYTES];
+    bool has_signer;
+};
+
+static void say(json_t *list, const char *path, uint64_t line, uint64_t seq, const char *kind, const char *text)
+{
+    json_t *entry = json_object();
+    if (!entry)
+        cli_no_memory();
+    cli_set(entry, "file", cli_text(path, strlen(path)));
+    if (line)
+        cli_set(entry, "line", cli_u64_json(line));
+    if (seq)
+        cli_set(entry, "record", cli_u64_json(seq));
+    cli_set(entry, "kind", json_string(kind));
+    cli_set(entry, "message", cli_text(text, strlen(text)));
+    cli_append(list, entry);
+}
+
+__attribute__((format(printf, 5, 6))) static void problem(struct verify *v, uint64_t line, uint64_t seq,
+                                                         const char *kind, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say(v->problems, v->path, line, seq, kind, text);
+}
+
+__attribute__((format(printf, 5, 6))) static void note(struct verify *v, uint64_t line, uint64_t seq, const char *kind,
+                                                      const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say(v->notes, v->path, line, seq, kind, text);
+}
+
+/* ---- one record after the other ---- */
+
+static void check_order(struct verify *v, const struct audit_line *line, const struct tn_link *link)
+{
+    const struct tn_link *last = &v->last;
+    uint64_t next = last->seq + 1;
+    if (link->seq == next && memcmp(link->prev, last->hash, sizeof link->prev) == 0)
+        return;
+    if (link->seq > next)
+        problem(v, line->number, link->seq, "missing", "records %" PRIu64 " to %" PRIu64 " are missing before it", next,
+                link->seq - 1);
+    else if (link->seq < next)
+        problem(v, line->number, link->seq, "reordered",
+                "stands behind record %" PRIu64 ": moved, repeated, or of another log", last->seq);
+    else
+        problem(v, line->number, link->seq, "replaced",
+                "follows another record %" PRIu64 " than the one that stands before it: that one, or this and all "
+                "behind it, was replaced",
+                last->seq);
+}
+
+/* A line that is no record: a torn one that was closed, or somebody's own. */
+static void settle_loose(struct verify *v, bool closed)
+{
+    const char *path = v->path;
+    if (!v->loose_number)
+        return;
+    v->path = v->loose_path;
+    if (closed)
+        note(v, v->loose_number, 0, "torn", "a torn line of %" PRIu64 " bytes, closed by the record behind it",
+             v->loose_bytes);
+    else if (!v->begun)
+        note(v, v->loose_number, 0, "before", "lines before the chain began are not part of it");
+    else
+        problem(v, v->loose_number, 0, "foreign", "no record of the chain: altered, or written by somebody else");
+    v->path = path;
+    v->loose_number = 0;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+    json_int_t n = json_integer_value(json_object_get(object, name));
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static bool may_sign(const struct verify *v, const uint8_t key[TENUO_PUBLIC_KEY_BYTES])
+{
+    for (size_t i = 0; i < v->run->nkeys; i++)
+        if (memcmp(v->run->keys[i], key, TENUO_PUBLIC_KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
+struct checkpoint {
+    uint64_t count;
+    uint8_t head[TN_LINK_HASH_BYTES], key[TENUO_PUBLIC_KEY_BYTES], signature[TENUO_SIGNATURE_BYTES];
+};
+
+static bool hex_member(const json_t *object, const char *name, uint8_t *ret, size_t size)
+{
+    const char *text = text_of(object, name);
+    size_t n = 0;
+    return strlen(text) == 2 * size && cli_unhex(text, 2 * size, ret, size, &n) && n == size;
+}
+
+static bool read_checkpoint(const json_t *object, struct checkpoint *ret)
+{
+    ret->count = number_of(object, "count");
+    return ret->count && hex_member(object, "head", ret->head, sizeof ret->head) &&
+           hex_member(object, "public_key", ret->key, sizeof ret->key) &&
+           hex_member(object, "signature", ret->signature, sizeof ret->signature);
+}
+
+/* The record that it stands for may be a little way back. */
+static bool is_of_this_log(const struct verify *v, const struct checkpoint *c, uint64_t seq)
+{
+    if (c->count >= seq || seq - c->count >= RING || c->count < v->first_seq)
+        return false;
+    return memcmp(v->ring[c->count % RING], c->head, sizeof c->head) == 0;
+}
+
+static void check_checkpoint(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
+{
+    struct checkpoint c;
+    if (!read_checkpoint(object, &c)) {
+        problem(v, line->number, seq, "checkpoint", "the checkpoint cannot be read");
+        return;
+    }
+    v->checkpoints++;
+    if (tenuo_audit_checkpoint_verify(c.key, c.head, c.count, c.signature, NULL)) {
+        problem(v, line->number, seq, "checkpoint", "the signature of the checkpoint does not verify");
+        return;
+    }
+    if (c.count < v->first_seq)
+        note(v, line->number, seq, "checkpoint", "stands for record %" PRIu64 ", which is in none of these files",
+             c.count);
+    else if (!is_of_this_log(v, &c, seq))
+        problem(v, line->number, seq, "checkpoint",
+                "record %" PRIu64 " is not the one that was signed: it, or one before it, was replaced", c.count);
+    if (v->run->nkeys && !may_sign(v, c.key))
+        problem(v, line->number, seq, "signer", "the checkpoint is signed by another key than --key");
+    if (v->has_signer && memcmp(v->signer, c.key, sizeof c.key) != 0)
+        note(v, line->number, seq, "signer", "from here on another key signs");
+    memcpy(v->signer, c.key, sizeof c.key);
+    v->has_signer = true;
+    if (c.count > v->signed_count)
+        v->signed_count = c.count;
+}
+
+/* Only the chain's own records matter here; they name themselves near the beginning. */
+static void check_own(struct verify *v, const struct audit_line *line, uint64_t seq)
+{
+    struct tenuo_error err = { 0 };
+    json_t *object;
+    const char *event;
+    if (!strstr(line->text, "\"event\":\""))
+        return;
+    object = cli_json_load("a record", line->text, line->len, &err);
+    event = text_of(object, "event");
+    if (strcmp(event, "checkpoint") == 0)
+        check_checkpoint(v, line, object, seq);
+    else if (strcmp(event, "recovery") == 0)
+        note(v, line->number, seq, "recovery", "%s", text_of(object, "reason"));
+    else if (strcmp(event, "start") == 0)
+        note(v, line->number, seq, "start", "log %s begins, as %s", text_of(object, "log_id"), text_of(object, "path"));
+    json_decref(object);
+}
+
+static bool closes_torn_line(const struct audit_line *line)
+{
+    return strstr(line->text, "\"event\":\"recovery\",\"reason\":\"a torn line was closed\"") != NULL;
+}
+
+static bool take_line(void *arg, const struct audit_line *line)
+{
+    struct verify *v = arg;
+    struct tn_link link;
+    if (line->torn || line->len > AUDIT_MAX_LINE || !tn_link_read(line->text, line->len, &link)) {
+        if (!v->begun && v->loose_number)
+            return true; /* many lines before the chain are one note */
+        settle_loose(v, false);
+        v->loose_number = line->number;
+        v->loose_bytes = line->len;
+        v->loose_path = v->path;
+        return true;
+    }
+    bool holds = tn_link_holds(line->text, line->len, &link);
+    settle_loose(v, holds && v->begun && closes_torn_line(line));
+    if (!holds)
+        problem(v, line->number, link.seq, "altered", "its hash does not hold: the record was altered");
+    if (v->begun)
+        check_order(v, line, &link);
+    else
+        v->first_seq = link.seq;
+    v->begun = true;
+    v->records++;
+    v->last = link;
+    memcpy(v->ring[link.seq % RING], link.hash, sizeof link.hash);
+    if (holds)
+        check_own(v, line, link.seq);
+    return true;
+}
+
+/* ---- all files ---- */
+
+static bool find_first(void *arg, const struct audit_line *line)
+{
+    struct log_file *file = arg;
+    file->has_link = line->len <= AUDIT_MAX_LINE && tn_link_read(line->text, line->len, &file->first);
+    return !file->has_link;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    const struct log_file *x = a, *y = b;
+    if (x->has_link != y->has_link)
+        return x->has_link ? 1 : -1;
+    if (!x->has_link)
+        return 0;
+    return x->first.seq < y->first.seq ? -1 : x->first.seq > y->first.seq;
+}
+
+/* What a shell's star brings along. */
+static bool is_head(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 5 && strcmp(path + n - 5, ".head") == 0;
+}
+
+static struct log_file *sorted_files(const struct audit_run *r, size_t *ret_n, struct tenuo_error *err)
+{
+    struct log_file *files = cli_alloc(r->files.n + 1, sizeof *files);
+    size_t n = 0;
+    for (size_t i = 0; i < r->files.n; i++) {
+        if (is_head(r->files.v[i]))
+            continue;
+        files[n].path = r->files.v[i];
+        if (strcmp(files[n].path, "-") != 0 && audit_each_line(files[n].path, find_first, &files[n], err)) {
+            free(files);
+            return NULL;
+        }
+        n++;
+    }
+    qsort(files, n, sizeof *files, by_seq);
+    *ret_n = n;
+    return files;
+}
+
+/* The log's memory of its end, beside its present file: without it nobody sees that the end was cut off. */
+static void check_end(struct verify *v, const char *path)
+{
+    char head_path[4096], text[256] = "", hash[65] = "";
+    uint8_t head[TN_LINK_HASH_BYTES];
+    struct cli_bytes b = { 0 };
+    uint64_t seq = 0;
+    if ((size_t)snprintf(head_path, sizeof head_path, "%s.head", path) >= sizeof head_path ||
+        cli_read_file(head_path, sizeof text - 1, &b, &(struct tenuo_error){ 0 }))
+        return;
+    memcpy(text, b.data, b.len);
+    cli_bytes_free(&b);
+    if (sscanf(text, "tenuo-log-1 %" SCNu64 " %64s", &seq, hash) != 2 || !tn_link_unhex(hash, head))
+        return;
+    if (seq == v->last.seq && memcmp(head, v->last.hash, sizeof head) != 0)
+        problem(v, 0, seq, "replaced", "the last record is another one than was written, says %.200s", head_path);
+    if (seq > v->last.seq)
+        problem(v, 0, seq, "missing", "records %" PRIu64 " to %" PRIu64 " are missing at the end, says %.200s",
+                v->last.seq + 1, seq, head_path);
+}
+
+static void check_beginning(struct verify *v)
+{
+    if (!v->begun || v->first_seq == 1)
+        return;
+    if (v->run->from_start)
+        problem(v, 0, v->first_seq, "missing", "records 1 to %" PRIu64 " are missing at the beginning",
+                v->first_seq - 1);
+    else
+        note(v, 0, v->first_seq, "beginning", "the first record is %" PRIu64 ": what was before is not in these files",
+             v->first_seq);
+}
+
+/* ---- the answer ---- */
+
+static void print_list(FILE *out, const json_t *list, const char *lead)
+{
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(list, i, entry)
+    {
+        json_int_t line = json_integer_value(json_object_get(entry, "line"));
+        json_int_t record = json_integer_value(json_object_get(entry, "record"));
+        char place[48] = "", which[48] = "";
+        if (line)
+            snprintf(place, sizeof place, ":%" JSON_INTEGER_FORMAT, line);
+        if (record)
+            snprintf(which, sizeof which, "record %" JSON_INTEGER_FORMAT ": ", record);
+        cli_line(out, "%s%s%s: %s%s", lead, text_of(entry, "file"), place, which, text_of(entry, "message"));
+    }
+}
+
+static void print_text(const struct verify *v, size_t nfiles)
+{
+    char key[TENUO_FINGERPRINT_TEXT_BYTES];
+    print_list(stdout, v->problems, "");
+    print_list(stdout, v->notes, "note: ");
+    printf("%" PRIu64 " records in %zu files, %" PRIu64 " checkpoints", v->records, nfiles, v->checkpoints);
+    if (v->has_signer) {
+        tenuo_fingerprint(v->signer, key);
+        printf(" signed by %s%s; unsigned since record %" PRIu64, key,
+               v->run->nkeys ? "" : " (whose key that is was not asked: --key)", v->signed_count);
+    }
+    printf("\n%s\n", json_array_size(v->problems) ? "NOT WHOLE" : "whole");
+}
+
+static int answer(struct verify *v, size_t nfiles)
+{
+    bool whole = json_array_size(v->problems) == 0;
+    if (!v->run->cli->json) {
+        print_text(v, nfiles);
+        return whole ? CLI_YES : CLI_NO;
+    }
+    json_t *object = cli_object(v->run->cli, whole);
+    cli_set(object, "records", cli_u64_json(v->records));
+    cli_set(object, "first_record", cli_u64_json(v->first_seq));
+    cli_set(object, "last_record", cli_u64_json(v->last.seq));
+    cli_set(object, "checkpoints", cli_u64_json(v->checkpoints));
+    cli_set(object, "signed_through", cli_u64_json(v->signed_count));
+    if (v->has_signer)
+        cli_set(object, "signer", cli_hex_json(v->signer, sizeof v->signer));
+    cli_set(object, "signer_checked", json_boolean(v->run->nkeys != 0));
+    cli_set(object, "problems", json_incref(v->problems));
+    cli_set(object, "notes", json_incref(v->notes));
+    cli_emit(v->run->cli, object);
+    return whole ? CLI_YES : CLI_NO;
+}
+
+static int verify_all(struct verify *v, struct tenuo_error *err)
+{
+    size_t n = 0;
+    struct log_file *files = sorted_files(v->run, &n, err);
+    int code = files ? TENUO_OK : err->code;
+    for (size_t i = 0; i < n && !code; i++) {
+        v->path = files[i].path;
+        code = audit_each_line(files[i].path, take_line, v, err);
+    }
+    if (!code && n) {
+        settle_loose(v, false);
+        if (!v->begun)
+            problem(v, 0, 0, "unchained", "there is no record of a chain: was the line written with chain=yes?");
+        check_beginning(v);
+        for (size_t i = 0; i < n; i++)
+            check_end(v, files[i].path);
+    }
+    int status = code ? cli_fail(v->run->cli, err) : answer(v, n);
+    free(files);
+    return status;
+}
+
+int audit_verify_run(struct audit_run *r)
+{
+    struct tenuo_error err = { 0 };
+    struct verify v = { .run = r,
+                        .problems = json_array(),
+                        .notes = json_array(),
+                        .ring = cli_alloc(RING, TN_LINK_HASH_BYTES) };
+    if (!v.problems || !v.notes)
+        cli_no_memory();
+    int status = verify_all(&v, &err);
+    json_decref(v.problems);
+    json_decref(v.notes);
+    free(v.ring);
+    return status;
+}

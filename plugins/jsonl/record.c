@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../common/audit_ids.h"
+#include "../../common/audit_fields.h"
 
 #define SHORT_TEXT 256                     /* bytes of a text when a record must be made to fit */
 #define RECORD_MAX (LINE_MAX_BYTES - 2)    /* brace and newline */
@@ -184,41 +184,12 @@ static void put_list(struct out *o, const char *name, const char *const *texts, 
     put_str(o, "]");
 }
 
-/* Not of a host that is older than the member. */
-static bool has_approvers(const struct tenuo_audit_event *e)
-{
-    return e->size >= offsetof(struct tenuo_audit_event, napprovers) + sizeof e->napprovers && e->napprovers > 0;
-}
-
 static void put_attrs(struct out *o, const struct tenuo_audit_event *e)
 {
     for (size_t i = 0; i < e->nattrs; i++) {
         put_name(o, "attr_", e->attrs[i].name);
         put_json_string(o, e->attrs[i].value);
     }
-}
-
-/* Does the host know this member? One of ABI 1.0 does not. */
-#define HAS(e, member) ((e)->size >= offsetof(struct tenuo_audit_event, member) + sizeof (e)->member)
-
-static const char *message_of(const struct tenuo_audit_event *e)
-{
-    if (HAS(e, message) && e->message != NULL)
-        return e->message;
-    return e->reason[0] != '\0' ? e->reason : e->decision;
-}
-
-static const char *message_id(const char *decision)
-{
-    return strcmp(decision, "allow") == 0  ? TN_MESSAGE_ID_ALLOW
-           : strcmp(decision, "deny") == 0 ? TN_MESSAGE_ID_DENY
-                                           : TN_MESSAGE_ID_WOULD_DENY;
-}
-
-/* As in syslog: informational, notice, warning. */
-static int priority(const char *decision)
-{
-    return strcmp(decision, "allow") == 0 ? 6 : strcmp(decision, "would_deny") == 0 ? 5 : 4;
 }
 
 static void put_unsigned(struct out *o, const char *name, uint64_t value)
@@ -231,13 +202,13 @@ static void put_unsigned(struct out *o, const char *name, uint64_t value)
 /* What ABI 1.1 added. */
 static void put_circumstances(struct out *o, const struct tenuo_audit_event *e)
 {
-    if (HAS(e, srl_version) && e->has_srl_version)
+    if (TN_EVENT_HAS(e, srl_version) && e->has_srl_version)
         put_unsigned(o, "srl_version", e->srl_version);
-    if (HAS(e, duration_ns) && e->duration_ns != 0)
+    if (TN_EVENT_HAS(e, duration_ns) && e->duration_ns != 0)
         put_unsigned(o, "duration_us", e->duration_ns / 1000);
-    if (HAS(e, peer_uid) && e->peer_uid >= 0)
+    if (TN_EVENT_HAS(e, peer_uid) && e->peer_uid >= 0)
         put_number(o, "peer_uid", e->peer_uid);
-    if (HAS(e, peer_pid) && e->peer_pid >= 0)
+    if (TN_EVENT_HAS(e, peer_pid) && e->peer_pid >= 0)
         put_number(o, "peer_pid", e->peer_pid);
 }
 
@@ -250,10 +221,10 @@ static void put_outcome(struct out *o, const struct tenuo_audit_event *e)
     put_number(o, "code", e->code);
     put_text(o, "code_name", e->code_name);
     put_text(o, "step", e->step);
-    put_text(o, "message", message_of(e));
-    put_text(o, "message_id", message_id(e->decision));
+    put_text(o, "message", tn_event_message(e));
+    put_text(o, "message_id", tn_event_message_id(e));
     put_text(o, "reason", e->reason);
-    put_number(o, "priority", priority(e->decision));
+    put_number(o, "priority", tn_event_priority(e));
 }
 
 /* False when it does not fit. */
@@ -273,7 +244,7 @@ static bool write_record(char *p, const struct tenuo_audit_event *e, enum detail
         put_name(&o, "", "args");
         put_raw_json(&o, e->args_json);
     }
-    if (detail != SHORT && has_approvers(e))
+    if (detail != SHORT && TN_EVENT_HAS(e, napprovers) && e->napprovers > 0)
         put_list(&o, "approvers", e->approvers, e->napprovers);
     put_text(&o, "request_id", e->request_id);
     put_unsigned(&o, "conf_generation", e->conf_generation);
@@ -297,27 +268,10 @@ bool jsonl_record(char *p, const struct tenuo_audit_event *event, size_t *ret_le
 
 /* ---- everything but decisions ---- */
 
-static const char *notice_name(int kind, const char **ret_id)
-{
-    switch (kind) {
-    case TENUO_NOTICE_CONFIG_RELOAD:
-        *ret_id = TN_MESSAGE_ID_CONFIG_RELOAD;
-        return "config-reload";
-    case TENUO_NOTICE_REVOCATION_UPDATE:
-        *ret_id = TN_MESSAGE_ID_REVOCATION_UPDATE;
-        return "revocation-update";
-    case TENUO_NOTICE_KEY_RETIRED:
-        *ret_id = TN_MESSAGE_ID_KEY_RETIRED;
-        return "key-retired";
-    default:
-        return NULL;
-    }
-}
-
 bool jsonl_notice_record(char *p, const struct tenuo_audit_notice *n, size_t *ret_len)
 {
     struct out o = { .p = p, .text_max = 4096 };
-    const char *id = NULL, *name = notice_name(n->kind, &id);
+    const char *id = NULL, *name = tn_notice_name(n->kind, &id);
     *ret_len = 0;
     if (name == NULL)
         return true;

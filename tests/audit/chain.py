@@ -1,73 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Audit logs as an administrator meets them: written by eight processes of the real command, rotated, verified, and then
-altered in every way that one record, one file or a whole chain can be. Prints TAP. Environment: TENUO, PLUGIN_BUILD_DIR."""
+altered in every way that one record, one file or a whole chain can be. Prints TAP (host.py)."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import hashlib
 import json
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 import typing
 
-TENUO = os.environ["TENUO"]
+from host import Host, finish, ok, tenuo
+
 PROCESSES, CALLS = 8, 60
-count = failed = 0
-
-
-def ok(good: bool, title: str, why: str = "") -> None:
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {title}")
-    if not good and why:
-        print("\n".join(f"# {line}" for line in why.splitlines()[:20]))
-
-
-def tenuo(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([TENUO, *words], capture_output=True, text=True, timeout=60)
-    if check and done.returncode != 0:
-        sys.exit(f"Bail out! tenuo {' '.join(words)}: {done.stderr}")
-    return done
-
-
-class Host:
-    """One service with a chained log."""
-
-    def __init__(self, root: pathlib.Path, options: str) -> None:
-        self.root = root
-        root.mkdir(mode=0o700)
-        for folder in ("plugins", "keys", "log"):
-            (root / folder).mkdir(mode=0o700)
-        for plugin in pathlib.Path(os.environ["PLUGIN_BUILD_DIR"]).glob("tenuo_*.so"):
-            shutil.copy(plugin, root / "plugins")
-        self.log = root / "log" / "audit.jsonl"
-        self.conf = root / "tenuo.conf"
-        self.conf.write_text(f"set plugin_dir {root}/plugins\ntrust required file path={root}/root.pub\n"
-                             f"resolver required file path={root}/keys\naudit required jsonl path={self.log} {options}\n")
-        tenuo("keygen", str(root / "root"))
-        tenuo("keygen", str(root / "alice"))
-        shutil.copy(root / "alice.key", root / "keys" / "gate.key")
-        tenuo("mint", "--key", str(root / "root.key"), "--holder", str(root / "alice.pub"), "--ttl", "1h", "--tool", "read_file", "-c", "path=subpath:/data", "-o",
-              str(root / "w"))
-
-    def call(self, path: str) -> int:
-        pop = tenuo("sign", str(self.root / "w"), "--key", str(self.root / "alice.key"), "--tool", "read_file", "-a", f"path={path}").stdout.strip()
-        return tenuo("authorize", str(self.root / "w"), "--conf", str(self.conf), "--tool", "read_file", "-a", f"path={path}", "--pop", pop, check=False).returncode
-
-    def files(self) -> list[pathlib.Path]:
-        """Oldest first."""
-        old = sorted(self.log.parent.glob("audit.jsonl.[0-9]*"), key=lambda p: -int(p.suffix[1:]))
-        return [*old, self.log]
-
-    def lines(self) -> list[tuple[pathlib.Path, bytes]]:
-        return [(path, line) for path in self.files() for line in path.read_bytes().splitlines(keepends=True)]
 
 
 def verify(files: typing.Iterable[pathlib.Path], *options: str) -> dict[str, typing.Any]:
@@ -217,21 +165,21 @@ def check_torn(host: Host, key: str) -> None:
     with host.log.open("ab") as f:
         f.write(b'{"time":"20')
     ok(verify(host.files())["status"] == 1, "a torn end is no whole log")
-    ok(host.call("/data/x") == 0, "the next decision closes it")
+    ok(host.call("/data/x").returncode == 0, "the next decision closes it")
     answer = verify(host.files(), "--key", key)
     ok(answer["status"] == 0 and {"torn", "recovery"} <= {n["kind"] for n in answer["notes"]}, "and says so in a record", json.dumps(answer))
 
 
 def write_much(host: Host) -> None:
     with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
-        codes = list(pool.map(host.call, [f"/data/{i}" if i % 3 else f"/etc/{i}" for i in range(PROCESSES * CALLS)]))
+        codes = list(pool.map(lambda path: host.call(path).returncode, [f"/data/{i}" if i % 3 else f"/etc/{i}" for i in range(PROCESSES * CALLS)]))
     ok(codes.count(0) + codes.count(1) == len(codes) and codes.count(1) == len(codes) // 3, f"{len(codes)} decisions by {PROCESSES} processes at a time")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
         top = pathlib.Path(folder)
-        options = "chain checkpoint_key=gate checkpoint_every=20 max_size=131072 keep=20"
+        options = "audit required jsonl path=$LOG chain checkpoint_key=gate checkpoint_every=20 max_size=131072 keep=20"
         host, other = Host(top / "host", options), Host(top / "other", options)
         write_much(host)
         write_much(other)
@@ -251,12 +199,11 @@ def main() -> None:
         tamper_whole(copy, strange, key)
         ok(verify(copy.files, "--key", key)["status"] == 0, "and unaltered it is whole again")
         check_torn(host, key)
-        plain = Host(top / "plain", "max_age=1s")
-        ok(plain.call("/data/a") == 0, "a log without a chain")
+        plain = Host(top / "plain", "audit required jsonl path=$LOG max_age=1s")
+        ok(plain.call("/data/a").returncode == 0, "a log without a chain")
         answer = verify(plain.files())
         ok(answer["status"] == 1 and answer["problems"][-1]["kind"] == "unchained", "which proves nothing, and is told so")
-    print(f"1..{count}")
-    sys.exit(failed != 0)
+    finish()
 
 
 main()

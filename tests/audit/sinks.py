@@ -1,0 +1,460 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The audit sinks against the host's own logs: journald (a private one), rsyslog (socket, UDP, TCP), the kernel's audit trail, a
+disk that fills. Every record is read back with that system's own tools and compared field by field with the line of jsonl; then
+each system is stopped, killed and filled under the load of eight processes. Prints TAP. usage: sinks.py [NAME...]"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import typing
+
+from host import Host, Load, finish, ok, running, skip, tenuo
+
+REFUSED = {9301, 9400}
+JOURNALD = "/lib/systemd/systemd-journald"
+Record = dict[str, str]
+
+
+# ---- reading back ----
+
+
+def expected(line: bytes) -> tuple[str, Record]:
+    """(sentence, fields) of a line of jsonl, as every other sink should have them."""
+    record = json.loads(line)
+    for name in ("time", "message_id", "priority", "pid"):
+        record.pop(name)
+    message = record.pop("message")
+    fields = {name: ",".join(value) if isinstance(value, list) else json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else str(value)
+              for name, value in record.items()}
+    return message, {name: value for name, value in fields.items() if value}
+
+
+def pairs(text: str) -> Record:
+    """name="value" with backslashes."""
+    return {name: re.sub(r"\\(.)", r"\1", value) for name, value in re.findall(r'([a-z0-9_]+)="((?:[^"\\]|\\.)*)"', text)}
+
+
+def compare(host: Host, title: str, read: typing.Callable[[], list[tuple[str, Record]]]) -> None:
+    """Calls of every kind, each found again with all its fields."""
+    hostile = 'a"b\\c]d\te=f \u00e9\U0001f600'
+    host.call("/data/x", "--request-id", "r-1", "--attribute", "queue=q1")
+    host.call("/etc/passwd", "--attribute", f"workflow_id={hostile}", "--attribute", "auth_token=t0ps3cret")
+    tenuo("authorize", str(host.root / "w"), "--conf", str(host.conf), "--tool", hostile, "--pop", "00" * 64, check=False)
+    wanted = [expected(line) for _, line in host.lines()]
+    ok(len(wanted) == 3, f"{title}: three decisions are in the file", str(len(wanted)))
+    found = eventually(read, 3)
+    ok(len(found) == 3, f"{title}: and in the log", str(found)[:2000])
+    for i, (want, got) in enumerate(zip(wanted, found)):
+        got_fields = {name: value for name, value in got[1].items() if name != "message_id"}
+        want_fields = {name: value.replace("\t", " ") for name, value in want[1].items()}
+        got_fields = {name: value.replace("\t", " ") for name, value in got_fields.items()}
+        ok(got[0] == want[0], f"{title}: sentence of record {i}", f"{got[0]!r}\n{want[0]!r}")
+        ok(got_fields == want_fields, f"{title}: all {len(want_fields)} fields of record {i}",
+           str({n: (want_fields.get(n), got_fields.get(n)) for n in want_fields | got_fields if want_fields.get(n) != got_fields.get(n)}))
+    ok("t0ps3cret" not in str(found), f"{title}: no secret of an attribute")
+
+
+def eventually(read: typing.Callable[[], list[typing.Any]], least: int, secs: float = 10) -> list[typing.Any]:
+    end = time.monotonic() + secs
+    while len(rows := read()) < least and time.monotonic() < end:
+        time.sleep(0.1)
+    return rows
+
+
+# ---- faults ----
+
+
+def under_load(host: Host, title: str, faults: typing.Callable[[], None], read: typing.Callable[[], list[tuple[str, Record]]], *, processes: int = 8,
+               loss: bool = False) -> None:
+    """No allow without its record; recovery without restart; counts agree. `loss`: what the broken system itself held may be gone."""
+    before = {fields.get("decision_id", "") for _, fields in read()}
+    load = Load(host, processes, 4000)
+    time.sleep(0.8)
+    faults()
+    answers = load.answers()
+    allowed = {name for name, code in answers if code == 0}
+    refused = [code for _, code in answers if code != 0]
+    ok(len(allowed) > 50, f"{title}: calls are allowed: {len(allowed)}")
+    ok(bool(refused) and set(refused) <= REFUSED, f"{title}: and refused while the sink is broken: {len(refused)}", str(set(refused)))
+    last = [int(path.read_text().splitlines()[-1].split()[1]) for path in load.folder.iterdir()]
+    ok(last == [0] * processes, f"{title}: every process recovered by itself", str(last))
+    time.sleep(0.5)
+    rows = eventually(read, len(before) + len(allowed) if not loss else 0)
+    stored = {fields["decision_id"] for _, fields in rows if fields.get("decision") == "allow"}
+    taken_back = {fields["decision_id"] for _, fields in rows if fields.get("decision") == "deny"}
+    stored -= before
+    missing = allowed - stored
+    if loss:
+        ok(len(missing) < 1000, f"{title}: {len(missing)} of {len(allowed)} records died with the system that held them")
+    else:
+        ok(not missing, f"{title}: each of {len(allowed)} allows has its record", f"{len(missing)} have none")
+    ok(not allowed & taken_back, f"{title}: none of them was taken back")
+    extra = stored - taken_back - allowed
+    ok(len(extra) <= len(refused) + processes, f"{title}: {len(extra)} records of calls that were refused for being late")
+
+
+def stop_and_go(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGCONT)
+
+
+# ---- journald ----
+
+
+def in_own_mounts() -> bool:
+    """Root, with mounts of our own: this program again."""
+    if os.environ.get("TENUO_OWN_MOUNTS"):
+        return True
+    return False
+
+
+def enter_mounts(name: str) -> None:
+    """Runs one part of this program where /run/systemd and /run/log are its own."""
+    script = "mount -t tmpfs tmpfs /run/systemd && mkdir -p /run/log && mount -t tmpfs tmpfs /run/log && exec \"$@\""
+    done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", sys.executable, __file__, name],
+                          env={**os.environ, "TENUO_OWN_MOUNTS": "1"}, capture_output=True, text=True, timeout=200)
+    rows = [line for line in done.stdout.splitlines() if not re.match(r"1\.\.\d", line)]
+    if not rows:
+        skip(name, "mounts of our own are not allowed here")
+        return
+    for line in rows:
+        if match := re.match(r"(ok|not ok) \d+ - (.*)", line):
+            ok(match[1] == "ok", match[2])
+        else:
+            print(line)
+    if done.returncode not in (0, 1) or not re.search(r"^1\.\.\d", done.stdout, re.M):
+        ok(False, f"{name}: ends", done.stderr)
+
+
+class Journal:
+    """A journald that gets its socket as from a service manager, which keeps it while journald is away."""
+
+    def __init__(self) -> None:
+        for folder in ("journal", "journald.conf.d"):
+            pathlib.Path("/run/systemd", folder).mkdir(exist_ok=True)
+        pathlib.Path("/run/log/journal").mkdir(exist_ok=True)
+        pathlib.Path("/run/systemd/journald.conf.d/test.conf").write_text("[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nReadKMsg=no\nAudit=no\nForwardToSyslog=no\n")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("/run/systemd/journal/socket")
+        self.start()
+
+    def start(self) -> None:
+        fd = self.socket.fileno()
+        self.process = subprocess.Popen(["sh", "-c", f'exec 3<&{fd}; export LISTEN_PID=$$ LISTEN_FDS=1; exec {JOURNALD}'], pass_fds=[fd], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def read(self) -> list[tuple[str, Record]]:
+        subprocess.run(["journalctl", "--sync"], capture_output=True, timeout=20)
+        out = subprocess.run(["journalctl", "-D", "/run/log/journal", "-t", "tenuo", "-o", "json", "--all", "--no-pager"], capture_output=True, text=True, timeout=60).stdout
+        rows = []
+        for line in out.splitlines():
+            entry = {name: bytes(value).decode() if isinstance(value, list) else value for name, value in json.loads(line).items()}
+            fields = {name[6:].lower(): value for name, value in entry.items() if name.startswith("TENUO_")}
+            rows.append((entry["MESSAGE"], fields | {"message_id": entry["MESSAGE_ID"], "_priority": entry["PRIORITY"]}))
+        return rows
+
+
+def test_journald() -> None:
+    if not in_own_mounts():
+        if os.geteuid() != 0 or not os.path.exists(JOURNALD):
+            skip("journald", "wants root and systemd")
+        else:
+            enter_mounts("journald")
+        return
+    journal = Journal()
+    with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
+        top = pathlib.Path(folder)
+        host = Host(top / "compare", "audit required journald\naudit required jsonl path=$LOG")
+
+        def plain() -> list[tuple[str, Record]]:
+            return [(message, {n: v for n, v in fields.items() if n != "_priority"}) for message, fields in journal.read()]
+
+        compare(host, "journald", plain)
+        ids = {json.loads(line)["message_id"] for _, line in host.lines()}
+        ok({fields["message_id"] for _, fields in plain()} == ids, "journald: the message ids")
+        ok({fields["_priority"] for _, fields in journal.read()} == {"6", "4"}, "journald: priorities")
+        out = subprocess.run(["journalctl", "-D", "/run/log/journal", "TENUO_DECISION=deny", "TENUO_CODE=1501", "-o", "cat", "--no-pager"], capture_output=True, text=True,
+                             timeout=30).stdout
+        ok("denied tool" in out, "journald: found by its fields", out)
+        test_big_record(top, journal)
+        faulty = Host(top / "faults", "audit required journald timeout=300ms")
+        under_load(faulty, "journald stopped", lambda: stop_and_go(journal.process), journal.read)
+
+        def kill_and_start() -> None:
+            journal.kill()
+            time.sleep(1.5)
+            journal.start()
+
+        under_load(faulty, "journald killed", kill_and_start, journal.read, loss=True)
+        journal.kill()
+        journal.socket.close()
+        gone = faulty.call("/data/x")
+        ok(gone.returncode == 3 and "is systemd-journald running" in gone.stdout + gone.stderr, "journald gone: refused, with a remedy", gone.stdout + gone.stderr)
+        optional = Host(top / "optional", "audit optional journald\naudit required jsonl path=$LOG")
+        answer = optional.call("/data/x")
+        ok(answer.returncode == 0 and "records lost so far" in answer.stderr, "journald gone, optional: allowed, and the loss is told", answer.stdout + answer.stderr)
+        check_catalog()
+
+
+def test_big_record(top: pathlib.Path, journal: Journal) -> None:
+    """Larger than any datagram: through a sealed file."""
+    host = Host(top / "big", "set audit_args full\naudit required journald")
+    before = len(journal.read())
+    answer = host.call("/data/" + "y" * 100000)
+    rows = eventually(lambda: journal.read()[before:], 1)
+    ok(answer.returncode in (0, 1) and len(rows) == 1 and len(rows[0][1]["args"]) > 90000, "journald: a record of 100 kB", answer.stderr)
+
+
+def check_catalog() -> None:
+    source = pathlib.Path(__file__).parents[2] / "conf" / "tenuo.catalog"
+    header = (source.parents[1] / "common" / "audit_ids.h").read_text()
+    ids = set(re.findall(r'"([0-9a-f]{32})"', header))
+    ok(len(ids) == 6 and set(re.findall(r"^-- ([0-9a-f]{32})$", source.read_text(), re.M)) == ids, "the catalog has every message id")
+    root = pathlib.Path(tempfile.mkdtemp(dir="/run/systemd"))
+    (root / "usr/lib/systemd/catalog").mkdir(parents=True)
+    (root / "var/lib/systemd/catalog").mkdir(parents=True)
+    (root / "usr/lib/systemd/catalog/tenuo.catalog").write_text(source.read_text())
+    done = subprocess.run(["journalctl", f"--root={root}", "--update-catalog"], capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(["journalctl", f"--root={root}", "--list-catalog"], capture_output=True, text=True, timeout=60).stdout
+    ok(done.returncode == 0 and all(i in shown for i in ids), "journalctl takes the catalog", done.stderr + shown)
+
+
+# ---- rsyslog ----
+
+RSYSLOG = """
+module(load="imuxsock" SysSock.Use="off")
+module(load="imudp")
+module(load="imtcp")
+global(maxMessageSize="64k" workDirectory="{top}")
+main_queue(queue.type="Direct")
+template(name="tenuo" type="list") {{
+  constant(value="{{\\"msg\\":\\"") property(name="msg" format="json") constant(value="\\",\\"sd\\":\\"") property(name="structured-data" format="json")
+  constant(value="\\",\\"app\\":\\"") property(name="app-name" format="json") constant(value="\\",\\"msgid\\":\\"") property(name="msgid" format="json")
+  constant(value="\\",\\"pri\\":\\"") property(name="pri" format="json") constant(value="\\"}}\\n")
+}}
+ruleset(name="all") {{ action(type="omfile" file="{top}/out" template="tenuo" asyncWriting="off" flushOnTXEnd="on") }}
+input(type="imuxsock" Socket="{top}/log.sock" ruleset="all" RateLimit.Interval="0" ParseTrusted="off")
+input(type="imudp" address="127.0.0.1" port="{udp}" ruleset="all")
+input(type="imtcp" address="127.0.0.1" port="{tcp}" ruleset="all")
+$EscapeControlCharactersOnReceive off
+"""
+
+
+def free_port(kind: int) -> int:
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return typing.cast(int, s.getsockname()[1])
+
+
+class Rsyslog:
+    def __init__(self, top: pathlib.Path) -> None:
+        self.top, self.udp, self.tcp = top, free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
+        top.mkdir(mode=0o700)
+        (top / "conf").write_text(RSYSLOG.format(top=top, udp=self.udp, tcp=self.tcp))
+        check = subprocess.run(["rsyslogd", "-N1", "-f", str(top / "conf")], capture_output=True, text=True, timeout=30)
+        ok(check.returncode == 0, "rsyslog reads the configuration", check.stderr)
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(["rsyslogd", "-n", "-f", str(self.top / "conf"), "-i", str(self.top / "pid")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually(lambda: [1] * (self.top / "log.sock").exists(), 1, 5)
+        time.sleep(0.3)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait()
+        (self.top / "log.sock").unlink(missing_ok=True)
+        (self.top / "pid").unlink(missing_ok=True)
+
+    def entries(self) -> list[dict[str, str]]:
+        out = self.top / "out"
+        return [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")] if out.exists() else []
+
+    def local(self) -> list[tuple[str, Record]]:
+        return [(e["msg"].strip().split(' service="')[0].split(' decision="')[0], pairs(e["msg"])) for e in self.entries()]
+
+    def structured(self) -> list[tuple[str, Record]]:
+        return [(e["msg"].strip(), pairs(e["sd"])) for e in self.entries()]
+
+    def forget(self) -> None:
+        (self.top / "out").unlink(missing_ok=True)
+        self.stop()
+        self.start()
+
+
+def test_syslog() -> None:
+    if subprocess.run(["sh", "-c", "command -v rsyslogd"], capture_output=True).returncode != 0:
+        skip("syslog", "rsyslogd is not installed")
+        return
+    with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
+        top = pathlib.Path(folder)
+        server = Rsyslog(top / "rsyslog")
+        try:
+            both = "\naudit required jsonl path=$LOG"
+            compare(Host(top / "local", f"audit required syslog socket={server.top}/log.sock{both}"), "syslog, local form", server.local)
+            ok({(e["app"], e["pri"]) for e in server.entries()} == {("tenuo", "86"), ("tenuo", "84")}, "syslog: name, facility and level", str(server.entries()[:1]))
+            server.forget()
+            compare(Host(top / "udp", f"audit required syslog server=udp://127.0.0.1:{server.udp}{both}"), "syslog, UDP", server.structured)
+            ok({e["msgid"] for e in server.entries()} == {"allow", "deny"}, "syslog: MSGID")
+            server.forget()
+            compare(Host(top / "tcp", f"audit required syslog server=tcp://127.0.0.1:{server.tcp} facility=local3{both}"), "syslog, TCP", server.structured)
+            ok({e["pri"] for e in server.entries()} == {str(19 * 8 + 6), str(19 * 8 + 4)}, "syslog: another facility")
+            server.forget()
+            faulty = Host(top / "faulty", f"audit required syslog socket={server.top}/log.sock timeout=300ms")
+            under_load(faulty, "rsyslog stopped, socket", lambda: stop_and_go(server.process), server.local)
+            server.forget()
+
+            def again() -> None:
+                server.stop()
+                time.sleep(1)
+                server.start()
+
+            under_load(faulty, "rsyslog restarted, socket", again, server.local, loss=True)
+            server.forget()
+            under_load(Host(top / "restart", f"audit required syslog server=tcp://127.0.0.1:{server.tcp} timeout=300ms"), "rsyslog restarted, TCP", again, server.structured, loss=True)
+        finally:
+            server.stop()
+
+
+# ---- the kernel's audit trail ----
+
+
+def test_linux() -> None:
+    status = subprocess.run(["sh", "-c", "auditctl -s"], capture_output=True, text=True)
+    if status.returncode != 0 or "enabled" not in status.stdout:
+        skip("linux", "the kernel's audit netlink is not usable here")
+        return
+    was_on = "enabled 1" in status.stdout
+    with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
+        top = pathlib.Path(folder)
+        if not was_on:
+            off = Host(top / "off", "audit required linux").call("/data/x")
+            ok(off.returncode == 3 and "auditing is off" in off.stdout + off.stderr, "linux: refused while auditing is off, with a remedy", off.stdout + off.stderr)
+            lenient = Host(top / "lenient", "audit required linux when_disabled=accept").call("/data/x")
+            ok(lenient.returncode == 0, "linux: accepted while auditing is off, if told so", lenient.stdout + lenient.stderr)
+        reader = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)
+        reader.bind((0, 1))
+        reader.settimeout(3)
+        if not was_on:
+            subprocess.run(["auditctl", "-e", "1"], capture_output=True, timeout=10)
+        try:
+            trail: list[bytes] = []
+
+            def read() -> list[tuple[str, Record]]:
+                try:
+                    while len(trail) < 3:
+                        data = reader.recv(65536)
+                        if b"op=tenuo-" in data:
+                            trail.append(data[16:].rstrip(b"\0\n"))
+                except TimeoutError:
+                    pass
+                return [parse_trail(top, line) for line in trail]
+
+            host = Host(top / "on", "audit required linux\naudit required jsonl path=$LOG")
+            before = len(trail)
+            compare_trail(host, read, before)
+        finally:
+            if not was_on:
+                subprocess.run(["auditctl", "-e", "0"], capture_output=True, timeout=10)
+            reader.close()
+
+
+def parse_trail(top: pathlib.Path, line: bytes) -> tuple[str, Record]:
+    """By ausearch itself, which decodes what is in hex."""
+    raw = top / "trail"
+    text = line.decode("ascii")
+    raw.write_text(f"type=TRUSTED_APP msg={text}\n")
+    out = subprocess.run(["ausearch", "-if", str(raw), "-i", "-m", "TRUSTED_APP"], capture_output=True, text=True, timeout=20).stdout
+    inside = re.search(r"msg='(.*?) exe=", text, re.S)
+    fields: Record = {}
+    for name, value in re.findall(r'([a-z0-9_]+)=("[^"]*"|\S+)', inside[1] if inside else ""):
+        fields[name] = value[1:-1] if value.startswith('"') else bytes.fromhex(value).decode() if re.fullmatch(r"(?:[0-9A-F]{2})+", value) else value
+    fields["_ausearch"] = out
+    return fields.pop("op", ""), fields
+
+
+def compare_trail(host: Host, read: typing.Callable[[], list[tuple[str, Record]]], before: int) -> None:
+    hostile = 'a"b c=d \u00e9'
+    host.call("/data/x", "--request-id", "r-1", "--attribute", "queue=q1")
+    host.call("/etc/passwd", "--attribute", f"workflow_id={hostile}")
+    tenuo("authorize", str(host.root / "w"), "--conf", str(host.conf), "--tool", hostile, "--pop", "00" * 64, check=False)
+    wanted = [expected(line)[1] for _, line in host.lines()]
+    found = read()[before:]
+    ok(len(found) == len(wanted) == 3, "linux: three records", str(found)[:500])
+    for i, (want, (op, got)) in enumerate(zip(wanted, found)):
+        out = got.pop("_ausearch")
+        ok(op == "tenuo-decision" and got == want, f"linux: all {len(want)} fields of record {i}", str({n: (want.get(n), got.get(n)) for n in want | got if want.get(n) != got.get(n)}))
+        ok("op=tenuo-decision" in out and "type=TRUSTED_APP" in out, f"linux: ausearch reads record {i}", out)
+
+
+# ---- a disk that fills ----
+
+
+def test_disk() -> None:
+    if not in_own_mounts():
+        if os.geteuid() != 0:
+            skip("disk", "wants root, for a small disk")
+        else:
+            enter_mounts("disk")
+        return
+    with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
+        top = pathlib.Path(folder)
+        for options in ("chain checkpoint_key=gate checkpoint_every=500", ""):
+            name = "a chained log" if options else "a plain log"
+            host = Host(top / name.split()[1], f"audit required jsonl path=$LOG {options} timeout=2s")
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(host.log.parent)], check=True)
+
+            def read(host: Host = host) -> list[tuple[str, Record]]:
+                rows = []
+                for _, line in host.lines():
+                    try:
+                        record = json.loads(line)
+                    except ValueError:
+                        continue
+                    if "decision" in record:
+                        rows.append(("", {"decision_id": record["decision_id"], "decision": record["decision"]}))
+                return rows
+
+            load = Load(host, 8, 3500)
+            time.sleep(1.5)
+            subprocess.run(["mount", "-o", "remount,size=256m", str(host.log.parent)], check=True)
+            answers = load.answers()
+            last = [int(path.read_text().splitlines()[-1].split()[1]) for path in load.folder.iterdir()]
+            allowed = {name for name, code in answers if code == 0}
+            refused = [code for _, code in answers if code != 0]
+            stored = {f["decision_id"] for _, f in read() if f["decision"] == "allow"} - {f["decision_id"] for _, f in read() if f["decision"] == "deny"}
+            ok(last == [0] * 8, f"{name}: every process goes on when there is room again", str(last))
+            ok(bool(refused) and set(refused) <= REFUSED, f"{name} on a full disk: {len(allowed)} allowed, {len(refused)} refused", str(set(refused)))
+            ok(allowed <= stored, f"{name}: each allow has its record", str(len(allowed - stored)))
+            if options:
+                answer = json.loads(tenuo("audit", "verify", "--json", "--key", str(host.root / "alice.pub"), *map(str, host.files()), check=False).stdout)
+                ok(answer["ok"], f"{name}: and it is whole", json.dumps(answer.get("problems", answer))[:800])
+            subprocess.run(["umount", str(host.log.parent)], check=True)
+
+
+PARTS = {"journald": test_journald, "syslog": test_syslog, "linux": test_linux, "disk": test_disk}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
+    finish()
+
+
+main()

@@ -41,6 +41,9 @@ const char *tn_notice_name(int kind, const char **ret_id)
     case TENUO_NOTICE_KEY_RETIRED:
         *ret_id = TN_MESSAGE_ID_KEY_RETIRED;
         return "key-retired";
+    case TENUO_NOTICE_PROBE:
+        *ret_id = TN_MESSAGE_ID_PROBE;
+        return "probe";
     default:
         return NULL;
     }

@@ -40,6 +40,8 @@ bool tn_audit_is_required(const struct tn_line *line);
 
 /* audit_notice.c: to every sink that takes notices. */
 #define TN_NOTICE_PRIORITY 5
+/* A notice whose message is written afterwards. */
+struct tenuo_audit_notice tn_audit_notice(const struct tenuo_ctx *c, int kind, char message[TN_AUDIT_MESSAGE_BYTES]);
 void tn_audit_reloaded(struct tenuo_ctx *c);
 void tn_audit_list_changed(struct tenuo_ctx *c, const struct tn_revoke_news *news);
 /* `what`: "rotated" or "removed"; version 0: all of them. */

@@ -16,8 +16,9 @@ static void send(struct tenuo_ctx *c, const struct tenuo_audit_notice *notice)
     }
 }
 
-static struct tenuo_audit_notice notice_of(const struct tenuo_ctx *c, int kind, const char *message)
+struct tenuo_audit_notice tn_audit_notice(const struct tenuo_ctx *c, int kind, char message[TN_AUDIT_MESSAGE_BYTES])
 {
+    message[0] = '\0';
     return (struct tenuo_audit_notice){ .size = sizeof(struct tenuo_audit_notice),
                                         .kind = kind,
                                         .time_ns = tn_audit_clock_ns(),
@@ -32,7 +33,7 @@ static struct tenuo_audit_notice notice_of(const struct tenuo_ctx *c, int kind, 
 void tn_audit_reloaded(struct tenuo_ctx *c)
 {
     char message[TN_AUDIT_MESSAGE_BYTES];
-    struct tenuo_audit_notice notice = notice_of(c, TENUO_NOTICE_CONFIG_RELOAD, message);
+    struct tenuo_audit_notice notice = tn_audit_notice(c, TENUO_NOTICE_CONFIG_RELOAD, message);
     snprintf(message, sizeof message, "configuration %.200s was read again (generation %llu) for service %.200s",
              c->path, (unsigned long long)c->generation, c->service[0] != '\0' ? c->service : "(top)");
     send(c, &notice);
@@ -41,7 +42,7 @@ void tn_audit_reloaded(struct tenuo_ctx *c)
 void tn_audit_list_changed(struct tenuo_ctx *c, const struct tn_revoke_news *news)
 {
     char message[TN_AUDIT_MESSAGE_BYTES];
-    struct tenuo_audit_notice notice = notice_of(c, TENUO_NOTICE_REVOCATION_UPDATE, message);
+    struct tenuo_audit_notice notice = tn_audit_notice(c, TENUO_NOTICE_REVOCATION_UPDATE, message);
     notice.origin = news->origin;
     notice.has_srl_version = 1;
     notice.srl_version = news->version;
@@ -54,7 +55,7 @@ void tn_audit_key_retired(struct tenuo_ctx *c, const struct tn_instance *store, 
                           const char *what)
 {
     char message[TN_AUDIT_MESSAGE_BYTES], which[16] = "";
-    struct tenuo_audit_notice notice = notice_of(c, TENUO_NOTICE_KEY_RETIRED, message);
+    struct tenuo_audit_notice notice = tn_audit_notice(c, TENUO_NOTICE_KEY_RETIRED, message);
     notice.origin = store->origin;
     notice.key_id = key_id;
     if (version != 0)

@@ -343,28 +343,29 @@ struct tenuo_ctx *tenuo_ctx_ref(struct tenuo_ctx *ctx)
     return ctx;
 }
 
-static void close_lines(struct tn_lines *lines)
+static void free_lines(struct tn_lines *lines)
 {
     for (size_t i = 0; i < lines->n; i++)
         tn_instance_free(lines->v[i].instance);
     free(lines->v);
-    *lines = (struct tn_lines){ NULL, 0 };
 }
 
 void tenuo_ctx_unref(struct tenuo_ctx *ctx)
 {
     if (ctx == NULL || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
         return;
-    /* A sink may sign a checkpoint when it closes: with a whole context, whose signer counts references on it. */
+    /* A sink may sign a checkpoint or read counters when it closes: all of the context is there until the last has, and
+     * a signer counts references on it. */
     atomic_store_explicit(&ctx->refs, 1, memory_order_relaxed);
-    close_lines(&ctx->lines[TN_F_AUDIT]);
+    for (size_t i = 0; i < ctx->lines[TN_F_AUDIT].n; i++)
+        tn_instance_close(ctx->lines[TN_F_AUDIT].v[i].instance);
     if (ctx->has_keys)
         tn_keycache_free(&ctx->keys);
     tn_revoke_free(ctx->revoke);
     tenuo_verifier_unref(ctx->verifier);
     tenuo_matchers_unref(ctx->matchers);
     for (size_t f = 0; f < TN_F_COUNT; f++)
-        close_lines(&ctx->lines[f]);
+        free_lines(&ctx->lines[f]);
     sodium_memzero(ctx->args_hash_key, sizeof ctx->args_hash_key);
     tn_conf_free(ctx->conf);
     free(ctx->path);

@@ -328,6 +328,12 @@ bool tn_instance_take_over(struct tn_instance *i, const struct tn_instance *old)
     return true;
 }
 
+void tn_instance_close(struct tn_instance *i)
+{
+    drop_opened(i);
+    i->opened = NULL;
+}
+
 void tn_instance_free(struct tn_instance *i)
 {
     if (i == NULL)

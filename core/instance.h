@@ -81,6 +81,8 @@ int tn_instance_check(struct tn_instance *i, struct tenuo_error *err);
 void tn_instance_detach(struct tn_instance *i);
 /* A line that is not open yet takes what `old` holds, when both are the same plugin with the same arguments. */
 bool tn_instance_take_over(struct tn_instance *i, const struct tn_instance *old);
+/* Lets go of what it opened, before it is freed: no call may follow. */
+void tn_instance_close(struct tn_instance *i);
 /* The last line that holds it closes what this process opened. NULL is fine. */
 void tn_instance_free(struct tn_instance *i);
 /* `name=` of the line, else the module. */

@@ -62,6 +62,7 @@ int cmd_verify(struct cli *cli, int argc, char **argv);
 int cmd_authorize(struct cli *cli, int argc, char **argv);
 int cmd_conf(struct cli *cli, int argc, char **argv);
 int cmd_plugin(struct cli *cli, int argc, char **argv);
+int cmd_doctor(struct cli *cli, int argc, char **argv);
 int cmd_audit(struct cli *cli, int argc, char **argv);
 int cmd_receipt(struct cli *cli, int argc, char **argv);
 int cmd_srl(struct cli *cli, int argc, char **argv);

@@ -128,6 +128,24 @@ TENUO_API int tenuo_ctx_may_block(struct tenuo_ctx *ctx);
 TENUO_API TENUO_MUST_USE int tenuo_keys_preload(struct tenuo_ctx *ctx, const char *const *keys, size_t count,
                                                 struct tenuo_error *reterr);
 
+/* One line of the configuration that was tried. Lent for the call that it is handed to. */
+struct tenuo_probe {
+    uint32_t size;
+    const char *name, *module, *origin; /* `name=` or the module; the module; FILE:LINE */
+    int required;                       /* an allow hangs on it */
+    int code;                           /* 0: it works */
+    const char *message;                /* why it does not */
+    uint64_t duration_ns;
+};
+/* Asks every audit sink, in order, to record that it was tried (a notice of the kind TENUO_NOTICE_PROBE in plugin.h).
+ * Sinks that take no notices are only opened. Nothing with keys_only. */
+TENUO_API void tenuo_ctx_probe_audit(struct tenuo_ctx *ctx, void (*each)(void *arg, const struct tenuo_probe *probe),
+                                     void *arg);
+struct tenuo_stat;
+/* What the context counts itself, and how its lists, roots and keys are: the numbers of host->stats in plugin.h, which
+ * declares the structure. Asks no store. `each` returns non-zero to stop. */
+TENUO_API void tenuo_ctx_stats(struct tenuo_ctx *ctx, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg);
+
 /* Wipes cached keys whose time is over. Every look-up does; a program that rests for long may call it meanwhile. */
 TENUO_API void tenuo_ctx_sweep(struct tenuo_ctx *ctx);
 

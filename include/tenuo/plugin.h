@@ -280,7 +280,8 @@ struct tenuo_audit_event {
 enum tenuo_notice_kind {
     TENUO_NOTICE_CONFIG_RELOAD = 1, /* a configuration took the place of another */
     TENUO_NOTICE_REVOCATION_UPDATE, /* another revocation list is in force */
-    TENUO_NOTICE_KEY_RETIRED        /* a key was rotated or removed by an administrator */
+    TENUO_NOTICE_KEY_RETIRED,       /* a key was rotated or removed by an administrator */
+    TENUO_NOTICE_PROBE              /* an administrator tries whether the sink takes records (tenuo doctor) */
 };
 
 /* Strings as in an event. */

@@ -82,8 +82,8 @@ static void put_decision(const struct metrics *m, FILE *out, struct slot *s)
 
 static void put_notice(const struct metrics *m, FILE *out, struct slot *s)
 {
-    static const char *const kinds[] = { "other", "config-reload", "revocation-update", "key-retired" };
-    begin(m, out, "tenuo_notices_total", "kind", kinds[s->number < 4 ? s->number : 0]);
+    static const char *const kinds[] = { "other", "config-reload", "revocation-update", "key-retired", "probe" };
+    begin(m, out, "tenuo_notices_total", "kind", kinds[s->number < 5 ? s->number : 0]);
     end(out, value_of(s, 0));
 }
 

@@ -43,6 +43,11 @@ static void put_hex(FILE *out, const uint8_t *p, size_t n)
         fprintf(out, "%02x", p[i]);
 }
 
+static int pass_stat(void *arg, const struct tenuo_stat *stat)
+{
+    return arg == NULL || stat->label[0] == '\1';
+}
+
 static void probe_close(void *self)
 {
     struct probe *p = self;
@@ -55,6 +60,7 @@ static void probe_close(void *self)
         put_hex(p->out, signature, sizeof signature);
         fputc('\n', p->out);
     }
+    fprintf(p->out, "closed %d\n", p->host->stats(p->host, pass_stat, p));
     fclose(p->out);
     free(p);
 }

@@ -107,7 +107,8 @@ static void check_checkpoint(void)
 
 static void check_stats(void)
 {
-    struct tenuo_ctx *ctx = fresh("resolver required file path=$ROOT/keys name=disk\n" PROBE
+    struct tenuo_ctx *ctx = fresh("resolver required file path=$ROOT/keys name=disk\n"
+                                  "audit optional probe path=$ROOT/probe2 name=second\n" PROBE
                                   "audit optional probe path=$ROOT/nowhere/x name=lost\n");
     char want[64];
     struct tenuo_signer *s = NULL;
@@ -132,6 +133,36 @@ static void check_stats(void)
     tenuo_ctx_unref(ctx);
     snprintf(want, sizeof want, "stat %d lost 1 ", TENUO_STAT_AUDIT_LOST);
     says(want, "what the optional line lost");
+    says("closed 0\n", "and numbers are there until the last sink has closed");
+}
+
+static void take_probe(void *arg, const struct tenuo_probe *p)
+{
+    size_t *n = arg;
+    (*n)++;
+    if (strcmp(p->name, "lost") == 0)
+        ok(p->code == TENUO_E_SYSTEM && !p->required && p->message[0] != '\0', "a sink that fails: %d", p->code);
+    else
+        ok(p->code == 0 && p->required && strcmp(p->module, "probe") == 0 && strstr(p->origin, "tenuo.conf:") != NULL,
+           "a sink that works: %s", p->origin);
+}
+
+static int count_stat(void *arg, const struct tenuo_stat *stat)
+{
+    (void)stat;
+    return ++*(size_t *)arg == 3;
+}
+
+static void check_probe(void)
+{
+    struct tenuo_ctx *ctx = fresh(PROBE "audit optional probe path=$ROOT/nowhere/x name=lost\n");
+    size_t n = 0, stats = 0;
+    tenuo_ctx_probe_audit(ctx, take_probe, &n);
+    is_int((long long)n, 2, "both are tried");
+    says("notice 4 ", "and a record tells it");
+    tenuo_ctx_stats(ctx, count_stat, &stats);
+    is_int((long long)stats, 3, "numbers, until there are enough");
+    tenuo_ctx_unref(ctx);
 }
 
 static void check_key_age(void)
@@ -290,6 +321,7 @@ int main(int argc, char **argv)
     check_event();
     check_checkpoint();
     check_stats();
+    check_probe();
     check_key_age();
     check_lists();
     check_reload_and_keys();

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tenuo doctor on services that are well and on services that are not: each finding, with its remedy, and the exit status. A real
+ssh-agent goes away, a real seccomp filter forbids. Prints TAP."""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import typing
+
+from host import TENUO, Host, finish, ok, running, skip
+
+Finding = dict[str, typing.Any]
+
+
+def doctor(conf: pathlib.Path, *options: str, env: dict[str, str] | None = None, before: typing.Callable[[], None] | None = None) -> tuple[int, list[Finding], str]:
+    done = subprocess.run([TENUO, "doctor", "--conf", str(conf), "--json", *options], capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})},
+                          preexec_fn=before)
+    answer = json.loads(done.stdout)
+    return done.returncode, answer["findings"], done.stdout
+
+
+def has(findings: list[Finding], level: str, area: str, text: str, remedy: str = "") -> bool:
+    return any(f["level"] == level and f["area"] == area and text in f["message"] + f["place"] and remedy in f.get("remedy", "") for f in findings)
+
+
+def check(got: tuple[int, list[Finding], str], status: int, level: str, area: str, text: str, remedy: str, title: str) -> None:
+    ok(got[0] == status and has(got[1], level, area, text, remedy), f"{title}: {level}, exit status {status}", f"{got[0]}\n{got[2][:3000]}")
+
+
+def forbid_sendto() -> None:
+    """A seccomp filter that answers EPERM to sendto, as a unit's SystemCallFilter= would."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = 44  # x86_64
+    code = struct.pack("HBBI", 0x20, 0, 0, 0) + struct.pack("HBBI", 0x15, 0, 1, number) + struct.pack("HBBI", 0x06, 0, 0, 0x00050001) + struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
+    libc.prctl(38, 1, 0, 0, 0)
+    libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
+        top = pathlib.Path(folder)
+        host = Host(top / "well", "audit required jsonl path=$LOG chain")
+        well = doctor(host.conf)
+        ok(well[0] == 0 and not [f for f in well[1] if f["level"] == "error"], "a service that is well", well[2][:2000])
+        for area, text in (("configuration", "read, with its plugins"), ("service", "opens"), ("root", "trusted roots: 1"), ("store", "answers: 1 keys"), ("audit", "takes records")):
+            ok(has(well[1], "ok", area, text), f"says ok of {area}", well[2][:2000])
+        ok(all("milliseconds" in f for f in well[1] if f["area"] in ("store", "audit")), "with the time that stores and sinks took")
+        ok(all(f.get("remedy") for f in well[1] if f["level"] in ("warning", "error") and f["area"] != "configuration"), "each warning has a remedy")
+        ok(b'"event":"probe"' in host.log.read_bytes(), "the sink's record tells of the visit")
+        ok(doctor(host.conf, "--strict")[0] == 1, "--strict counts warnings")
+        text = subprocess.run([TENUO, "doctor", "--conf", str(host.conf)], capture_output=True, text=True, timeout=60).stdout
+        ok("-> " in text and text.rstrip().endswith("warnings"), "text for people", text)
+        got = doctor(host.conf, env={"TENUO_KEY_agent": "00" * 32})
+        ok(has(got[1], "warning", "environment", "TENUO_KEY_agent") and "00" * 32 not in got[2], "a key in the environment is told, and not shown")
+        check(doctor(top / "none.conf"), 3, "error", "configuration", "no such configuration file", "", "no configuration")
+        host.conf.chmod(0o666)
+        check(doctor(host.conf), 3, "error", "configuration", "tenuo.conf", "", "a configuration that others may write")
+        host.conf.chmod(0o644)
+        (host.root / "plugins" / "tenuo_jsonl.so").chmod(0o777)
+        check(doctor(host.conf), 3, "error", "configuration", "tenuo_jsonl.so", "", "a plugin that others may write")
+        (host.root / "plugins" / "tenuo_jsonl.so").chmod(0o755)
+        (host.root / "keys" / "gate.key").chmod(0o644)
+        got = doctor(host.conf)
+        ok(has(got[1], "warning", "key", "file:gate", "import it again"), "a key file that others may read", got[2][:2500])
+        (host.root / "keys" / "gate.key").chmod(0o600)
+        got = doctor(Host(top / "dead", "audit required journald socket=$ROOT/none\naudit optional syslog socket=$ROOT/none").conf)
+        check(got, 1, "error", "audit", "no journal listens", "make the line optional", "a required sink that is dead")
+        ok(has(got[1], "warning", "audit", "cannot send to"), "an optional one is a warning")
+        check(doctor(Host(top / "list", "audit required jsonl path=$LOG\nrevocation required file path=$ROOT/none.srl floor=$ROOT/floor").conf), 1, "error", "revocation",
+              "no list that may be used", "every call is denied", "no revocation list")
+        check_roots(top)
+        check_agent(top)
+        check_seccomp(top)
+    finish()
+
+
+def check_roots(top: pathlib.Path) -> None:
+    host = Host(top / "roots", "audit required jsonl path=$LOG")
+    key = (host.root / "root.pub").read_text()
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5 * 86400))
+    over = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 86400))
+    conf = host.conf.read_text()
+    word = base64.b64decode("".join(line for line in key.splitlines() if not line.startswith("-")))[-32:].hex()
+    (host.root / "root.pub").write_text(f"{word} not_after={soon}\n")
+    check(doctor(host.conf), 0, "warning", "root", "ends within two weeks", "add the next root", "a root whose time is nearly over")
+    (host.root / "root.pub").write_text(f"{word} not_after={over}\n")
+    check(doctor(host.conf), 1, "error", "root", "its time is over", "replace", "a root whose time is over")
+    ok(conf == host.conf.read_text(), "the configuration is as it was")
+
+
+def check_agent(top: pathlib.Path) -> None:
+    if shutil.which("ssh-agent") is None:
+        skip("an ssh-agent", "not installed")
+        return
+    host = Host(top / "agent", "resolver required ssh_agent socket=$ROOT/agent.sock\naudit required jsonl path=$LOG")
+    with running("ssh-agent", "-D", "-a", str(host.root / "agent.sock")):
+        for _ in range(50):
+            if (host.root / "agent.sock").exists():
+                break
+            time.sleep(0.1)
+        ok(has(doctor(host.conf)[1], "ok", "store", "answers"), "a store that answers")
+    check(doctor(host.conf), 1, "error", "store", "agent", "is its server running", "the same store when it is gone")
+
+
+def check_seccomp(top: pathlib.Path) -> None:
+    if os.uname().machine != "x86_64":
+        skip("a seccomp filter", "its numbers are for x86_64")
+        return
+    host = Host(top / "seccomp", "audit required syslog socket=$ROOT/log.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(str(host.root / "log.sock"))
+        ok(doctor(host.conf)[0] == 0, "a sink that works without the filter")
+        got = doctor(host.conf, before=forbid_sendto)
+    ok(has(got[1], "note", "confinement", "seccomp filter"), "the filter is seen", got[2][:2000])
+    check(got, 1, "error", "audit", "not permitted", "this process is confined", "what it forbids is told as its doing")
+
+
+main()

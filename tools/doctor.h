@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of `tenuo doctor` share: findings, and where they are looked for. */
+#ifndef TENUO_TOOLS_DOCTOR_H
+#define TENUO_TOOLS_DOCTOR_H
+
+#include "cli.h"
+
+enum doctor_level { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_WARNING, DOCTOR_ERROR };
+
+struct doctor {
+    struct cli *cli;
+    bool strict, confined; /* confined: under seccomp or a security module's profile */
+    json_t *findings;
+    unsigned count[DOCTOR_ERROR + 1];
+};
+
+/* One finding. `remedy` may be NULL; `ms` below 0: not measured. All texts may come from outside. */
+void doctor_say(struct doctor *d, enum doctor_level level, const char *area, const char *place, const char *message,
+                const char *remedy, double ms);
+
+/* doctor_host.c: the clock, what confines this process, what could leak a key, who looks. */
+void doctor_host(struct doctor *d);
+/* doctor_service.c: configuration, plugins, roots, stores, lists, sinks. False when the service cannot be opened. */
+bool doctor_service(struct doctor *d);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tenuo doctor, the service: its configuration and plugins, then everything that it depends on, tried one after the
+ * other. Stores are asked what they hold or for a key that nobody has; sinks record that they were tried. Makes no
+ * decision and uses no key.
+ */
+#include "doctor.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <tenuo/plugin.h>
+
+#define PROBE_KEY "tenuo-doctor-probe" /* asked for where a store does not list */
+#define SOON_SECS (14 * 86400)
+#define OLD_KEY_SECS (365 * 86400)
+
+static double now_ms(void)
+{
+    struct timespec ts = { 0 };
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* What to do about a code, in a sentence. */
+static const char *remedy_of(const struct doctor *d, int code, const char *message)
+{
+    bool refused = strstr(message, "not permitted") || strstr(message, "ermission denied");
+    if (refused && d->confined)
+        return "this process is confined (see above): let the unit's filter or the profile allow it";
+    if (refused)
+        return "look at owner, group and mode on the way there, and at the user that the service runs as";
+    switch (code) {
+    case TENUO_E_UNAVAILABLE:
+        return "is its server running, and reachable from here? `timeout=` on the line is how long it is waited for";
+    case TENUO_E_KEY_DENIED:
+        return "the store answers and refuses: look at the token, role or policy that the line uses";
+    case TENUO_E_KEY_INVALID:
+        return "something under this id is no usable key: `tenuo key list` shows which";
+    case TENUO_E_AUDIT_REFUSED:
+        return "no record is stored there: mend it, or make the line optional and lose records knowingly";
+    case TENUO_E_CONF:
+        return "mend the line; `tenuo plugin info MODULE` has its options";
+    case TENUO_E_PLUGIN_PROTOCOL:
+    case TENUO_E_PLUGIN_ABI:
+        return "the plugin does not fit this library: install the one of the same version";
+    default:
+        return NULL;
+    }
+}
+
+/* The library's sentences begin with the place of the line, which stands in front already. */
+static const char *without_place(const char *message, const char *origin)
+{
+    size_t n = strlen(origin);
+    return strncmp(message, origin, n) == 0 && strncmp(message + n, ": ", 2) == 0 ? message + n + 2 : message;
+}
+
+/* ---- configuration ---- */
+
+static void take_diagnostic(void *arg, int is_error, const char *line)
+{
+    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line, NULL, -1);
+}
+
+static void ignore_log(void *arg, int level, const char *line)
+{
+    (void)arg, (void)level, (void)line; /* what matters is found again below, with its remedy */
+}
+
+static bool check_configuration(struct doctor *d, const char *service)
+{
+    struct tenuo_open_options o;
+    struct tenuo_error err = { 0 };
+    unsigned before = d->count[DOCTOR_ERROR];
+    cli_open_options(d->cli, &o);
+    o.diag = take_diagnostic;
+    o.diag_arg = d;
+    o.log = ignore_log;
+    int code = tenuo_conf_check(service, &o, 1, &err);
+    if (code && d->count[DOCTOR_ERROR] == before)
+        doctor_say(d, DOCTOR_ERROR, "configuration", "", err.msg, remedy_of(d, code, err.msg), -1);
+    if (!code)
+        doctor_say(d, DOCTOR_OK, "configuration", o.conf ? o.conf : "/etc/tenuo.conf", "read, with its plugins", NULL,
+                   -1);
+    return !code;
+}
+
+static bool open_service(struct doctor *d, const char *service)
+{
+    struct tenuo_open_options o;
+    struct tenuo_error err = { 0 };
+    double began = now_ms();
+    cli_open_options(d->cli, &o);
+    o.diag = NULL;
+    o.log = ignore_log;
+    int code = tenuo_open(service, &o, &d->cli->ctx, &err);
+    if (code)
+        doctor_say(d, DOCTOR_ERROR, "service", service, err.msg, remedy_of(d, code, err.msg), now_ms() - began);
+    else
+        doctor_say(d, DOCTOR_OK, "service", service[0] != '\0' ? service : "(top)", "opens", NULL, now_ms() - began);
+    return !code;
+}
+
+/* ---- stores ---- */
+
+struct listing {
+    struct doctor *d;
+    const char *store;
+    size_t keys;
+};
+
+static int take_key(void *arg, const struct tenuo_stored_key *key)
+{
+    struct listing *l = arg;
+    int64_t now = (int64_t)time(NULL);
+    char place[200], text[160];
+    snprintf(place, sizeof place, "%.60s:%s", l->store, key->id);
+    l->keys++;
+    if (key->expires_at && key->expires_at <= now)
+        doctor_say(l->d, DOCTOR_ERROR, "key", place, "has expired", "rotate it: tenuo key rotate", -1);
+    else if (key->expires_at && key->expires_at - now < SOON_SECS)
+        doctor_say(l->d, DOCTOR_WARNING, "key", place, "expires within two weeks", "rotate it: tenuo key rotate", -1);
+    if (key->created_at && now - key->created_at > OLD_KEY_SECS) {
+        snprintf(text, sizeof text, "is %" PRId64 " days old", (now - key->created_at) / 86400);
+        doctor_say(l->d, DOCTOR_WARNING, "key", place, text, "rotate it: tenuo key rotate", -1);
+    }
+    if (!key->has_public_key)
+        doctor_say(l->d, DOCTOR_WARNING, "key", place, key->note[0] != '\0' ? key->note : "is no usable key",
+                   "import it again, or remove it", -1);
+    return 0;
+}
+
+/* "Not there" is an answer. */
+static int ask_store(struct doctor *d, const char *store, unsigned can, struct listing *l, struct tenuo_error *err)
+{
+    struct tenuo_stored_key key = { .size = sizeof key };
+    int code;
+    if (can & TENUO_STORE_LISTS)
+        return tenuo_store_list(d->cli->ctx, store, take_key, l, err);
+    code = tenuo_store_describe(d->cli->ctx, store, PROBE_KEY, &key, err);
+    return code == TENUO_E_KEY_NOT_FOUND ? TENUO_OK : code;
+}
+
+static void check_store(struct doctor *d, size_t index)
+{
+    const char *module = "", *origin = "", *store = tenuo_ctx_store_name(d->cli->ctx, index, &module, &origin);
+    struct listing l = { d, store, 0 };
+    struct tenuo_error err = { 0 };
+    unsigned can = 0;
+    char place[300], text[120];
+    double began = now_ms();
+    snprintf(place, sizeof place, "%.120s %.120s", store, origin);
+    int code = tenuo_store_abilities(d->cli->ctx, store, &can, &err);
+    if (!code)
+        code = ask_store(d, store, can, &l, &err);
+    double took = now_ms() - began;
+    if (code) {
+        doctor_say(d, DOCTOR_ERROR, "store", place, without_place(err.msg, origin), remedy_of(d, code, err.msg), took);
+        return;
+    }
+    if (can & TENUO_STORE_LISTS)
+        snprintf(text, sizeof text, "answers: %zu keys", l.keys);
+    else
+        snprintf(text, sizeof text, "answers");
+    doctor_say(d, took > 500 ? DOCTOR_WARNING : DOCTOR_OK, "store", place, text,
+               took > 500 ? "slow: each key that is not cached waits for it" : NULL, took);
+}
+
+/* ---- roots, lists ---- */
+
+static int take_stat(void *arg, const struct tenuo_stat *stat)
+{
+    struct doctor *d = arg;
+    int64_t now = (int64_t)time(NULL), when = stat->value > INT64_MAX ? INT64_MAX : (int64_t)stat->value;
+    char text[160];
+    if (stat->what == TENUO_STAT_ROOT_ENDS && when <= now)
+        doctor_say(d, DOCTOR_ERROR, "root", stat->label, "is no longer trusted: its time is over",
+                   "warrants under it are denied (1406): replace the root's key", -1);
+    else if (stat->what == TENUO_STAT_ROOT_ENDS && when - now < SOON_SECS)
+        doctor_say(d, DOCTOR_WARNING, "root", stat->label, "trust in it ends within two weeks",
+                   "add the next root now, so that new warrants can be made under it", -1);
+    if (stat->what == TENUO_STAT_REVOCATION_FETCHED && when == 0)
+        doctor_say(d, DOCTOR_ERROR, "revocation", stat->label, "there is no list that may be used",
+                   "every call is denied until there is one: `tenuo srl verify` judges a list", -1);
+    else if (stat->what == TENUO_STAT_REVOCATION_FETCHED) {
+        snprintf(text, sizeof text, "a list is in force, known to be current %" PRId64 " s ago", now - when);
+        doctor_say(d, DOCTOR_OK, "revocation", stat->label, text, NULL, -1);
+    }
+    return 0;
+}
+
+static void check_roots(struct doctor *d)
+{
+    char text[64];
+    snprintf(text, sizeof text, "trusted roots: %zu", tenuo_ctx_root_count(d->cli->ctx));
+    doctor_say(d, DOCTOR_OK, "root", "", text, NULL, -1);
+    tenuo_ctx_stats(d->cli->ctx, take_stat, d);
+}
+
+/* ---- sinks ---- */
+
+static void take_probe(void *arg, const struct tenuo_probe *p)
+{
+    struct doctor *d = arg;
+    double ms = (double)p->duration_ns / 1e6;
+    char place[300];
+    snprintf(place, sizeof place, "%.120s %.120s", p->name, p->origin);
+    if (p->code)
+        doctor_say(d, p->required ? DOCTOR_ERROR : DOCTOR_WARNING, "audit", place, without_place(p->message, p->origin),
+                   remedy_of(d, p->code, p->message), ms);
+    else
+        doctor_say(d, ms > 100 ? DOCTOR_WARNING : DOCTOR_OK, "audit", place, "takes records",
+                   ms > 100 ? "slow: every decision waits for it" : NULL, ms);
+}
+
+bool doctor_service(struct doctor *d)
+{
+    const char *service = d->cli->service ? d->cli->service : "";
+    if (!check_configuration(d, service) || !open_service(d, service))
+        return false;
+    check_roots(d);
+    for (size_t i = 0; i < tenuo_ctx_store_count(d->cli->ctx); i++)
+        check_store(d, i);
+    tenuo_ctx_probe_audit(d->cli->ctx, take_probe, d);
+    return true;
+}

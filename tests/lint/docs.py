@@ -136,6 +136,48 @@ def functions(tap):
     tap.report("the change log names each error code", [f"{number} {name}" for number, name in codes if f"{number} `{name}`" not in log])
 
 
+def manual(tap):
+    """The generated pages against the exports and the command table; every page, also as HTML, through mandoc."""
+    pages = PLUGINS.parent / "man"
+    exported = {line.split("@@")[0] for line in (ROOT / "tests/lint/exports.txt").read_text(encoding="utf-8").splitlines() if "@@" in line}
+    texts = {page: page.read_text(encoding="utf-8") for page in sorted(pages.glob("tenuo-*.3"))}
+    named = collections.Counter(name for text in texts.values() for name in re.findall(r"(?m)^\.Nm (\w+)", text))
+    shown = collections.Counter(name for text in texts.values() for name in re.findall(r"(?m)^\.Fo (\w+)$", text))
+    said = collections.Counter(name for text in texts.values() for name in re.findall(r"(?m)^\.It Fn (\w+)$", text))
+    faults = [f"{what}: {name}" for what, have in (("NAME", named), ("SYNOPSIS", shown), ("DESCRIPTION", said)) for name in exported ^ set(have)]
+    faults += [f"{name}: more than once" for have in (named, shown, said) for name, n in have.items() if n != 1]
+    faults += [f"{name}.3: no link" for name in exported if not (pages / f"{name}.3").is_file()]
+    tap.report(f"each of {len(exported)} public functions has its name, synopsis and text in one page", faults if exported else ["no exports"])
+    commands = [entry["command"] for entry in json.loads(tenuo("help", "--json")[1])["commands"] if entry["command"] != "help"]
+    main = (ROOT / "man/tenuo.1").read_text(encoding="utf-8")
+    faults = [f"tenuo-{name}.1" for name in commands if not (ROOT / f"man/tenuo-{name}.1").is_file() and
+              not ((pages / f"tenuo-{name}.1").is_file() and re.search(rf"(?m)^\.Ss .*\b{name}\b", main))]
+    tap.report("each command has a page", faults)
+    faults = []
+    for name in commands:
+        page = ROOT / f"man/tenuo-{name}.1"
+        text = (page.read_text(encoding="utf-8") if page.is_file() else "") + main
+        written = set(re.findall(r"\bFl -([a-z][a-z0-9-]*)", text))
+        letters = set(re.findall(r"\bFl (\w)\b", text))
+        options = {long: letter for letter, long in re.findall(r"(?m)^ +(?:-(\w)(?:=\S+)?, )?--([a-z][a-z0-9-]*)", tenuo(name, "--help")[1])}
+        faults += [f"tenuo {name} --{long}: in no page" for long, letter in sorted(options.items()) if long not in written | {"help", "usage"} and letter not in letters]
+    tap.report("each option is in a page", faults)
+    if shutil.which("mandoc") is None:
+        return
+    faults = []
+    for page in [*sorted((ROOT / "man").glob("*.[1-8]")), *texts]:
+        for words in (["-T", "lint", "-W", "warning"], ["-T", "html", "-W", "error"]):
+            run = subprocess.run(["mandoc", *words, page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            if run.returncode != 0 or (words[1] == "lint" and run.stdout):
+                faults.append(f"{page.name}: {run.stdout[:200]}")
+    tap.report("mandoc has nothing to say about any page", faults)
+    bash = subprocess.run(["bash", "-c", f". {ROOT}/completions/tenuo; COMP_WORDS=({COMMAND} audit ''); COMP_CWORD=2; _tenuo; echo ${{COMPREPLY[*]}};"
+                           f" COMP_WORDS=({COMMAND} d); COMP_CWORD=1; _tenuo; echo ${{COMPREPLY[*]}}; COMP_WORDS=({COMMAND} doctor --st); COMP_CWORD=2; _tenuo;"
+                           "echo ${COMPREPLY[*]}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout.splitlines()
+    tap.report("bash completes commands, actions and options from the command's own table",
+               [] if bash == ["verify show", "doctor", "--strict"] else bash or ["nothing"])
+
+
 def rules(tap):
     cases, rows, settings_in = collections.defaultdict(set), {}, set()
     for path in sorted((ROOT / "tests" / "vectors").glob("*.jsonl")):
@@ -168,6 +210,7 @@ def main():
         settings(tap, top, text)
         options(tap, top)
     functions(tap)
+    manual(tap)
     rules(tap)
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0

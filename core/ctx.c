@@ -92,10 +92,15 @@ static bool all_left_out(const struct tenuo_ctx *c, enum tn_facility facility)
     return false;
 }
 
+static bool is_for_keys(const struct tenuo_ctx *c, enum tn_facility facility)
+{
+    return facility == TN_F_RESOLVER || (facility == TN_F_AUDIT && c->keys_only == TENUO_OPEN_KEYS_AUDITED);
+}
+
 static int load_rules(struct tenuo_ctx *c, struct tn_diag *d, struct tenuo_error *err)
 {
     for (size_t i = 0; i < c->conf->nrules; i++) {
-        if (c->keys_only && c->conf->rules[i].facility != TN_F_RESOLVER)
+        if (c->keys_only && !is_for_keys(c, c->conf->rules[i].facility))
             continue;
         int r = load_rule(c, &c->conf->rules[i], d, err);
         if (r != TENUO_OK)
@@ -290,7 +295,7 @@ static int new_ctx(const char *service, const struct tenuo_open_options *o, cons
     c->conf_text_len = o->conf_text_len;
     c->service = copy_text(service);
     c->plugin_dir = copy_text(o->plugin_dir);
-    c->keys_only = o->keys_only != 0;
+    c->keys_only = o->keys_only == TENUO_OPEN_KEYS_AUDITED ? TENUO_OPEN_KEYS_AUDITED : o->keys_only != 0;
     c->generation = old != NULL ? old->generation + 1 : 1;
     c->has_keys = tn_keycache_init(&c->keys, &c->log);
     if (c->path == NULL || c->service == NULL || (o->plugin_dir != NULL && c->plugin_dir == NULL) ||

@@ -38,7 +38,7 @@ struct tenuo_ctx {
     struct tn_revoke *revoke;        /* NULL: no revocation lines */
     struct tn_keycache keys;
     bool has_keys;       /* the cache was set up */
-    bool keys_only;      /* no verifier, and no line but resolvers */
+    int keys_only;       /* no verifier, and no line but resolvers; TENUO_OPEN_KEYS_AUDITED: and audit */
     bool replay_silent; /* there are replay lines, and every one was left out */
     uint64_t generation; /* counts reloads */
     atomic_bool wants_key_age; /* a sink shows the age of keys: ask stores when they were made */

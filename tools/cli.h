@@ -35,7 +35,7 @@ struct cli {
     json_t *warnings;    /* array of text, for --json */
     json_t *diagnostics; /* array of text: findings about the configuration */
     struct tenuo_ctx *ctx;
-    bool keys_only; /* cli_open needs the resolver lines alone */
+    int keys_only; /* cli_open needs the resolver lines alone: TENUO_OPEN_KEYS..., or 0 */
     const char **matcher_names; /* --matcher */
     size_t nmatchers;
     struct tenuo_matchers *matchers; /* opened without a configuration */

@@ -173,6 +173,8 @@ static int run(struct input *in)
                             "'tenuo key list', 'show', 'public', 'import', 'rotate', 'remove' or 'test'", &action);
     if (!action)
         return status;
+    if (action->bit == ROTATE || action->bit == REMOVE)
+        r->cli->keys_only = TENUO_OPEN_KEYS_AUDITED; /* that a key is no longer the newest is recorded */
     cli_hold_secret();
     return act(r, action->bit);
 }
@@ -181,7 +183,7 @@ int cmd_key(struct cli *cli, int argc, char **argv)
 {
     struct input in = { .run.cli = cli, .choice.wanted = ALL };
     int status;
-    cli->keys_only = true; /* the first key comes before there is a root to trust */
+    cli->keys_only = TENUO_OPEN_KEYS; /* the first key comes before there is a root to trust */
     if (cli_parse(cli, &parser, argc, argv, &in, &status))
         status = run(&in);
     free(in.run.words.v);

@@ -186,7 +186,7 @@ int cmd_keygen(struct cli *cli, int argc, char **argv)
     struct keygen k = { .cli = cli };
     struct tenuo_error err = { 0 };
     int status, code;
-    cli->keys_only = true; /* the first key comes before there is a root to trust */
+    cli->keys_only = TENUO_OPEN_KEYS; /* the first key comes before there is a root to trust */
     if (!cli_parse(cli, &parser, argc, argv, &k, &status))
         return status;
     const char *wrong = conflict(&k);

@@ -158,7 +158,7 @@ int cmd_sign(struct cli *cli, int argc, char **argv)
     struct sign s = { .cli = cli, .args = cli_args_new() };
     struct tenuo_error err = { 0 };
     int status;
-    cli->keys_only = true; /* who signs need not know whom others trust */
+    cli->keys_only = TENUO_OPEN_KEYS; /* who signs need not know whom others trust */
     if (cli_parse(cli, &parser, argc, argv, &s, &status))
         status = sign(&s, &err) ? cli_fail(cli, &err) : CLI_YES;
     json_decref(s.args);

@@ -32,6 +32,9 @@ typedef void tenuo_log_fn(void *arg, int level, const char *line);
 /* Receives each diagnostic of a configuration: "FILE:LINE:COL: sentence"; is_error 0 for a warning. */
 typedef void tenuo_diag_fn(void *arg, int is_error, const char *line);
 
+#define TENUO_OPEN_KEYS 1         /* keys_only */
+#define TENUO_OPEN_KEYS_AUDITED 2 /* keys_only, with the audit lines */
+
 /* Zero-initialise, then set what differs. Strings are lent for the call; `log_arg` must live as long as the context. */
 struct tenuo_open_options {
     uint32_t size;          /* sizeof(struct tenuo_open_options) */
@@ -43,7 +46,8 @@ struct tenuo_open_options {
     void *diag_arg;
     /* Non-zero: for its keys alone. Every line is checked as text, and only the resolver lines are loaded and opened,
      * so that a first key can be made before there is a root to trust, and a program that only signs needs none. Such a
-     * context decides nothing: tenuo_ctx_authorize answers 9001, tenuo_ctx_verifier NULL, and it has no roots. */
+     * context decides nothing: tenuo_ctx_authorize answers 9001, tenuo_ctx_verifier NULL, and it has no roots.
+     * TENUO_OPEN_KEYS_AUDITED: the audit lines as well, so that changes of keys are recorded. */
     int keys_only;
     /* The configuration itself, `conf_text_len` bytes, instead of files: no drop-ins, diagnostics name it "(memory)", a
      * reload reads the same text again. `conf` must then be NULL. */

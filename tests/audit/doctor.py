@@ -81,6 +81,12 @@ def main() -> None:
         ok(has(got[1], "warning", "audit", "cannot send to"), "an optional one is a warning")
         check(doctor(Host(top / "list", "audit required jsonl path=$LOG\nrevocation required file path=$ROOT/none.srl floor=$ROOT/floor").conf), 1, "error", "revocation",
               "no list that may be used", "every call is denied", "no revocation list")
+        rotated = Host(top / "rotated", "audit required jsonl path=$LOG")
+        done = [subprocess.run([TENUO, "key", "rotate", "file:gate", "--conf", str(rotated.conf)], capture_output=True, text=True, timeout=30),
+                subprocess.run([TENUO, "key", "remove", "file:gate@1", "--yes", "--conf", str(rotated.conf)], capture_output=True, text=True, timeout=30)]
+        records = [json.loads(line) for _, line in rotated.lines()]
+        ok([r.get("event") for r in records] == ["key-retired"] * 2 and all(r["key_id"] == "gate" for r in records), "rotation and removal of a key are recorded",
+           str(records) + str(done))
         check_roots(top)
         check_agent(top)
         check_seccomp(top)

@@ -31,7 +31,7 @@ from tenuo import SignedRevocationList, SigningKey, Subpath, Warrant, Wildcard
 from tenuo.temporal import _local_keys, _wire, resolvers
 from tenuo.temporal._activity import TenuoActivityInbound
 from tenuo.temporal._worker import WorkerState
-from tenuo_core.errors import ConfigurationError
+from tenuo_core.errors import ConfigurationError, TenuoError
 
 ROOT, HOLDER = SigningKey.generate(), SigningKey.generate()
 SEED = HOLDER.secret_key_bytes()
@@ -594,3 +594,35 @@ def test_documents_exist() -> None:
 
 
 assert sys.version_info >= (3, 11)
+
+
+def test_key_id_is_bounded_in_bytes() -> None:
+    """[H03] The bound of the key id is one of bytes, not of characters."""
+    from tenuo.temporal import _constants, _wire
+    from tenuo.temporal.exceptions import ChainValidationError
+
+    key = SigningKey.generate()
+    warrant = Warrant.mint_builder().tool("ping").ttl(60).mint(key)
+    headers = _wire.encode_headers(warrant, "k")
+    headers[_constants.TENUO_KEY_ID_HEADER] = ("\u20ac" * _constants.MAX_KEY_ID_BYTES).encode()
+    with pytest.raises(ChainValidationError):
+        _wire.decode_headers(headers)
+
+
+def test_no_decision_is_recorded_too() -> None:
+    """[A01] With roots of the program and a context for audit, an answer that could not be made is recorded like a denial."""
+    from tenuo.temporal._authority import Authority
+
+    recorded: list[tuple[str, int]] = []
+
+    class Verifier:
+        def authorize_request(self, *_: object) -> None:
+            raise TenuoError("no list", 9301)
+
+    authority = Authority.__new__(Authority)
+    authority._verifier = Verifier()  # type: ignore[assignment]
+    authority._context = None
+    authority.record_denial = lambda tool, args, **about: recorded.append((tool, about["code"]))  # type: ignore[method-assign, assignment]
+    with pytest.raises(TenuoError):
+        authority.decide([], "ping", {}, None, as_of=0, pop_as_of=0, pop_bound=0)
+    assert recorded == [("ping", 9301)]

@@ -87,11 +87,12 @@ class TenuoActivityInbound(ActivityInboundInterceptor):
             return self._internal(info)
         if info.is_local and (is_unprotected(input.fn) or not self._config.block_local_activities):
             return True
-        call = _Call(info, info.activity_type, tool_name(self._config.tool_mappings, input.fn, info.activity_type), self._names(input))
+        call = _Call(info, info.activity_type, tool_name(self._config.tool_mappings, input.fn, info.activity_type), [])
         with span(call.tool, info.workflow_type or ""):
             try:
                 if info.is_local:
                     raise LocalActivityError(info.activity_type)
+                call.names = self._names(input)
                 await self._judge(call, input)
             except (TenuoTemporalError, TenuoArgNormalizationError) as exc:
                 return self._denied(call, exc)

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenuo_core.errors import ConfigurationError
+from tenuo_core.errors import ConfigurationError, TenuoError
 from tenuo_core.verify import Decision, Verifier, build_request
 from tenuo_core.warrant import Warrant
 
@@ -115,7 +115,11 @@ class Authority:
             return self._context.authorize(chain, tool, args, pop, as_of=as_of, approvals=approvals, pop_as_of=pop_as_of, pop_bound=pop_bound,
                                            request_id=request_id, attributes=shown, retry=retry)
         request = build_request(tool, args, pop, approvals=approvals, pop_as_of=pop_as_of, pop_bound=pop_bound, request_id=request_id, attributes=shown)
-        decision = self._verifier.authorize_request(chain, request, as_of)
+        try:
+            decision = self._verifier.authorize_request(chain, request, as_of)
+        except TenuoError as exc:  # nothing was decided, and that is recorded like any other no
+            self.record_denial(tool, {}, code=exc.code, reason=str(exc), request_id=request_id, attributes=attributes)
+            raise
         if self._context is not None:
             self._context.record(request, chain=chain, decision=decision, as_of=as_of)
         return decision

@@ -151,8 +151,9 @@ def decode_headers(headers: Headers) -> WarrantHeaders | None:
         chain: tuple[Warrant, ...] = (leaf,)
         if c.TENUO_CHAIN_HEADER in headers:
             chain = _decode_chain(raw(headers[c.TENUO_CHAIN_HEADER]), leaf)
-        key_id = raw(headers.get(c.TENUO_KEY_ID_HEADER, b"")).decode("utf-8")
-        if len(key_id) > c.MAX_KEY_ID_BYTES:
+        name = raw(headers.get(c.TENUO_KEY_ID_HEADER, b""))
+        key_id = name.decode("utf-8")
+        if len(name) > c.MAX_KEY_ID_BYTES:
             raise ValueError(f"the key id has more than {c.MAX_KEY_ID_BYTES} bytes")
     except TenuoError as exc:
         error = ChainValidationError(f"Failed to deserialize warrant: {exc}", 0)

@@ -194,12 +194,19 @@ bool tn_revoke_take_news(struct tn_revoke *r, struct tn_revoke_news *ret_news)
 void tn_revoke_tell(struct tn_revoke *r,
                     void (*each)(void *arg, const char *name, int64_t fetched_at, uint64_t version), void *arg)
 {
+    struct {
+        int64_t fetched_at;
+        uint64_t version;
+    } found[MOST_LINES] = { { 0 } };
     if (!tn_lock_acquire_until(&r->refreshing, 0))
         return;
+    for (size_t i = 0; i < r->nlines; i++) {
+        found[i].fetched_at = r->lines[i].list != NULL ? r->lines[i].fetched_at : 0;
+        found[i].version = r->lines[i].list != NULL ? tenuo_srl_version(r->lines[i].list) : 0;
+    }
+    tn_lock_release(&r->refreshing); /* what is told may wait for others */
     for (size_t i = 0; i < r->nlines; i++)
-        each(arg, tn_instance_name(r->lines[i].instance), r->lines[i].list != NULL ? r->lines[i].fetched_at : 0,
-             r->lines[i].list != NULL ? tenuo_srl_version(r->lines[i].list) : 0);
-    tn_lock_release(&r->refreshing);
+        each(arg, tn_instance_name(r->lines[i].instance), found[i].fetched_at, found[i].version);
 }
 
 static bool same_text(const char *a, const char *b)

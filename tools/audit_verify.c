@@ -12,7 +12,7 @@
 
 #include "../common/audit_link.h"
 
-#define RING 65536 /* records behind which a checkpoint may stand */
+#define RING 262144 /* records that a checkpoint may look back, to be compared */
 
 struct log_file {
     const char *path;
@@ -151,12 +151,10 @@ static bool read_checkpoint(const json_t *object, struct checkpoint *ret)
            hex_member(object, "signature", ret->signature, sizeof ret->signature);
 }
 
-/* The record that it stands for may be a little way back. */
+/* The record that it stands for may be some way back. */
 static bool is_of_this_log(const struct verify *v, const struct checkpoint *c, uint64_t seq)
 {
-    if (c->count >= seq || seq - c->count >= RING || c->count < v->first_seq)
-        return false;
-    return memcmp(v->ring[c->count % RING], c->head, sizeof c->head) == 0;
+    return c->count < seq && memcmp(v->ring[c->count % RING], c->head, sizeof c->head) == 0;
 }
 
 static void check_checkpoint(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
@@ -171,9 +169,9 @@ static void check_checkpoint(struct verify *v, const struct audit_line *line, co
         problem(v, line->number, seq, "checkpoint", "the signature of the checkpoint does not verify");
         return;
     }
-    if (c.count < v->first_seq)
-        note(v, line->number, seq, "checkpoint", "stands for record %" PRIu64 ", which is in none of these files",
-             c.count);
+    if (c.count < v->first_seq || (c.count < seq && seq - c.count >= RING))
+        note(v, line->number, seq, "checkpoint",
+             "stands for record %" PRIu64 ", which is in none of these files or too far back to be compared", c.count);
     else if (!is_of_this_log(v, &c, seq))
         problem(v, line->number, seq, "checkpoint",
                 "record %" PRIu64 " is not the one that was signed: it, or one before it, was replaced", c.count);

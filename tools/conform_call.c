@@ -151,6 +151,30 @@ static uint32_t host_deadline(const struct tenuo_host *host)
     return current->ends > now ? (uint32_t)(current->ends - now) : 0;
 }
 
+/* There is no service here, and no key of one. */
+static int host_sign_checkpoint(const struct tenuo_host *host, const char *key_id, const uint8_t head[32],
+                                uint64_t count, uint8_t ret_public_key[TENUO_PUBKEY_BYTES],
+                                uint8_t ret_signature[TENUO_SIG_BYTES])
+{
+    (void)key_id, (void)head, (void)count, (void)ret_public_key, (void)ret_signature;
+    host_error(host, "a test has no keys to sign with");
+    return TENUO_E_KEY_NOT_FOUND;
+}
+
+/* One of each, with a kind that nobody knows. */
+static int host_stats(const struct tenuo_host *host, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)
+{
+    (void)host;
+    for (int what = TENUO_STAT_LINK_CACHE_HITS; what <= TENUO_STAT_ROOT_ENDS + 1; what++) {
+        const struct tenuo_stat stat = {
+            .size = sizeof stat, .what = what, .label = "conform", .value = 7, .bound_ns = UINT64_MAX
+        };
+        if (each(arg, &stat) != 0)
+            break;
+    }
+    return TENUO_OK;
+}
+
 void conform_host_init(struct conform *c)
 {
     c->host = (struct tenuo_host){
@@ -163,6 +187,8 @@ void conform_host_init(struct conform *c)
         .random = host_random,
         .now = host_now,
         .deadline = host_deadline,
+        .sign_checkpoint = host_sign_checkpoint,
+        .stats = host_stats,
         .priv = c,
     };
 }

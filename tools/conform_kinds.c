@@ -80,7 +80,11 @@ static struct tenuo_audit_event event_of(bool full)
                                    .field = "",
                                    .args_sha256 = "",
                                    .args_json = "",
-                                   .request_id = "" };
+                                   .request_id = "",
+                                   .message = "",
+                                   .priority = 4,
+                                   .peer_uid = -1,
+                                   .peer_pid = -1 };
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     e.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
@@ -102,7 +106,34 @@ static struct tenuo_audit_event event_of(bool full)
     e.nattrs = 2;
     e.approvers = approvers;
     e.napprovers = 1;
+    e.message = "denied tool \"read_file\": a record of `tenuo plugin test`";
+    e.has_srl_version = 1;
+    e.srl_version = 3;
+    e.duration_ns = 71000;
+    e.peer_uid = e.peer_pid = 1;
     return e;
+}
+
+/* Every kind, and one that a later minor may bring: that is passed over, not refused. */
+static int give_notices(struct conform *c, const int *legal)
+{
+    static const int kinds[] = { TENUO_NOTICE_CONFIG_RELOAD, TENUO_NOTICE_REVOCATION_UPDATE, TENUO_NOTICE_KEY_RETIRED,
+                                 TENUO_NOTICE_PROBE, 99 };
+    struct conform_call call;
+    int code = TENUO_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && code == TENUO_OK; i++) {
+        struct tenuo_audit_notice n = { .size = sizeof n,
+                                        .kind = kinds[i],
+                                        .time_ns = event_of(false).time_ns,
+                                        .service = "conform",
+                                        .message = "a notice of `tenuo plugin test`",
+                                        .priority = 5,
+                                        .origin = "",
+                                        .key_id = "" };
+        conform_begin(c, &call, "notice");
+        code = conform_end(c, &call, legal, c->ops.audit.notice(c->self, &n));
+    }
+    return code;
 }
 
 void conform_check_decision(struct conform *c, struct conform_verdict *v)
@@ -124,6 +155,8 @@ void conform_check_decision(struct conform *c, struct conform_verdict *v)
     }
     if (code != TENUO_OK)
         conform_fail(v, "decision answered %s", conform_code(code));
+    if (code == TENUO_OK && c->ops.audit.notice && (code = give_notices(c, legal)) != TENUO_OK)
+        conform_fail(v, "notice answered %s", conform_code(code));
     if (c->ops.audit.flush) {
         conform_begin(c, &call, "flush");
         code = conform_end(c, &call, legal, c->ops.audit.flush(c->self));

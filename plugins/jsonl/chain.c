@@ -67,6 +67,7 @@ int jsonl_chain_append(struct jsonl *s, size_t n)
     memcpy(link.prev, s->ledger.head, sizeof link.prev);
     n = tn_link_close(s->line + 1, n, &link);
     off_t before = fstat(s->fd, &st) == 0 ? st.st_size : -1;
+    bool torn = s->torn;
     int r = jsonl_append(s, n);
     if (r == TENUO_OK) {
         advance(s, &link);
@@ -74,10 +75,10 @@ int jsonl_chain_append(struct jsonl *s, size_t n)
     }
     /* Not all of it, and the lock is ours: what there is of it goes, so that the chain has no torn line. Where the disk
      * did not take it in time (fsync) the record stays, and counts. */
-    if (before >= 0 && fstat(s->fd, &st) == 0 && st.st_size == before + (off_t)n)
+    if (before >= 0 && fstat(s->fd, &st) == 0 && st.st_size == before + (off_t)n + torn)
         advance(s, &link);
     else if (before >= 0 && ftruncate(s->fd, before) == 0)
-        s->torn = false;
+        s->torn = torn;
     return r;
 }
 
@@ -164,7 +165,8 @@ int jsonl_chain_heal(struct jsonl *s)
 
 static bool signs(const struct jsonl *s)
 {
-    return s->host->size >= offsetof(struct tenuo_host, sign_checkpoint) + sizeof s->host->sign_checkpoint;
+    return s->host->size >= offsetof(struct tenuo_host, sign_checkpoint) + sizeof s->host->sign_checkpoint &&
+           s->host->sign_checkpoint != NULL;
 }
 
 static void put_hex(char *to, const uint8_t *p, size_t n)

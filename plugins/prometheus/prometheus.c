@@ -124,7 +124,7 @@ static int take_stat(void *arg, const struct tenuo_stat *stat)
 static void take_stats(struct metrics *m)
 {
     struct walk w = { .m = m };
-    if (m->host->size >= offsetof(struct tenuo_host, stats) + sizeof m->host->stats)
+    if (m->host->size >= offsetof(struct tenuo_host, stats) + sizeof m->host->stats && m->host->stats != NULL)
         (void)m->host->stats(m->host, take_stat, &w);
 }
 

@@ -205,6 +205,12 @@ ok $? 'resolver env'
 run jsonl path="$top/keys/audit.jsonl" --write
 [ "$status" -eq 0 ]
 ok $? 'audit jsonl'
+run jsonl path="$top/keys/chained.jsonl" chain=yes --write
+[ "$status" -eq 0 ]
+ok $? 'audit jsonl, chained'
+run prometheus path="$top/keys" --write
+[ "$status" -eq 0 ]
+ok $? 'audit prometheus'
 run receipt path="$top/keys/receipts" --write
 [ "$status" -eq 0 ]
 ok $? 'audit receipt'

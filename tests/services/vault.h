@@ -23,7 +23,7 @@
 
 struct vault_server {
     pid_t pid;
-    int port;
+    int port, cluster; /* cluster: raft's other port, which nobody else may happen to have */
     char url[64], ca[PATH_MAX], folder[PATH_MAX];
     char token[128]; /* of its administrator */
 };
@@ -191,6 +191,9 @@ static inline void vault_start_raft(struct vault_server *s, const char *program,
     const char *path;
     if (s->port == 0) {
         s->port = free_port();
+        do
+            s->cluster = free_port();
+        while (s->cluster == s->port);
         snprintf(s->url, sizeof s->url, "https://127.0.0.1:%d", s->port);
         snprintf(s->folder, sizeof s->folder, "%s", stage_mkdir("raft", 0700));
         memcpy(s->ca, other->ca, sizeof s->ca);
@@ -200,7 +203,7 @@ static inline void vault_start_raft(struct vault_server *s, const char *program,
              "\"127.0.0.1:%d\"\n  cluster_address = \"127.0.0.1:%d\"\n  tls_cert_file = \"%s/vault-cert.pem\"\n  "
              "tls_key_file = \"%s/vault-key.pem\"\n}\n"
              "disable_mlock = true\napi_addr = \"%s\"\ncluster_addr = \"https://127.0.0.1:%d\"\n",
-             s->folder, s->port, s->port + 1, other->folder, other->folder, s->url, s->port + 1);
+             s->folder, s->port, s->cluster, other->folder, other->folder, s->url, s->cluster);
     path = stage_text("raft.hcl", conf);
     const char *const argv[] = { program, "server", "-config", path, "-log-level=warn", NULL };
     vault_run(s, argv);

@@ -203,21 +203,45 @@ static void add_column(struct text *t, const char *s, size_t width)
     add_text(t, " ");
 }
 
-/* As the grammar takes it back. */
+/*
+ * How many bytes at `v` are a secret that no plugin takes here (a PIN in a PKCS #11 URI, a password in a URL) and that
+ * stands in the line all the same: what is shown goes into tickets. `start` is the beginning of the value.
+ */
+static size_t secret_at(const char *start, const char *v)
+{
+    static const char pin[] = "pin-value=";
+    size_t before = (size_t)(v - start);
+    if (before >= sizeof pin - 1 && memcmp(v - (sizeof pin - 1), pin, sizeof pin - 1) == 0)
+        return strcspn(v, "&;");
+    const char *host = strstr(start, "://");
+    if (host == NULL || v <= host + 3 || v[-1] != ':')
+        return 0;
+    size_t n = strcspn(v, "/?#");
+    const char *at = memrchr(v, '@', n);
+    for (const char *p = host + 3; p < v - 1; p++)
+        if (strchr("/?#:", *p) != NULL)
+            return 0; /* not the user's part, or its second colon */
+    return at != NULL ? (size_t)(at - v) : 0;
+}
+
+/* As the grammar takes it back, but for secrets, which are shown as ***. */
 static void add_value(struct text *t, const char *v)
 {
     bool bare = v[0] != '\0' && v[0] != '#' && strpbrk(v, " \t\"'\\") == NULL;
-    if (bare) {
-        add_text(t, v);
-        return;
-    }
-    add_text(t, "\"");
-    for (; *v != '\0'; v++) {
-        if (*v == '"' || *v == '\\')
+    const char *start = v, *quote = bare ? "" : "\"";
+    add_text(t, quote);
+    while (*v != '\0') {
+        size_t secret = secret_at(start, v);
+        if (secret > 0) {
+            add_text(t, "***");
+            v += secret;
+            continue;
+        }
+        if (!bare && (*v == '"' || *v == '\\'))
             add_text(t, "\\");
-        add(t, v, 1);
+        add(t, v++, 1);
     }
-    add_text(t, "\"");
+    add_text(t, quote);
 }
 
 static void add_origin(struct text *t, const struct tn_place *place)

@@ -33,3 +33,11 @@ t conf check "$DIR/missing.conf" --json
 printf 'set plugin_dir %s/plugins\nresolver optional nothing\nresolver required jsonl path=/x\n' "$DIR" >list.conf
 t plugin list --conf "$DIR/list.conf"
 t plugin list --conf "$DIR/list.conf" --json
+
+# what is shown goes into tickets: no PIN, no password
+cat >secret.conf <<'CONF'
+resolver required pkcs11 uri="pkcs11:token=t?pin-value=12 34&module-name=m"
+resolver required vault  url=https://user:word@127.0.0.1:8200/v1
+resolver required vault  url=https://127.0.0.1:8200/a:b@c name=plain
+CONF
+t conf show --conf secret.conf >out; grep ^resolver out

@@ -39,7 +39,7 @@
 #define TN_MAX_ROOT_FILE 1048576   /* bytes of a file of public keys */
 #define TN_MAX_CLEARANCE_RULES 1024
 #define TN_MAX_ATTRIBUTES 32
-#define TN_MAX_ATTRIBUTE_NAME 64
+#define TN_MAX_ATTRIBUTE_NAME 53 /* with TENUO_ATTR_ before it the 64 of a name in the journal */
 #define TN_MAX_ATTRIBUTE_VALUE 256
 #define TN_LINK_CACHE_DEFAULT 4096 /* entries */
 #define TN_LINK_CACHE_MAX 1048576

@@ -236,7 +236,7 @@ struct tenuo_trust_ops {
 /* ---- kind "audit": a record of every decision ---- */
 
 struct tenuo_audit_attr {
-    const char *name;  /* [a-z0-9_]{1,64} */
+    const char *name;  /* [a-z0-9_]{1,53} */
     const char *value;
 };
 

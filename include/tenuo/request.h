@@ -100,7 +100,7 @@ TENUO_API void tenuo_request_set_pop_as_of(struct tenuo_request *request, int64_
  * Correlation, audit only; the id is also part of the replay scope: a call that honestly repeats another needs an id of
  * its own. It is not signed: it must come from the guarding program, never from what came with the call, or a stolen
  * proof passes the replay stores again under another id. At most 32 attributes, none twice (9001); names
- * [a-z0-9_]{1,64}, values up to 256 bytes.
+ * [a-z0-9_]{1,53}, values up to 256 bytes.
  */
 TENUO_API TENUO_MUST_USE int tenuo_request_set_id(struct tenuo_request *request, const char *text,
                                                   struct tenuo_error *reterr);

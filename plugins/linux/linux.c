@@ -17,18 +17,19 @@
 
 #define MESSAGE_MAX 7600 /* the kernel cuts at 8970, and adds exe, addresses and result itself */
 #define VALUE_MAX 1024
+#define TRUNCATED " truncated=\"yes\""
 
 struct linux_audit {
     const struct tenuo_host *host;
     bool accept_disabled;
     int fd;
-    bool no_memory;
+    bool no_memory, cut;
     size_t n;
     char message[MESSAGE_MAX + 1];
 };
 
 /* name="value", or in hex when it holds a quote, a blank or what is not printable. Numbers and our own words stay
- * plain. */
+ * plain. What has no room is left out, and the record says so. */
 static void put_field(void *arg, const char *name, const char *value)
 {
     struct linux_audit *s = arg;
@@ -36,17 +37,19 @@ static void put_field(void *arg, const char *name, const char *value)
     size_t n = strnlen(value, VALUE_MAX);
     memcpy(bounded, value, n);
     bounded[n] = '\0';
+    s->cut = s->cut || value[n] != '\0';
     char *pair = audit_encode_nv_string(name, bounded, (unsigned)n);
     if (pair == NULL) {
         s->no_memory = true;
         return;
     }
     size_t len = strlen(pair);
-    if (s->n + len + 1 <= MESSAGE_MAX) {
-        if (s->n != 0)
-            s->message[s->n++] = ' ';
+    if (s->n + 1 + len + sizeof TRUNCATED <= sizeof s->message) {
+        s->message[s->n++] = ' ';
         memcpy(s->message + s->n, pair, len + 1);
         s->n += len;
+    } else {
+        s->cut = true;
     }
     free(pair);
 }
@@ -70,6 +73,8 @@ static int deliver(struct linux_audit *s, bool good)
     int r = enabled(s->host, s->fd, s->accept_disabled);
     if (r != TENUO_OK)
         return r;
+    if (s->cut)
+        memcpy(s->message + s->n, TRUNCATED, sizeof TRUNCATED);
     if (audit_log_user_message(s->fd, AUDIT_TRUSTED_APP, s->message, NULL, NULL, NULL, good) > 0)
         return TENUO_OK;
     s->host->error(s->host, "the kernel did not take the record: %s", strerror(errno));
@@ -78,7 +83,7 @@ static int deliver(struct linux_audit *s, bool good)
 
 static void begin(struct linux_audit *s, const char *op)
 {
-    s->no_memory = false;
+    s->no_memory = s->cut = false;
     s->n = (size_t)snprintf(s->message, sizeof s->message, "op=tenuo-%s", op);
 }
 

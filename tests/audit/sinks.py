@@ -121,12 +121,13 @@ def in_own_mounts() -> bool:
 
 def enter_mounts(name: str) -> None:
     """Runs one part of this program where /run/systemd and /run/log are its own."""
-    script = "mount -t tmpfs tmpfs /run/systemd && mkdir -p /run/log && mount -t tmpfs tmpfs /run/log && exec \"$@\""
-    done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", sys.executable, __file__, name],
+    script = "mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && mkdir -p /run/log && mount -t tmpfs tmpfs /run/log && exec \"$@\""
+    propagation = "private" if os.path.ismount("/") else "unchanged"  # the root of a chroot has none of its own to change
+    done = subprocess.run(["unshare", "-m", "--propagation", propagation, "sh", "-c", script, "sh", sys.executable, __file__, name],
                           env={**os.environ, "TENUO_OWN_MOUNTS": "1"}, capture_output=True, text=True, timeout=200)
     rows = [line for line in done.stdout.splitlines() if not re.match(r"1\.\.\d", line)]
     if not rows:
-        skip(name, "mounts of our own are not allowed here")
+        skip(name, f"mounts of our own are not allowed here: {done.stderr.strip()[:100]}")
         return
     for line in rows:
         if match := re.match(r"(ok|not ok) \d+ - (.*)", line):
@@ -213,12 +214,14 @@ def test_journald() -> None:
 
 
 def test_big_record(top: pathlib.Path, journal: Journal) -> None:
-    """Larger than any datagram: through a sealed file."""
+    """Larger than any datagram: through a sealed file. With the longest name that an attribute may have."""
+    name = "a" * 53
     host = Host(top / "big", "set audit_args full\naudit required journald")
     before = len(journal.read())
-    answer = host.call("/data/" + "y" * 100000)
+    answer = host.call("/data/" + "y" * 100000, "--attribute", f"{name}=kept")
     rows = eventually(lambda: journal.read()[before:], 1)
     ok(answer.returncode in (0, 1) and len(rows) == 1 and len(rows[0][1]["args"]) > 90000, "journald: a record of 100 kB", answer.stderr)
+    ok(len(rows) == 1 and rows[0][1].get(f"attr_{name}") == "kept", "journald: no attribute is lost for its name", str(rows)[:300])
 
 
 def check_catalog() -> None:
@@ -375,6 +378,12 @@ def test_linux() -> None:
             host = Host(top / "on", "audit required linux\naudit required jsonl path=$LOG")
             before = len(trail)
             compare_trail(host, read, before)
+            trail.clear()
+            long = Host(top / "long", "set audit_args full\naudit required linux")
+            long.call("/data/" + "y" * 3000)
+            reader.settimeout(1)
+            fields = read()[0][1]
+            ok(fields.get("truncated") == "yes" and len(fields["args"]) == 1024, "linux: a record that was cut says so", str(fields)[:600])
         finally:
             if not was_on:
                 subprocess.run(["auditctl", "-e", "0"], capture_output=True, timeout=10)

@@ -229,6 +229,11 @@ static struct tenuo_request *secret_call(void)
     must(tenuo_request_set_args(q, args, NULL), "set args");
     must(tenuo_request_add_attribute(q, "auth_token", "t0ps3cret", NULL), "attribute");
     must(tenuo_request_add_attribute(q, "queue", "q1", NULL), "attribute");
+    must(tenuo_request_add_attribute(q, "a23456789_123456789_123456789_123456789_123456789_123", "", NULL),
+         "the longest name");
+    if (tenuo_request_add_attribute(q, "a23456789_123456789_123456789_123456789_123456789_1234", "", NULL) !=
+        TENUO_E_INVALID_ARGUMENT)
+        must(TENUO_E_INVALID_ARGUMENT, "a longer name is refused");
     tenuo_args_free(args);
     tenuo_value_free(value);
     return q;

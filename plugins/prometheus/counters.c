@@ -2,7 +2,8 @@
 /*
  * One mapped file a service (design.md 9 row 9): processes add to it without a lock, and take the lock only to make a
  * new series. What a dead process left behind is at most a slot that is not in use. Nothing in the file is believed:
- * it is a table of fixed size, and labels are cut where they end.
+ * it is a table of fixed size, and labels are cut where they end. A file that was removed, cut or replaced is let go
+ * before the next event is counted.
  */
 #include "metrics.h"
 
@@ -17,6 +18,7 @@
 
 #define MAGIC 0x314d4f4e45545f5fu
 #define VERSION 1
+#define COUNTERS_MODE 0660
 
 static int fail(const struct metrics *m, const char *what)
 {
@@ -24,10 +26,20 @@ static int fail(const struct metrics *m, const char *what)
     return TENUO_E_AUDIT_REFUSED;
 }
 
+static void let_go(struct metrics *m)
+{
+    if (m->map != NULL)
+        (void)munmap(m->map, sizeof *m->map);
+    if (m->fd >= 0)
+        close(m->fd);
+    m->map = NULL;
+    m->fd = -1;
+}
+
 static int open_fd(struct metrics *m)
 {
     struct stat st;
-    m->fd = open(m->counters_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, m->mode);
+    m->fd = open(m->counters_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, COUNTERS_MODE);
     if (m->fd < 0 || fstat(m->fd, &st) != 0)
         return fail(m, "cannot be opened");
     m->pid = getpid();
@@ -38,15 +50,10 @@ static int open_fd(struct metrics *m)
     return TENUO_E_AUDIT_REFUSED;
 }
 
-bool metrics_lock(struct metrics *m, bool wait)
+bool metrics_lock(const struct metrics *m, bool wait)
 {
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     const struct timespec pause = { .tv_nsec = 200000 };
-    if (m->pid != getpid()) {
-        close(m->fd);
-        if (open_fd(m) != TENUO_OK)
-            return false;
-    }
     while (fcntl(m->fd, F_OFD_SETLK, &whole) != 0) {
         if (!wait || (errno != EAGAIN && errno != EACCES && errno != EINTR) || m->host->deadline(m->host) == 0)
             return false;
@@ -55,61 +62,75 @@ bool metrics_lock(struct metrics *m, bool wait)
     return true;
 }
 
-void metrics_unlock(struct metrics *m)
+void metrics_unlock(const struct metrics *m)
 {
     struct flock whole = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
     (void)fcntl(m->fd, F_OFD_SETLK, &whole);
 }
 
-/* A new file, or one of another layout, begins at nothing. All of it is there on the disk, or it is not used: a write
- * to a mapping that has no room kills the program. */
-static int prepare(struct metrics *m)
+/* Does the path still name the file that is open? */
+static bool is_named(const struct metrics *m, struct stat *ret_held)
 {
-    struct stat st;
-    const struct {
-        uint64_t magic;
-        uint32_t version, slots;
-    } begin = { MAGIC, VERSION, SLOTS };
-    struct counters *head;
-    if (fstat(m->fd, &st) != 0)
-        return fail(m, "cannot be examined");
-    if (st.st_size == (off_t)sizeof(struct counters)) {
-        head = mmap(NULL, sizeof *head, PROT_READ, MAP_SHARED, m->fd, 0);
-        bool same = head != MAP_FAILED && head->magic == MAGIC && head->version == VERSION && head->slots == SLOTS;
-        if (head != MAP_FAILED)
-            (void)munmap(head, sizeof *head);
-        if (same)
-            return TENUO_OK;
+    struct stat named;
+    return fstat(m->fd, ret_held) == 0 && lstat(m->counters_path, &named) == 0 && named.st_dev == ret_held->st_dev &&
+           named.st_ino == ret_held->st_ino;
+}
+
+static bool has_our_layout(const struct metrics *m, const struct stat *st)
+{
+    struct counters_head head;
+    return st->st_size == (off_t)sizeof(struct counters) &&
+           pread(m->fd, &head, sizeof head, 0) == (ssize_t)sizeof head && head.magic == MAGIC &&
+           head.version == VERSION && head.slots == SLOTS;
+}
+
+/* All of the file is on the disk, or it is not used: a write to a mapping that has no room kills the program. */
+static bool fill(int fd)
+{
+    struct timespec now = { 0 };
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const struct counters_head begin = { MAGIC, VERSION, SLOTS,
+                                         (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec };
+    errno = posix_fallocate(fd, 0, (off_t)sizeof(struct counters));
+    return errno == 0 && pwrite(fd, &begin, sizeof begin, 0) == (ssize_t)sizeof begin;
+}
+
+/* A new file takes the place of one that is empty, damaged or of another layout. That one is never cut: another program
+ * may have mapped it. With the lock of the old one. */
+static int replace(struct metrics *m)
+{
+    char *beside = NULL;
+    int fd, r = TENUO_OK;
+    if (asprintf(&beside, "%s.new", m->counters_path) < 0)
+        return TENUO_E_NOMEM;
+    (void)unlink(beside); /* of one who died here */
+    fd = open(beside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, COUNTERS_MODE);
+    if (fd < 0 || !fill(fd) || rename(beside, m->counters_path) != 0) {
+        r = fail(m, "cannot be made");
+        (void)unlink(beside);
     }
-    if (ftruncate(m->fd, 0) != 0)
-        return fail(m, "cannot be made anew");
-    errno = posix_fallocate(m->fd, 0, (off_t)sizeof(struct counters));
-    if (errno != 0 || pwrite(m->fd, &begin, sizeof begin, 0) != (ssize_t)sizeof begin)
-        return fail(m, "cannot be made");
+    if (fd >= 0)
+        close(fd);
+    free(beside);
+    return r;
+}
+
+static int map_file(struct metrics *m)
+{
+    void *map = mmap(NULL, sizeof *m->map, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
+    if (map == MAP_FAILED)
+        return fail(m, "cannot be mapped");
+    m->map = map;
+    if (m->map->head.made_ns != m->made_ns)
+        memset(m->last, 0, sizeof m->last); /* another file has other slots */
+    m->made_ns = m->map->head.made_ns;
     return TENUO_OK;
 }
 
-/* [A-Za-z0-9_-], so that it is a file's name; "" becomes "default". */
-static void name_service(struct metrics *m, const char *service)
+/* Once. *ret_again: the path has another file by now. */
+static int try_open(struct metrics *m, bool *ret_again)
 {
-    size_t n = 0;
-    for (; service[n] != '\0' && n + 1 < sizeof m->service; n++) {
-        char c = service[n];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-        m->service[n] = plain ? c : '_';
-    }
-    m->service[n] = '\0';
-    if (n == 0)
-        strcpy(m->service, "default");
-}
-
-int metrics_open(struct metrics *m, const char *service)
-{
-    void *map;
-    name_service(m, service);
-    if (asprintf(&m->text_path, "%s/tenuo_%s.prom", m->directory, m->service) < 0 ||
-        asprintf(&m->counters_path, "%s/tenuo_%s.counters", m->state, m->service) < 0)
-        return TENUO_E_NOMEM;
+    struct stat st;
     int r = open_fd(m);
     if (r != TENUO_OK)
         return r;
@@ -117,29 +138,80 @@ int metrics_open(struct metrics *m, const char *service)
         m->host->error(m->host, "another process holds the lock on %s", m->counters_path);
         return TENUO_E_AUDIT_REFUSED;
     }
-    r = prepare(m);
+    *ret_again = !is_named(m, &st);
+    if (!*ret_again && !has_our_layout(m, &st)) {
+        r = replace(m);
+        *ret_again = r == TENUO_OK;
+    }
+    if (r == TENUO_OK && !*ret_again)
+        r = map_file(m);
     metrics_unlock(m);
+    return r;
+}
+
+static int open_counters(struct metrics *m)
+{
+    bool again = true;
+    int r = TENUO_OK;
+    for (int attempt = 0; again && attempt < 8; attempt++) {
+        let_go(m);
+        again = false;
+        r = try_open(m, &again);
+        if (r != TENUO_OK)
+            return r;
+    }
+    if (!again)
+        return TENUO_OK;
+    m->host->error(m->host, "%s does not stay the same file", m->counters_path);
+    return TENUO_E_AUDIT_REFUSED;
+}
+
+/* A file's name: [A-Za-z0-9._-]; "" becomes "default". */
+static int name_files(struct metrics *m, const char *service)
+{
+    size_t n = 0;
+    for (; service[n] != '\0' && n + 1 < sizeof m->service; n++) {
+        char c = service[n];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+        m->service[n] = plain ? c : '_';
+    }
+    m->service[n] = '\0';
+    if (n == 0)
+        strcpy(m->service, "default");
+    if (asprintf(&m->text_path, "%s/tenuo_%s.prom", m->directory, m->service) < 0)
+        m->text_path = NULL;
+    if (asprintf(&m->counters_path, "%s/tenuo_%s.counters", m->state, m->service) < 0)
+        m->counters_path = NULL;
+    return m->text_path != NULL && m->counters_path != NULL ? TENUO_OK : TENUO_E_NOMEM;
+}
+
+/* Whole, and still the one that the path names? A child opens it for itself: a lock belongs to the open file. */
+static bool is_usable(const struct metrics *m)
+{
+    struct stat st;
+    return m->map != NULL && m->pid == getpid() && is_named(m, &st) && st.st_size == (off_t)sizeof *m->map;
+}
+
+int metrics_open(struct metrics *m, const char *service)
+{
+    int r = TENUO_OK;
+    if (m->counters_path == NULL || m->text_path == NULL) {
+        metrics_close(m);
+        r = name_files(m, service);
+    }
+    if (r == TENUO_OK && !is_usable(m))
+        r = open_counters(m);
     if (r != TENUO_OK)
-        return r;
-    map = mmap(NULL, sizeof *m->map, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
-    if (map == MAP_FAILED)
-        return fail(m, "cannot be mapped");
-    m->map = map;
-    return TENUO_OK;
+        let_go(m);
+    return r;
 }
 
 void metrics_close(struct metrics *m)
 {
-    if (m->map != NULL)
-        (void)munmap(m->map, sizeof *m->map);
-    if (m->fd >= 0)
-        close(m->fd);
+    let_go(m);
     free(m->text_path);
     free(m->counters_path);
-    m->map = NULL;
-    m->fd = -1;
     m->text_path = m->counters_path = NULL;
-    m->service[0] = '\0';
 }
 
 static bool is_series(const struct slot *s, uint32_t kind, const char *label, uint32_t number, uint32_t word)

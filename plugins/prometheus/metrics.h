@@ -44,12 +44,17 @@ struct slot {
     atomic_ullong value[VALUES];
 };
 
-/* The whole file. */
-struct counters {
+struct counters_head {
     uint64_t magic;
     uint32_t version, slots;
+    uint64_t made_ns; /* tells one file from the next */
+};
+
+/* The whole file. */
+struct counters {
+    struct counters_head head;
     atomic_ullong rendered_ms; /* when the text was written, CLOCK_REALTIME */
-    atomic_ullong reserved[5];
+    atomic_ullong reserved[4];
     struct slot slot[SLOTS];
 };
 
@@ -58,24 +63,25 @@ struct metrics {
     char *directory, *state; /* of the text, of the counters */
     uint64_t interval_ms;
     uint32_t max_tools;
-    mode_t mode;
     char service[65];       /* of the first event; "" until then */
     char *text_path, *counters_path;
     int fd;
     pid_t pid; /* who opened fd: its lock belongs to the open file, which a child would share */
     struct counters *map;
+    uint64_t made_ns; /* of the file that `last` is about */
     unsigned long long last[SLOTS][VALUES]; /* what host->stats said of a series the last time */
 };
 
 /* counters.c */
-/* Maps the file of the service, made when it is missing. */
+/* Before every use: maps the file of the service, made when it is missing, unless it is mapped and still in its place.
+ */
 int metrics_open(struct metrics *m, const char *service);
 void metrics_close(struct metrics *m);
 /* The series, made when it is missing; NULL: no slot is free. */
 struct slot *metrics_slot(struct metrics *m, uint32_t kind, const char *label, uint32_t number, uint32_t word);
 /* Without waiting, unless `wait`: then until the call's time is over. */
-bool metrics_lock(struct metrics *m, bool wait);
-void metrics_unlock(struct metrics *m);
+bool metrics_lock(const struct metrics *m, bool wait);
+void metrics_unlock(const struct metrics *m);
 
 /* text.c */
 extern const uint64_t metrics_bounds_ns[BUCKETS];

@@ -136,27 +136,33 @@ static int fail(struct metrics *m, const char *path)
     return TENUO_E_AUDIT_REFUSED;
 }
 
-/* Whole or not at all: written beside, brought to the disk, renamed. */
+static bool write_beside(struct metrics *m, const char *beside)
+{
+    (void)unlink(beside); /* of one who died here */
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (out == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    metrics_write(m, out);
+    bool good =
+        fflush(out) == 0 && !ferror(out) && fchmod(fd, 0644) == 0; /* another user collects it, whatever the umask */
+    return fclose(out) == 0 && good;
+}
+
+/* Whole or not at all: written beside, then renamed. With the lock. */
 static int render(struct metrics *m)
 {
     char *beside = NULL;
-    if (asprintf(&beside, "%s.%ld", m->text_path, (long)getpid()) < 0)
+    int r = TENUO_OK;
+    if (asprintf(&beside, "%s.new", m->text_path) < 0)
         return TENUO_E_NOMEM;
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644), r = TENUO_OK;
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (out == NULL) {
-        r = fail(m, beside);
-        if (fd >= 0)
-            close(fd);
-    } else {
-        metrics_write(m, out);
-        bool good = fflush(out) == 0 && !ferror(out);
-        good = fclose(out) == 0 && good;
-        if (!good || rename(beside, m->text_path) != 0)
-            r = fail(m, m->text_path);
-    }
-    if (r != TENUO_OK)
+    if (!write_beside(m, beside) || rename(beside, m->text_path) != 0) {
+        r = fail(m, m->text_path);
         (void)unlink(beside);
+    }
     free(beside);
     return r;
 }
@@ -178,16 +184,6 @@ static int render_when_due(struct metrics *m, bool always)
 }
 
 /* ---- events ---- */
-
-static int ready(struct metrics *m, const char *service)
-{
-    if (m->map != NULL)
-        return TENUO_OK;
-    int r = metrics_open(m, service);
-    if (r != TENUO_OK)
-        metrics_close(m);
-    return r;
-}
 
 /* Behind the step "tool" the tool is one that the warrant grants. */
 static bool is_granted(const struct tenuo_audit_event *e)
@@ -231,7 +227,7 @@ static int metrics_decision(void *self, const struct tenuo_audit_event *e)
 {
     struct metrics *m = self;
     uint32_t word = strcmp(e->decision, "allow") == 0 ? 0 : strcmp(e->decision, "deny") == 0 ? 1 : 2;
-    int r = ready(m, e->service);
+    int r = metrics_open(m, e->service);
     if (r != TENUO_OK)
         return r;
     const char *tool = is_granted(e) && is_known(m, e->tool) ? e->tool : "other";
@@ -244,7 +240,7 @@ static int metrics_decision(void *self, const struct tenuo_audit_event *e)
 static int metrics_notice(void *self, const struct tenuo_audit_notice *n)
 {
     struct metrics *m = self;
-    int r = ready(m, n->service);
+    int r = metrics_open(m, n->service);
     if (r != TENUO_OK)
         return r;
     add_to(m, metrics_slot(m, S_NOTICES, "", (uint32_t)n->kind, 0), 0, 1);
@@ -254,7 +250,10 @@ static int metrics_notice(void *self, const struct tenuo_audit_notice *n)
 static int metrics_flush(void *self)
 {
     struct metrics *m = self;
-    return m->map == NULL ? TENUO_OK : render_when_due(m, true);
+    if (m->map == NULL)
+        return TENUO_OK;
+    int r = metrics_open(m, m->service);
+    return r == TENUO_OK ? render_when_due(m, true) : r;
 }
 
 /* ---- life ---- */
@@ -272,7 +271,7 @@ static void prometheus_close(void *self)
     struct metrics *m = self;
     if (m == NULL)
         return;
-    if (m->map != NULL)
+    if (m->map != NULL && metrics_open(m, m->service) == TENUO_OK)
         (void)render_when_due(m, true);
     free_sink(m);
 }
@@ -319,7 +318,6 @@ static int prometheus_open(const struct tenuo_host *host, const struct tenuo_arg
         return TENUO_E_NOMEM;
     m->host = host;
     m->fd = -1;
-    m->mode = 0660;
     m->directory = strdup(args[PATH].value);
     m->state = strdup(args[STATE].value != NULL ? args[STATE].value : args[PATH].value);
     m->interval_ms = args[INTERVAL].value != NULL ? args[INTERVAL].number : 10000;

@@ -20,7 +20,9 @@ int tenuo_py_count_import(void);
 extern "Python" void tenuo_py_diag(void *arg, int is_error, const char *line);
 """
 
+# alloca.h: what cffi writes calls alloca, and not every version of cffi declares it; undeclared it is a symbol that no library has.
 SOURCE = """
+#include <alloca.h>
 #include <stdatomic.h>
 #include <tenuo/tenuo.h>
 /* How often the module's Python body ran before in this process. A second time means that it was imported afresh, as a workflow sandbox

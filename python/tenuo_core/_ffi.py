@@ -7,6 +7,7 @@ free do no I/O worth waiting for, so a finalizer never blocks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -89,12 +90,21 @@ def encoded(function: Callable[..., int], handle: Any, form: int) -> bytes:
     return bytes(ffi.buffer(buffer, length[0]))
 
 
+def blob(value: Any, what: str) -> bytes:
+    """Plain bytes of anything that holds bytes. Always a copy: the library trusts the length that goes along, and a subclass may lie about its
+    own, and of an array of wider items len() is not the number of bytes."""
+    try:
+        return memoryview(value).tobytes()
+    except TypeError:
+        raise TypeError(f"{what} must be bytes, not {type(value).__name__}") from None
+
+
 def utf8(value: str, what: str) -> bytes:
     """Text for the library; a lone surrogate is an error here, not a traceback from the codec."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be str, not {type(value).__name__}")
     try:
-        return value.encode("utf-8")
+        return str.encode(value, "utf-8")  # not a subclass's own encode, whose bytes could be anything
     except UnicodeEncodeError:
         raise errors.ValidationError(f"{what} is not valid Unicode text") from None
 
@@ -107,11 +117,17 @@ def cstring(value: str, what: str) -> bytes:
     return data
 
 
+def path(value: str | bytes | os.PathLike[Any]) -> bytes:
+    """A file's name: one with a NUL inside would be another file's."""
+    data = b"" + os.fsencode(value)
+    if b"\0" in data:
+        raise errors.ValidationError("a path must not contain a NUL character")
+    return data
+
+
 def exact(value: bytes, size: int, what: str) -> bytes:
     """Bytes of exactly this size."""
-    data = bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
-    if data is None:
-        raise TypeError(f"{what} must be bytes, not {type(value).__name__}")
+    data = blob(value, what)
     if len(data) != size:
         raise errors.ValidationError(f"{what} must be {size} bytes, not {len(data)}")
     return data

@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ._ffi import NULL, call, cstring, exact, ffi, lent_bytes, lent_text, lib, sized, utf8
-from .keys import PublicKey, Signer
+from ._ffi import NULL, blob, call, cstring, exact, ffi, lent_bytes, lent_text, lib, sized, utf8
+from .keys import PublicKey, Signer, key_bytes
 from .values import Args, args_handle
 from .verify import ApprovalWanted
 
@@ -46,7 +46,8 @@ class SignedApproval:
     @classmethod
     def from_bytes(cls, data: bytes) -> SignedApproval:
         out = ffi.new("struct tenuo_approval **")
-        call(lib.tenuo_approval_parse, bytes(data), len(data), out)
+        raw = blob(data, "an approval")
+        call(lib.tenuo_approval_parse, raw, len(raw), out)
         return cls._own(out[0])
 
     @classmethod
@@ -64,7 +65,8 @@ class SignedApproval:
         call(lib.tenuo_approve_set_external_id, draft, label, len(label))
         for name, value in (payload.extensions or {}).items():
             data = utf8(name, "the key of an extension")
-            call(lib.tenuo_approve_add_extension, draft, data, len(data), bytes(value), len(value))
+            raw = blob(value, "an extension")
+            call(lib.tenuo_approve_add_extension, draft, data, len(data), raw, len(raw))
         made = ffi.new("struct tenuo_approval **")
         call(lib.tenuo_approve_sign, draft, key._handle, now, made)
         return cls._own(made[0])
@@ -104,5 +106,5 @@ def compute_request_hash(warrant_id: str, tool: str, args: Mapping[str, Any] | A
     """32 bytes: what approvers sign and audit records (governance.md 2)."""
     name = utf8(tool, "a tool")
     out = ffi.new("uint8_t[32]")
-    call(lib.tenuo_request_hash, cstring(warrant_id, "a warrant id"), name, len(name), args_handle(args), NULL if holder is None else holder.to_bytes(), out)
+    call(lib.tenuo_request_hash, cstring(warrant_id, "a warrant id"), name, len(name), args_handle(args), NULL if holder is None else key_bytes(holder), out)
     return bytes(out)

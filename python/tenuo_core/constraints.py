@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from . import errors
-from ._ffi import NULL, call, cstring, ffi, lent_bytes, lib, text, utf8
+from ._ffi import NULL, blob, call, cstring, ffi, lent_bytes, lib, text, utf8
 from .values import value_handle
 
 
@@ -290,8 +290,9 @@ class UrlSafe(Constraint):
                 setattr(options, name, keep[-1])
                 setattr(options, "n" + name, len(texts))
         if allow_ports is not None:
-            keep.append(ffi.new("uint16_t[]", list(allow_ports)))
-            options.allow_ports, options.nallow_ports = keep[-1], len(allow_ports)
+            ports = list(allow_ports)
+            keep.append(ffi.new("uint16_t[]", ports))
+            options.allow_ports, options.nallow_ports = keep[-1], len(ports)
         options.block_private, options.block_loopback = block_private, block_loopback
         options.block_metadata, options.block_reserved = block_metadata, block_reserved
         options.block_internal_tlds = block_internal_tlds
@@ -326,7 +327,8 @@ _CLASSES: dict[int, type[Constraint]] = {
 def parse_constraint(data: bytes) -> Constraint:
     """A constraint from `[type, payload]`."""
     out = ffi.new("struct tenuo_constraint **")
-    call(lib.tenuo_constraint_parse, data, len(data), out)
+    raw = blob(data, "a constraint")
+    call(lib.tenuo_constraint_parse, raw, len(raw), out)
     made = object.__new__(_CLASSES.get(int(lib.tenuo_constraint_get_type(out[0])), Unknown))
     made._set(out[0])
     return made

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._ffi import NULL, call, check, cstring, ffi, lib, sized, text, utf8
-from .keys import PublicKey, Signer
+from ._ffi import NULL, blob, call, check, cstring, ffi, lib, path, sized, text, utf8
+from .keys import PublicKey, Signer, key_bytes
 from .verify import Arguments, Chain, Decision, Verifier, build_request, plugin_dir, read_decision
 from .warrant import Warrant, chain_bytes
 
@@ -34,7 +34,7 @@ def tenuo_py_diag(arg: Any, is_error: int, line: Any) -> None:
 
 def _wire(chain: Chain) -> bytes:
     if isinstance(chain, (bytes, bytearray)):
-        return bytes(chain)
+        return blob(chain, "a chain")
     return chain_bytes(chain.chain if isinstance(chain, Warrant) else list(chain))
 
 
@@ -60,7 +60,7 @@ class Context:
         folder = plugin_dir if plugin_dir is not None else _default_plugin_dir()
         options = ffi.new("struct tenuo_open_options *")
         options.size = ffi.sizeof("struct tenuo_open_options")
-        keep = [ffi.from_buffer("char[]", os.fsencode(p) + b"\0") if p is not None else NULL for p in (conf, folder)]
+        keep = [ffi.from_buffer("char[]", path(p) + b"\0") if p is not None else NULL for p in (conf, folder)]
         options.conf, options.plugin_dir = keep
         options.keys_only = int(keys_only)
         options.diag = lib.tenuo_py_diag
@@ -140,7 +140,7 @@ class Context:
         no_io: only what the key cache holds, else WouldBlock. KeyNotFound, Unavailable, HolderMismatch ..."""
         out = ffi.new("struct tenuo_signer **")
         call(lib.tenuo_ctx_signer, self._handle, cstring(key, "a key id"), lib.TENUO_SIGNER_NO_IO if no_io else 0,
-             NULL if holder is None else holder.to_bytes(), out)
+             NULL if holder is None else key_bytes(holder), out)
         signer: Signer = Signer._from_handle(ffi.gc(out[0], lib.tenuo_signer_free), self)
         return signer
 

@@ -11,7 +11,8 @@ import os
 from typing import Any, NoReturn
 
 from . import errors
-from ._ffi import call, call_out, exact, ffi, lib, text, utf8
+from ._ffi import blob, call, call_out, exact, ffi, lib, text, utf8
+from ._ffi import path as file_name
 
 
 class PublicKey:
@@ -88,6 +89,13 @@ class PublicKey:
         return (PublicKey.from_bytes, (self._raw,))
 
 
+def key_bytes(key: PublicKey, what: str = "a public key") -> bytes:
+    """The 32 bytes for the library, which does not ask how many there are: of a PublicKey and of nothing else that has a to_bytes."""
+    if not isinstance(key, PublicKey):
+        raise TypeError(f"{what} must be a PublicKey, not {type(key).__name__}")
+    return exact(key._raw, 32, what)
+
+
 class Signer:
     """What signs for one key: a secret in this process, or a store that signs itself. Shareable between threads.
 
@@ -126,7 +134,8 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         """64 bytes over "tenuo-warrant-v1" + message. A store refuses (9304): it is no signing oracle."""
         out = ffi.new("uint8_t[64]")
-        call(lib.tenuo_signer_sign, self._handle, bytes(message), len(message), out)
+        data = blob(message, "a message")
+        call(lib.tenuo_signer_sign, self._handle, data, len(data), out)
         return bytes(out)
 
     def __repr__(self) -> str:
@@ -175,7 +184,7 @@ class SigningKey(Signer):
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> SigningKey:
         """A key file; refused when it is a link or when others may read it."""
-        return cls._made(lib.tenuo_signer_from_file, os.fsencode(path))
+        return cls._made(lib.tenuo_signer_from_file, file_name(path))
 
     def public_key_bytes(self) -> bytes:
         return self._public.to_bytes()

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from . import errors
-from ._ffi import NULL, call, exact, ffi, lib, sized, utf8
+from ._ffi import NULL, blob, call, exact, ffi, lib, sized, utf8
 from .constraints import constraint_of, set_handle
-from .keys import PublicKey, Signer
+from .keys import PublicKey, Signer, key_bytes
 from .verify import matchers
 from .warrant import Clearance, Warrant, _leaf, join
 
@@ -57,7 +57,7 @@ class _Builder:
 
     def holder(self, public_key: PublicKey) -> Self:
         """Who may use the warrant."""
-        return self._step(lib.tenuo_mint_set_holder, public_key.to_bytes())
+        return self._step(lib.tenuo_mint_set_holder, key_bytes(public_key))
 
     def capability(self, tool: str, constraints: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
         """A tool with its constraints. Any constraint closes it: other arguments are refused, unless _allow_unknown=True.
@@ -105,11 +105,12 @@ class _Builder:
 
     def extension(self, key: str, value: bytes) -> Self:
         data = utf8(key, "the key of an extension")
-        return self._step(lib.tenuo_mint_add_extension, data, len(data), bytes(value), len(value))
+        raw = blob(value, "an extension")
+        return self._step(lib.tenuo_mint_add_extension, data, len(data), raw, len(raw))
 
     def required_approvers(self, approvers: Sequence[PublicKey]) -> Self:
         for key in approvers:
-            self._step(lib.tenuo_mint_add_approver, key.to_bytes())
+            self._step(lib.tenuo_mint_add_approver, key_bytes(key))
         return self
 
     def min_approvals(self, count: int) -> Self:
@@ -189,7 +190,7 @@ class _Builder:
         """Freezes the payload; its `message` is the complete Ed25519 message for the key `issuer`."""
         mint = self._filled()
         out, length = ffi.new("uint8_t **"), ffi.new("size_t *")
-        call(lib.tenuo_mint_prepare, mint, issuer.to_bytes(), int(now), out, length)
+        call(lib.tenuo_mint_prepare, mint, key_bytes(issuer), int(now), out, length)
         try:
             return _Prepared(mint, sized(out[0], length[0]))
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from . import errors
-from ._ffi import NULL, call, exact, ffi, lib, sized, utf8
+from ._ffi import NULL, blob, call, exact, ffi, lib, sized, utf8
 from .keys import PublicKey, Signer
 
 
@@ -28,7 +28,8 @@ class SignedRevocationList:
     @classmethod
     def from_bytes(cls, data: bytes) -> SignedRevocationList:
         out = ffi.new("struct tenuo_srl **")
-        call(lib.tenuo_srl_parse, bytes(data), len(data), NULL, out)
+        raw = blob(data, "a revocation list")
+        call(lib.tenuo_srl_parse, raw, len(raw), NULL, out)
         self = object.__new__(cls)
         self._handle = ffi.gc(out[0], lib.tenuo_srl_unref)
         return self

@@ -53,9 +53,10 @@ def _compound(value: Any, depth: int, out: Any) -> int:
         items = [value_handle(item, depth + 1) for item in value]
         code = int(lib.tenuo_value_list(ffi.new("struct tenuo_value *[]", items), len(items), out, err))
     elif isinstance(value, Mapping):
-        keys = [utf8(key, "a key of an object argument") for key in value]
+        pairs = list(value.items())  # once: a mapping that changes meanwhile, or whose values are more than its keys, must not mix them up
+        keys = [utf8(key, "a key of an object argument") for key, _ in pairs]
         texts = [ffi.from_buffer("char[]", key) for key in keys]
-        items = [value_handle(item, depth + 1) for item in value.values()]
+        items = [value_handle(item, depth + 1) for _, item in pairs]
         code = int(lib.tenuo_value_object(ffi.new("char *[]", texts), ffi.new("size_t[]", [len(k) for k in keys]),
                                           ffi.new("struct tenuo_value *[]", items), len(items), out, err))
     else:

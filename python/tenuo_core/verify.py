@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._ffi import NULL, call, cstring, exact, ffi, lib, sized, text, utf8
-from .keys import PublicKey
+from ._ffi import NULL, blob, call, cstring, exact, ffi, lib, sized, text, utf8
+from .keys import PublicKey, key_bytes
 from .values import Args, args_handle
 from .warrant import Clearance, Warrant, join
 
@@ -164,7 +164,7 @@ def build_request(tool: str, args: Arguments, signature: bytes | None, *, approv
     if pop_as_of is not None:
         lib.tenuo_request_set_pop_as_of(request, int(pop_as_of), int(pop_bound))
     for approval in approvals:
-        data = approval if isinstance(approval, bytes) else approval.to_bytes()
+        data = blob(approval if isinstance(approval, bytes) else approval.to_bytes(), "an approval")
         call(lib.tenuo_request_add_approval, request, data, len(data))
     if request_id is not None:
         call(lib.tenuo_request_set_id, request, cstring(request_id, "a request id"))
@@ -203,7 +203,7 @@ class Verifier:
         builder = ffi.gc(out[0], lib.tenuo_verifier_builder_free)
         self._roots = tuple(roots)
         for root in self._roots:
-            call(lib.tenuo_verifier_builder_add_root, builder, root.to_bytes())
+            call(lib.tenuo_verifier_builder_add_root, builder, key_bytes(root, "a root"))
         for pattern, level in (clearance or {}).items():
             data = utf8(pattern, "a tool pattern")
             call(lib.tenuo_verifier_builder_require_clearance, builder, data, len(data), Clearance(level).level)
@@ -250,7 +250,8 @@ class Verifier:
         """Is the chain good at `as_of` (Unix seconds)? Says nothing about a call."""
         out = ffi.new("struct tenuo_decision **")
         if isinstance(chain, (bytes, bytearray)):
-            call(lib.tenuo_verify, self._handle, bytes(chain), len(chain), int(as_of), out)
+            data = blob(chain, "a chain")
+            call(lib.tenuo_verify, self._handle, data, len(data), int(as_of), out)
         else:
             call(lib.tenuo_verify_stack, self._handle, stack_of(chain), int(as_of), out)
         return read_decision(ffi.gc(out[0], lib.tenuo_decision_free))
@@ -270,7 +271,8 @@ class Verifier:
         """As authorize, for a request that is built already."""
         out = ffi.new("struct tenuo_decision **")
         if isinstance(chain, (bytes, bytearray)):
-            call(lib.tenuo_authorize, self._handle, bytes(chain), len(chain), request, int(as_of), out)
+            data = blob(chain, "a chain")
+            call(lib.tenuo_authorize, self._handle, data, len(data), request, int(as_of), out)
         else:
             call(lib.tenuo_authorize_stack, self._handle, stack_of(chain), request, int(as_of), out)
         return read_decision(ffi.gc(out[0], lib.tenuo_decision_free))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._ffi import NULL, call, encoded, exact, ffi, lent_bytes, lent_text, lib, sized, text, utf8
+from ._ffi import NULL, blob, call, encoded, exact, ffi, lent_bytes, lent_text, lib, sized, text, utf8
 from .keys import PublicKey, Signer
 from .values import Args, args_handle
 
@@ -88,13 +88,13 @@ class Warrant:
     _w: Any
 
     def __new__(cls, token: str | bytes) -> Warrant:
-        data = bytes(token) if isinstance(token, (bytes, bytearray)) else utf8(token, "a warrant")
+        data = blob(token, "a warrant") if isinstance(token, (bytes, bytearray)) else utf8(token, "a warrant")
         return _leaf(_parse(lib.tenuo_stack_parse_any, data))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Warrant:
         """One binary warrant of at most 65536 bytes. DeserializationError, SignatureInvalid ..."""
-        return _leaf(_parse(lib.tenuo_stack_parse_single, bytes(data)))
+        return _leaf(_parse(lib.tenuo_stack_parse_single, blob(data, "a warrant")))
 
     @classmethod
     def from_base64(cls, form: str) -> Warrant:
@@ -419,7 +419,7 @@ def chain_bytes(warrants: Sequence[Warrant]) -> bytes:
 
 def parse_chain(data: bytes) -> tuple[Warrant, ...]:
     """A binary stack or a single binary warrant, of at most 256 KiB."""
-    return _leaf(_parse(lib.tenuo_stack_parse, bytes(data))).chain
+    return _leaf(_parse(lib.tenuo_stack_parse, blob(data, "a chain"))).chain
 
 
 def encode_warrant_stack(warrants: Sequence[Warrant]) -> str:

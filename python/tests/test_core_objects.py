@@ -319,3 +319,73 @@ def test_second_import() -> None:
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == "32", done.stderr
     assert tenuo_core.__version__ == tenuo.__version__
+
+
+class LongBytes(bytes):
+    """Says that it is longer than it is."""
+
+    def __len__(self) -> int:
+        return 1 << 24
+
+
+class OddText(str):
+    def encode(self, *args: Any) -> bytes:  # type: ignore[override]
+        return LongBytes(b"x")
+
+
+class Uneven(dict[str, Any]):
+    """More values than keys."""
+
+    def values(self) -> Any:
+        return [1] * 100000
+
+
+class Holds:
+    """Not bytes, but says that it is 32 of them."""
+
+    def __bytes__(self) -> bytes:
+        return b""
+
+    def __len__(self) -> int:
+        return 1 << 24
+
+    def to_bytes(self) -> bytes:
+        return b"x"
+
+
+def test_what_lies_about_its_size() -> None:
+    """[O01] [O02] the library is told how many bytes there are, never how many an object says; what is no key is not read as one."""
+    import array
+
+    w = warrant()
+    data = w.to_bytes()
+    assert Warrant.from_bytes(LongBytes(data)) == w
+    assert Warrant.from_bytes(memoryview(data)) == w  # type: ignore[arg-type]
+    assert w.sign(HOLDER, OddText("read_file"), {}, 1) == w.sign(HOLDER, "read_file", {}, 1)
+    assert w.sign(HOLDER, "t", {"a": Uneven(b=1)}, 1) == w.sign(HOLDER, "t", {"a": {"b": 1}}, 1)
+    wide = array.array("I", [1, 2, 3, 4])
+    assert HOLDER.sign(wide) == HOLDER.sign(wide.tobytes()) and HOLDER.sign(LongBytes(b"m")) == HOLDER.sign(b"m")  # type: ignore[arg-type]
+    for read in (Warrant.from_bytes, tenuo_core.SignedApproval.from_bytes, SignedRevocationList.from_bytes, parse_constraint, tenuo_core.parse_chain):
+        with pytest.raises(TypeError):
+            read(Holds())  # type: ignore[arg-type]
+        with pytest.raises(exceptions.TenuoError):
+            read(LongBytes(b"\xff"))
+    for no_key in (5, True, Holds(), w, HOLDER):
+        for use in (lambda k: Warrant.mint_builder().holder(k), lambda k: Warrant.mint_builder().required_approvers([k]), lambda k: Verifier([k]),
+                    lambda k: Warrant.mint_builder().tool("t").holder(HOLDER.public_key).prepare(k, 1),
+                    lambda k: tenuo_core.compute_request_hash(w.id, "t", {}, k), lambda k: Context.open(conf_text="resolver required env\n",
+                                                                                                    keys_only=True).signer("x", holder=k)):
+            with pytest.raises(TypeError):
+                use(no_key)
+
+
+def test_paths_end_where_they_say(tmp_path: pathlib.Path) -> None:
+    """[O01] a NUL in a path does not name the file before it."""
+    key = tmp_path / "agent.key"
+    key.write_text(HOLDER.to_pem())
+    key.chmod(0o600)
+    assert SigningKey.from_file(key).public_key == HOLDER.public_key
+    with pytest.raises(exceptions.TenuoError):
+        SigningKey.from_file(f"{key}\0.pem")
+    with pytest.raises(exceptions.TenuoError):
+        Context.open(conf=f"{key}\0")

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import pathlib
 import subprocess
 
 
@@ -106,3 +108,94 @@ def test_headers_of_ours_are_ours() -> None:
     assert decode({"other": "x"}) == {}
 
 
+
+
+def test_what_is_said_about_an_operation(tmp_path: pathlib.Path) -> None:
+    """[A01] [A03] [A09] [C05] [L6] an operation's event names its tool, warrant and arguments; every denial is one event and one line of the
+    library, also before anything was decided and for a replay; a workflow's scope cannot come with the input."""
+    import asyncio
+    import time
+    import types
+    from typing import Any
+
+    import pytest
+    from temporalio import nexus
+    from temporalio.worker import ExecuteNexusOperationStartInput, NexusOperationInboundInterceptor
+
+    import tenuo.temporal as tt
+    from tenuo import Context, SigningKey, Warrant
+    from tenuo.temporal import nexus as guard
+    from tenuo.temporal._worker import WorkerState
+    from tenuo_core.errors import ConfigurationError
+
+    root, holder, events = SigningKey.generate(), SigningKey.generate(), []
+    tmp_path.chmod(0o700)
+    roots, log = tmp_path / "roots.pub", tmp_path / "audit.jsonl"
+    roots.write_text(root.public_key.to_pem())
+    context = Context.open("temporal", conf_text=f"trust required file path={roots}\naudit required jsonl path={log}\n")
+    w = (Warrant.mint_builder().holder(holder.public_key).ttl(60).capability("nexus:e:pay", {"to": Wildcard(), "amount": Wildcard()})
+         .capability("nexus:e:run", {"_workflow_id": Wildcard(), "_workflow_namespace": Wildcard()}).mint(root))
+
+    class Last(NexusOperationInboundInterceptor):
+        def __init__(self) -> None:
+            self.ran = 0
+
+        async def execute_nexus_operation_start(self, input: Any) -> Any:
+            self.ran += 1
+
+    last = Last()
+    config = tt.TenuoPluginConfig(signing_key=holder, context=context, audit_callback=events.append, nexus_endpoint="e", nexus_pop_replay_protection=True,
+                                  pop_dedup_store=tt.InMemoryPopDedupStore())
+    inbound = guard.NexusInbound(last, WorkerState(config))
+
+    def start(headers: dict[str, str], value: Any, operation: str = "pay", request: str = "r1") -> tuple[str, Any, int]:
+        """(error, its event, lines of the library)"""
+        ctx: Any = types.SimpleNamespace(headers=headers, operation=operation, service="Bank", request_id=request)
+        before, ran = log.read_text().count("\n") if log.exists() else 0, last.ran
+        events.clear()
+        text = ""
+        try:
+            asyncio.run(inbound.execute_nexus_operation_start(ExecuteNexusOperationStartInput(ctx, value)))
+        except nexusrpc.HandlerError as exc:
+            text = str(exc)
+        assert (last.ran == ran) == bool(text) and len(events) == 1
+        return text, events[0], log.read_text().count("\n") - before
+
+    info = guard.nexus.info
+    guard.nexus.info = lambda: types.SimpleNamespace(namespace="n", task_queue="q")  # type: ignore[assignment,return-value]
+    try:
+        now = int(time.time())
+        signed = tt.tenuo_nexus_headers(w, "k", holder, endpoint="e", operation="pay", input=Payment("bob", 5), timestamp=now)
+        text, event, lines = start(signed, Payment("bob", 5))
+        assert not text and lines == 1 and event.decision == "ALLOW" and event.warrant_id == w.id and event.tool == "nexus:e:pay"
+        assert event.arguments == {"to": "[REDACTED]", "amount": "[REDACTED]"} and event.warrant_capabilities
+        for headers, value, request, code, warrant_id in (
+                (signed, Payment("bob", 5), "r2", "replay", w.id), ({}, Payment("bob", 5), "r3", "No warrant", "none"),
+                ({**signed, "x-tenuo-warrant": "!"}, Payment("bob", 5), "r4", "CHAIN_INVALID", "<malformed>"),
+                (signed, Payment("bob", 6), "r5", "POP_VERIFICATION_FAILED", w.id), (signed, {"to": "bob"}, "r6", "arg_keys", w.id),
+                (signed, {"to": "bob", "amount": "\ud800"}, "r7", "Internal", w.id)):
+            text, event, lines = start(headers, value, request=request)
+            assert code in text and event.decision == "DENY" and event.warrant_id == warrant_id, text
+            assert lines == (2 if code == "replay" else 1), text
+        scope = {"_workflow_id": "w", "_workflow_namespace": "n"}
+        with pytest.raises(tt.TenuoContextError, match="reserved"):
+            tt.tenuo_nexus_headers(w, "k", holder, endpoint="e", operation="run", input=scope, timestamp=now)
+        forged = tt.tenuo_nexus_headers(w, "k", holder, endpoint="e", operation="run", input={}, timestamp=now)
+        forged |= guard_encode({"x-tenuo-pop": base64.b64encode(w.sign(holder, "nexus:e:run", scope, now)), "x-tenuo-arg-keys": ",".join(scope).encode()})
+        text, event, _ = start(forged, scope, "run")
+        assert "reserved" in text and event.decision == "DENY"
+    finally:
+        guard.nexus.info = info
+
+    class Plain:
+        def check_pop_replay(self, dedup_key: str, now: float, ttl_seconds: float, *, activity_name: str) -> None: ...
+
+    assert nexus is guard.nexus
+    with pytest.raises(ConfigurationError, match="for_owner"):
+        WorkerState(tt.TenuoPluginConfig(signing_key=holder, trusted_roots=[root.public_key], pop_dedup_store=Plain(), nexus_pop_replay_protection=True))
+
+
+def guard_encode(headers: dict[str, bytes]) -> dict[str, str]:
+    from tenuo.temporal._nexus_call import encode
+
+    return encode(headers)

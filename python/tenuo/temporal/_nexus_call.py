@@ -37,6 +37,8 @@ def nexus_tool_name(endpoint: str, operation: Any, *, service: str | None = None
 def input_arguments(value: Any) -> dict[str, Any]:
     """The input as the map that is signed and verified; the same on both sides."""
     whole = normalise(value, "input")
+    if isinstance(whole, dict) and any(name in c.SCOPE_NAMES for name in whole):
+        raise TenuoContextError("a field of the input has a name that is reserved for the running workflow")
     if isinstance(whole, dict) and (isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(type(value), "model_fields")):
         return whole
     return {"input": whole}

@@ -107,9 +107,7 @@ class Context:
 
         retry: a further attempt that the guarding program's own engine counts; replay stores are not asked."""
         request = build_request(tool, args, signature, approvals=approvals, pop_as_of=pop_as_of, pop_bound=pop_bound,
-                                constraint_args=constraint_args, request_id=request_id, attributes=attributes)
-        if retry:
-            lib.tenuo_request_set_retry(request)
+                                constraint_args=constraint_args, request_id=request_id, attributes=attributes, retry=retry)
         return self.authorize_request(chain, request, as_of)
 
     def authorize_request(self, chain: Chain, request: Any, as_of: int | None = None) -> Decision:

@@ -150,7 +150,7 @@ def read_decision(handle: Any) -> Decision:
 
 def build_request(tool: str, args: Arguments, signature: bytes | None, *, approvals: Iterable[SignedApproval | bytes] = (),
                   pop_as_of: int | None = None, pop_bound: int = 0, constraint_args: Arguments = None, request_id: str | None = None,
-                  attributes: Mapping[str, str] | None = None) -> Any:
+                  attributes: Mapping[str, str] | None = None, retry: bool = False) -> Any:
     """A request of the library (spec warrant.md 7). `pop_bound` (seconds) comes from the guarding program, never with the call."""
     name = utf8(tool, "a tool")
     out = ffi.new("struct tenuo_request **")
@@ -168,6 +168,8 @@ def build_request(tool: str, args: Arguments, signature: bytes | None, *, approv
         call(lib.tenuo_request_add_approval, request, data, len(data))
     if request_id is not None:
         call(lib.tenuo_request_set_id, request, cstring(request_id, "a request id"))
+    if retry:
+        lib.tenuo_request_set_retry(request)
     for key, value in (attributes or {}).items():
         call(lib.tenuo_request_add_attribute, request, cstring(key, "an attribute"), cstring(value, "an attribute's value"))
     return request

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -626,3 +627,81 @@ def test_no_decision_is_recorded_too() -> None:
     with pytest.raises(TenuoError):
         authority.decide([], "ping", {}, None, as_of=0, pop_as_of=0, pop_bound=0)
     assert recorded == [("ping", 9301)]
+
+
+def test_requests_that_cannot_be_made_are_recorded(tmp_path: pathlib.Path) -> None:
+    """[A09] [X04] text that is no Unicode, approvals that are no approvals, an activity id longer than the library keeps: one line each, also where
+    roots are the program's own; and the long id is an honest one."""
+    from tenuo import Context
+
+    tmp_path.chmod(0o700)
+    roots, log = tmp_path / "roots.pub", tmp_path / "audit.jsonl"
+    roots.write_text(ROOT.public_key.to_pem())
+    context = Context.open("temporal", conf_text=f"trust required file path={roots}\naudit required jsonl path={log}\n")
+    w, events = plain(read_file={"path": Wildcard()}), []
+    bad = base64.b64encode(b"\xff").decode()
+    for own in (True, False):
+        kw: dict[str, Any] = {"trusted_roots": [ROOT.public_key]} if own else {}
+        with_context = tt.TenuoPluginConfig(signing_key=HOLDER, context=context, audit_callback=events.append, **kw)
+        for number, (headers, path) in enumerate((
+                (headers_for(w, {"path": "/data/x"}), "\ud800"),
+                (headers_for(w, {"path": "/data/x"}, **{"x-tenuo-approvals": json.dumps([bad]).encode()}), "/data/x"))):
+            events.clear()
+            before = log.read_text().count("\n") if log.exists() else 0
+            _, error, ran = call(with_context, headers, path, activity_id=f"{own}{number}")
+            assert not ran and error.non_retryable and len(events) == 1, error
+            assert log.read_text().count("\n") == before + 1, (own, number)
+        got, error, _ = call(with_context, headers_for(w, {"path": "/data/x"}), activity_id="é" * 500 + str(own))
+        assert got == "read /data/x", error
+        before = log.read_text().count("\n")
+        call(with_context, {}, activity_id="é" * 500)
+        assert log.read_text().count("\n") == before + 1
+
+
+def test_a_signing_key_goes_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """[D2] [L7] a run that came with a key: told as an error, denied, and its successor gets neither the key nor a warrant that is good."""
+    seed = base64.b64encode(SEED)
+    headers = {**_wire.encode_headers(plain(), "agent"), "x-tenuo-signing-key": seed, "x-tenuo-more": b"1"}
+    _, error, ran = call(config(), _wire.payloads(headers), activity_id="s")
+    assert error.type == "CHAIN_INVALID" and error.non_retryable and not ran
+    assert any(r.levelname == "ERROR" for r in caplog.records) and seed.decode() not in caplog.text + str(error)
+    after = _wire.carried_on(headers)
+    assert seed not in after.values()
+    with pytest.raises(tt.ChainValidationError):
+        _wire.decode_headers(after)
+    del headers["x-tenuo-signing-key"]
+    assert set(_wire.carried_on(headers)) == set(headers) - {"x-tenuo-more"}
+
+
+def test_models_are_signed_whole() -> None:
+    """[X04] [L5] a pydantic field that is left out or masked when the model is written is still part of what is signed."""
+    import pydantic
+
+    from tenuo.temporal._args import normalise
+
+    class Inner(pydantic.BaseModel):
+        path: str = pydantic.Field(default="/data", exclude=True)
+
+    class Outer(pydantic.BaseModel):
+        inner: Inner
+        when: datetime.date
+        name: str
+
+        @pydantic.field_serializer("name")
+        def masked(self, name: str) -> str:
+            return "***"
+
+    class Secret(pydantic.BaseModel):
+        words: list[pydantic.SecretStr]
+
+    class Ids(pydantic.BaseModel):
+        ids: list[uuid.UUID]
+        kinds: set[str] = {"a"}
+        inners: dict[str, Inner]
+
+    one = Outer(inner=Inner(path="/etc"), when=datetime.date(2026, 1, 2), name="bob")
+    assert normalise(one) == {"inner": {"path": "/etc"}, "when": "2026-01-02", "name": "bob"}
+    with pytest.raises(tt.TenuoArgNormalizationError, match="SecretStr"):
+        normalise(Secret(words=[pydantic.SecretStr("x")]))
+    made = normalise(Ids(ids=[uuid.UUID(int=1)], inners={"a": Inner(path="/etc")}))
+    assert made == {"ids": [str(uuid.UUID(int=1))], "kinds": ["a"], "inners": {"a": {"path": "/etc"}}}

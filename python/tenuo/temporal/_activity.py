@@ -55,7 +55,7 @@ class _Call:
 
     @property
     def request_id(self) -> str:
-        return f"{self.info.workflow_run_id}:{self.info.activity_id}"[:256]
+        return f"{self.info.workflow_run_id}:{self.info.activity_id}"
 
     def attributes(self) -> dict[str, str]:
         i = self.info

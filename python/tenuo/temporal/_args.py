@@ -20,6 +20,7 @@ from . import _constants as c
 from .exceptions import TenuoArgNormalizationError, TenuoContextError
 
 MAX_DEPTH = 32
+_LEFT_OUT = object()
 
 
 def parameter_names(fn: Callable[..., Any]) -> list[str]:
@@ -72,10 +73,31 @@ def _fields(value: Any) -> Mapping[str, Any] | None:
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return value
-    dump = getattr(type(value), "model_dump", None)
-    if dump is not None and hasattr(type(value), "model_fields"):
-        return typing.cast("Mapping[str, Any]", value.model_dump(mode="json"))
+    if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
+        return _model(value)
     return None
+
+
+def _model(value: Any) -> dict[str, Any]:
+    """The fields of a pydantic model as they are, not as they print: a field that the model leaves out or masks when it is written would
+    otherwise be no part of what is signed, and could be exchanged."""
+    written = value.model_dump(mode="json", by_alias=False)
+    extra = getattr(value, "model_extra", None) or {}
+    return {name: _unmasked(getattr(value, name), written.get(name, _LEFT_OUT), name) for name in [*type(value).model_fields, *extra]} | {
+        name: computed for name, computed in written.items() if name not in type(value).model_fields and name not in extra}
+
+
+def _unmasked(item: Any, written: Any, path: str) -> Any:
+    """A value itself where a warrant can speak of it, else as its model writes it (a UUID, a set)."""
+    if hasattr(item, "get_secret_value"):
+        raise _bad(type(item).__name__, path)
+    if item is None or isinstance(item, (bool, int, float, str)) or hasattr(type(item), "model_fields"):
+        return item
+    if isinstance(item, (list, tuple)) and isinstance(written, list) and len(written) == len(item):
+        return [_unmasked(i, w, path) for i, w in zip(item, written, strict=True)]
+    if isinstance(item, Mapping) and isinstance(written, dict) and len(written) == len(item):
+        return {name: _unmasked(i, w, path) for i, (name, w) in zip(item.values(), written.items(), strict=True)}
+    return item if written is _LEFT_OUT else written
 
 
 def normalise(value: Any, path: str = "value", depth: int = 0) -> Any:

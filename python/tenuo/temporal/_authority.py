@@ -5,6 +5,7 @@ providers run in a thread of their own, and what they bring replaces the verifie
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -27,6 +28,14 @@ MAX_ATTRIBUTE = 256
 def _bounded(value: str) -> str:
     """An audit attribute of at most 256 bytes."""
     return value.replace("\0", " ").encode("utf-8", "replace")[:MAX_ATTRIBUTE].decode("utf-8", "ignore")
+
+
+def bounded_id(request_id: str) -> str:
+    """A request id of at most 256 bytes; a longer one keeps its beginning and a hash of all, so that two stay two."""
+    data = request_id.replace("\0", " ").encode("utf-8", "replace")
+    if len(data) <= MAX_ATTRIBUTE:
+        return data.decode("utf-8")
+    return data[: MAX_ATTRIBUTE - 65].decode("utf-8", "ignore") + "." + hashlib.sha256(data).hexdigest()
 
 
 class Authority:
@@ -110,16 +119,16 @@ class Authority:
                approvals: Sequence[bytes] = (), request_id: str = "", attributes: Mapping[str, str] | None = None, retry: bool = False) -> Decision:
         """One decision; with a context also its replay stores and audit lines. Raises TenuoError when nothing could be decided."""
         shown = {name: _bounded(value) for name, value in (attributes or {}).items()}
-        if self._verifier is None:
-            assert self._context is not None
-            return self._context.authorize(chain, tool, args, pop, as_of=as_of, approvals=approvals, pop_as_of=pop_as_of, pop_bound=pop_bound,
-                                           request_id=request_id, attributes=shown, retry=retry)
-        request = build_request(tool, args, pop, approvals=approvals, pop_as_of=pop_as_of, pop_bound=pop_bound, request_id=request_id, attributes=shown)
         try:
-            decision = self._verifier.authorize_request(chain, request, as_of)
+            request = build_request(tool, args, pop, approvals=approvals, pop_as_of=pop_as_of, pop_bound=pop_bound, request_id=bounded_id(request_id),
+                                    attributes=shown, retry=retry)
+            decision = None if self._verifier is None else self._verifier.authorize_request(chain, request, as_of)
         except TenuoError as exc:  # nothing was decided, and that is recorded like any other no
             self.record_denial(tool, {}, code=exc.code, reason=str(exc), request_id=request_id, attributes=attributes)
             raise
+        if decision is None:
+            assert self._context is not None
+            return self._context.authorize_request(chain, request, as_of)
         if self._context is not None:
             self._context.record(request, chain=chain, decision=decision, as_of=as_of)
         return decision
@@ -130,9 +139,9 @@ class Authority:
         if self._context is None:
             return
         try:
-            request = build_request(tool[:64] or "unknown", args, None, request_id=request_id,
+            request = build_request(tool[:64] or "unknown", args, None, request_id=bounded_id(request_id),
                                     attributes={n: _bounded(v) for n, v in (attributes or {}).items()})
-            self._context.record(request, code=code or 9001, reason=reason, as_of=int(time.time()))
+            self._context.record(request, code=code or 9001, reason=reason.encode("utf-8", "replace").decode("utf-8"), as_of=int(time.time()))
         except Exception as exc:
             logger.error("a denial could not be audited: %s", exc)
 

@@ -60,16 +60,19 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         try:
             plan = self._plan(input)
-            if plan is None:
-                return self.next.start_activity(input)  # unsigned: the activity side denies it
-            input.summary = f"[{c.PLUGIN_NAME}] {plan.tool}" + (f": {input.summary}" if input.summary else "")
-            if not _sign.by_activity(self._run, plan.carried):
+            by_activity = plan is not None and _sign.by_activity(self._run, plan.carried)
+            if plan is not None:
+                input.summary = f"[{c.PLUGIN_NAME}] {plan.tool}" + (f": {input.summary}" if input.summary else "")
+            if plan is not None and not by_activity:
                 self._put(input, plan, _sign.inline(self._run, plan.carried, plan.tool, plan.args))
-                return self.next.start_activity(input)
         except (TenuoTemporalError, TenuoArgNormalizationError) as exc:
             raise self._denied(input.activity, exc) from exc
         except TenuoError as exc:
             raise self._denied(input.activity, TenuoContextError(f"PoP computation failed: {exc}")) from exc
+        except Exception as exc:  # else the workflow's task would fail and be tried again for ever
+            raise self._denied(input.activity, TenuoContextError(f"PoP computation failed: {type(exc).__name__}")) from exc
+        if plan is None or not by_activity:
+            return self.next.start_activity(input)  # without a plan unsigned: the activity side denies it
         when = int(workflow.now().timestamp())
         return asyncio.get_running_loop().create_task(self._after_signing(input, plan, when))  # type: ignore[return-value]
 
@@ -109,7 +112,7 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
         args |= scope_args(dict.fromkeys(constrained), self._run.namespace, self._run.workflow_id)
         _prevalidate(carried, tool, args)
         if options.carried is None:
-            base = {name: self._run.headers[name] for name in _wire.START_HEADERS if name in self._run.headers}
+            base = _wire.carried_on(self._run.headers)
         else:
             base = _wire.encode_headers(carried.warrant, carried.key_id, chain=carried.chain, compress=options.compress)
         return _Plan(carried, base, tool, names, args, approvals)
@@ -167,7 +170,8 @@ class TenuoWorkflowOutbound(WorkflowOutboundInterceptor):
         return await self.next.start_child_workflow(input)
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
-        input.headers = {**input.headers, **_wire.payloads(self._run.headers)}
+        kept = {name: value for name, value in input.headers.items() if not name.startswith(c.PREFIX)}
+        input.headers = {**kept, **_wire.payloads(_wire.carried_on(self._run.headers))}
         self.next.continue_as_new(input)
 
 

@@ -8,6 +8,7 @@ import binascii
 import dataclasses
 import functools
 import json
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from tenuo_core._pure import PublicKey, SigningKey, TenuoError, Warrant, decode_
 from . import _constants as c
 from .exceptions import ChainValidationError, PopVerificationError, TenuoContextError
 
+logger = logging.getLogger("tenuo.temporal")
 Headers = Mapping[str, Any]
 START_HEADERS = (c.TENUO_WARRANT_HEADER, c.TENUO_COMPRESSED_HEADER, c.TENUO_KEY_ID_HEADER, c.TENUO_WIRE_FORMAT_HEADER, c.TENUO_CHAIN_HEADER)
 
@@ -45,6 +47,14 @@ def payloads(headers: Mapping[str, bytes]) -> dict[str, Payload]:
 def tenuo_only(headers: Headers) -> dict[str, bytes]:
     """Ours among a call's headers."""
     return {name: raw(value) for name, value in headers.items() if name.startswith(c.PREFIX)}
+
+
+def carried_on(headers: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What a successor of a run gets: what a start may have and no more. Of one that came with a signing key, a warrant that cannot be read:
+    the secret goes nowhere, and the successor is denied as the run was."""
+    if c.SIGNING_KEY_HEADER in headers:
+        return {c.TENUO_WARRANT_HEADER: b""}
+    return {name: headers[name] for name in START_HEADERS if name in headers}
 
 
 def _gzip(data: bytes) -> bytes:
@@ -143,6 +153,7 @@ def _decode_chain(text: bytes, leaf: Warrant) -> tuple[Warrant, ...]:
 def decode_headers(headers: Headers) -> WarrantHeaders | None:
     """None when there is no warrant. ChainValidationError (depth 0) for one that cannot be read."""
     if c.SIGNING_KEY_HEADER in headers:
+        logger.error("a call carries '%s': its sender put a signing key into the history, where it stays; replace that key", c.SIGNING_KEY_HEADER)
         raise ChainValidationError("Failed to deserialize warrant: the call carries a signing key, which is now in the history: replace that key", 0)
     if c.TENUO_WARRANT_HEADER not in headers:
         return None

@@ -705,3 +705,100 @@ def test_models_are_signed_whole() -> None:
         normalise(Secret(words=[pydantic.SecretStr("x")]))
     made = normalise(Ids(ids=[uuid.UUID(int=1)], inners={"a": Inner(path="/etc")}))
     assert made == {"ids": [str(uuid.UUID(int=1))], "kinds": ["a"], "inners": {"a": {"path": "/etc"}}}
+
+
+@dataclasses.dataclass
+class Stalled(tt.KeyResolver):
+    """Never answers; a dataclass, which has no hash."""
+
+    how: str
+
+    async def resolve(self, key_id: str) -> Any:
+        if self.how == "error":
+            raise OSError("password=hunter2")
+        if self.how == "thread":
+            await asyncio.to_thread(time.sleep, 3)
+        await asyncio.sleep(3600)
+
+
+def test_resolvers_that_stall_or_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[K06] [E06] a resolver of a user's own that does not answer gives up in time, in a loop or not; what it raises is KEY_NOT_FOUND, may be tried
+    again, and is not repeated."""
+    from tenuo.temporal._internal import child_key, find_signer
+
+    monkeypatch.setattr(resolvers, "LOOK_UP_SECS", 0.1)
+
+    async def inside(resolver: Any) -> Any:
+        return resolver.resolve_sync("a")
+
+    for how in ("await", "thread"):
+        for look in (lambda r: r.resolve_sync("a"), lambda r: asyncio.run(inside(r))):
+            began = time.monotonic()
+            with pytest.raises(tt.KeyResolutionError, match="did not answer") as caught:
+                look(Stalled(how))
+            assert time.monotonic() - began < 2.5 and not caught.value.not_found
+    failing = config(key_resolver=Stalled("error"))
+    failing.signing_key = None
+    for ask in (lambda: find_signer(failing, "a", HOLDER.public_key), lambda: child_key(failing, "a")):
+        with pytest.raises(tt.KeyResolutionError) as caught:
+            ask()
+        assert caught.value.retryable and caught.value.core_code == 9301 and "hunter2" not in str(caught.value)
+
+
+def test_remembered_signers_are_bounded() -> None:
+    """[K06] ids that come with calls do not fill the memory."""
+    any_id = resolvers.StaticKeyResolver(HOLDER)
+    for i in range(resolvers.MAX_REMEMBERED + 50):
+        any_id.signer(f"k{i}", None)
+    assert len(any_id._cache()) == resolvers.MAX_REMEMBERED
+
+
+def test_gcp_versions() -> None:
+    """[K05] ID@N is version N of the secret ID."""
+    asked = []
+
+    class Client:
+        def access_secret_version(self, request: Any, timeout: float) -> Any:
+            asked.append(request["name"])
+            raise OSError
+
+    for key_id in ("a", "a@3"):
+        with pytest.raises(tt.KeyResolutionError):
+            tt.GCPSecretManagerKeyResolver("p", client=Client()).resolve_sync(key_id)
+    assert asked == ["projects/p/secrets/tenuo-keys-a/versions/latest", "projects/p/secrets/tenuo-keys-a/versions/3"]
+
+
+def test_fork_while_locks_are_held() -> None:
+    """[L22] a fork while another thread looks a key up does not leave the child waiting for it; one resolver that cannot be closed does not keep
+    the keys of the others."""
+    code = """
+import os, threading, time
+from tenuo import SigningKey
+import tenuo.temporal as tt
+from tenuo.temporal import _local_keys, _worker
+key = SigningKey.generate()
+os.environ["TENUO_KEY_a"] = key.secret_key_bytes().hex()
+class Bad(tt.KeyResolver):
+    async def resolve(self, key_id): return key
+    def close(self): raise OSError
+env, bad, static = tt.EnvKeyResolver(), Bad(), tt.CompositeKeyResolver([Bad()])
+_local_keys.put("k", key, 2**40)
+locks = [_local_keys._lock, env._lock, _worker._process_dedup._lock]
+for lock in locks:
+    lock.acquire()
+pid = os.fork()
+if pid == 0:
+    assert env.resolve_sync("a").public_key == key.public_key and _local_keys.get("k", key.public_key, 0) is None
+    _worker._process_dedup.check_pop_replay("x", 1.0, 1.0, activity_name="x")
+    os._exit(0)
+until = time.monotonic() + 10
+while time.monotonic() < until:
+    done, status = os.waitpid(pid, os.WNOHANG)
+    if done:
+        raise SystemExit(os.waitstatus_to_exitcode(status))
+    time.sleep(0.05)
+os.kill(pid, 9)
+raise SystemExit("the child waits")
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr

@@ -37,6 +37,13 @@ def _config() -> TenuoPluginConfig:
     return config
 
 
+def _outage(key_id: str, exc: Exception) -> KeyResolutionError:
+    """A resolver of a user's own failed in a way of its own. Its text may say more than anyone else should read."""
+    error = KeyResolutionError(key_id, f"the resolver failed: {type(exc).__name__}", not_found=False)
+    error.core_code, error.core_name, error.retryable = 9301, "unavailable", True
+    return error
+
+
 def find_signer(config: TenuoPluginConfig, key_id: str, holder: PublicKey) -> Any:
     """The holder's signer: the resolver's; only when that has no such key, the one that a client of this process handed over."""
     assert config.key_resolver is not None
@@ -50,6 +57,8 @@ def find_signer(config: TenuoPluginConfig, key_id: str, holder: PublicKey) -> An
         signer = local
     except TenuoError as exc:
         raise from_key_error(exc, key_id) from exc
+    except Exception as exc:
+        raise _outage(key_id, exc) from exc
     if signer.public_key != holder:
         error = TenuoContextError(f"key id '{key_id}' does not match holder: its public key is not the warrant's holder")
         error.core_code, error.core_name = 9306, "holder-mismatch"
@@ -149,6 +158,10 @@ def child_key(config: TenuoPluginConfig, key_id: str) -> PublicKey:
         if local is None:
             raise
         return local
+    except TenuoError:
+        raise
+    except Exception as exc:
+        raise _outage(key_id, exc) from exc
 
 
 @activity.defn(name=c.MINT_ACTIVITY)

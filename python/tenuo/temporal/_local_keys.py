@@ -36,6 +36,13 @@ def clear() -> None:
         _signers.clear()
 
 
+def after_fork() -> None:
+    """In a forked child: the lock may be held by a thread that is only in the parent."""
+    global _lock
+    _lock = threading.Lock()
+    _signers.clear()
+
+
 def public_key(key_id: str) -> PublicKey | None:
     """The public key under an id, when there is exactly one."""
     with _lock:

@@ -6,6 +6,7 @@ found by task queue and namespace where a part cannot be told (never "the last o
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,6 +24,7 @@ logger = logging.getLogger("tenuo.temporal")
 _lock = threading.Lock()
 _by_queue: dict[str, "WorkerState"] = {}
 _process_dedup = InMemoryPopDedupStore()
+os.register_at_fork(after_in_child=_process_dedup.after_fork)
 PASSTHROUGH = ("tenuo", "tenuo_core")
 
 

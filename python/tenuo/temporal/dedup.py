@@ -36,6 +36,10 @@ class InMemoryPopDedupStore:
         self._owner: dict[str, str] = {}
         self._next_sweep = 0.0
 
+    def after_fork(self) -> None:
+        """In a forked child: the lock may be held by a thread that is only in the parent."""
+        self._lock = threading.Lock()
+
     @property
     def cache(self) -> dict[str, float]:
         """A copy: when each entry ends."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import concurrent.futures
+import contextvars
 import logging
 import os
 import re
@@ -33,14 +34,19 @@ ARGUMENT = re.compile(r"\A[a-z][a-z0-9_]{0,40}\Z")
 REFERENCE = re.compile(r"@[0-9]{1,10}\Z")
 DEVELOPMENT = frozenset({"development", "dev", "test", "testing", "local"})
 _warned: set[str] = set()
-_living: weakref.WeakSet[Any] = weakref.WeakSet()
+_living: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by id(): a resolver of a user's own may have no hash
+LOOK_UP_SECS = 30.0
+MAX_REMEMBERED = 4096
 
 
 def _forget_after_fork() -> None:
-    """Signers of before a fork do not sign in the child: it looks the keys up again."""
-    for resolver in list(_living):
-        resolver.close()
-    _local_keys.clear()
+    """Signers of before a fork do not sign in the child: it looks the keys up again. One resolver that fails does not keep the others' keys."""
+    _local_keys.after_fork()
+    for resolver in list(_living.values()):
+        try:
+            resolver._after_fork()
+        except Exception as exc:
+            logger.error("a %s could not be closed after a fork: %s", type(resolver).__name__, type(exc).__name__)
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)
@@ -86,7 +92,7 @@ class KeyResolver(abc.ABC):
 
     def __new__(cls, *args: Any, **kw: Any) -> Any:
         made = super().__new__(cls)
-        _living.add(made)
+        _living[id(made)] = made
         return made
 
     @abc.abstractmethod
@@ -94,13 +100,21 @@ class KeyResolver(abc.ABC):
         """The signer of this id; KeyResolutionError when there is none."""
 
     def resolve_sync(self, key_id: str) -> Any:
-        """`resolve` in a loop of its own, for at most 30 seconds. Not inside a workflow."""
+        """`resolve` in a loop and a thread of its own, for at most 30 seconds: a store that never answers must not take the worker's threads away
+        one by one. Not inside a workflow."""
+        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(asyncio.run(asyncio.wait_for(self.resolve(key_id), LOOK_UP_SECS)))
+            except BaseException as exc:
+                answer.set_exception(exc)
+
+        threading.Thread(target=contextvars.copy_context().run, args=(work,), name="tenuo-look-up", daemon=True).start()
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.resolve(key_id))
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, self.resolve(key_id)).result(30)
+            return answer.result(LOOK_UP_SECS + 1)
+        except TimeoutError as exc:
+            raise KeyResolutionError(key_id, f"{type(self).__name__} did not answer within {LOOK_UP_SECS:g} s", not_found=False) from exc
 
     def _cache(self) -> dict[str, list[tuple[Any, float]]]:
         found: dict[str, list[tuple[Any, float]]] = self.__dict__.setdefault("_preloaded", {})
@@ -110,7 +124,11 @@ class KeyResolver(abc.ABC):
         """Keeps a signer for workflows, for cache_ttl: the newest first, older ones of other public keys behind it."""
         until = float("inf") if self.cache_ttl is None else monotonic() + self.cache_ttl
         kept = [(s, t) for s, t in self._cache().get(key_id, []) if s.public_key != signer.public_key and t > monotonic()]
-        self._cache()[key_id] = [(signer, until), *kept][:8]
+        cache = self._cache()
+        cache.pop(key_id, None)
+        cache[key_id] = [(signer, until), *kept][:8]
+        for oldest in list(cache)[: max(0, len(cache) - MAX_REMEMBERED)]:  # ids come with calls: they must not fill the memory
+            cache.pop(oldest, None)
 
     def preload(self, key_ids: Iterable[str]) -> None:
         """Looks the keys up and keeps them for workflows. ConfigurationError names every one that failed."""
@@ -153,6 +171,10 @@ class KeyResolver(abc.ABC):
     def close(self) -> None:
         """Lets go of what it holds."""
         self.__dict__.pop("_preloaded", None)
+
+    def _after_fork(self) -> None:
+        """In a forked child: as close, and no lock stays locked whose owner is only in the parent."""
+        self.close()
 
 
 class ConfiguredResolver(KeyResolver):
@@ -209,6 +231,10 @@ class ConfiguredResolver(KeyResolver):
     def close(self) -> None:
         super().close()
         self._context = None
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self.close()
 
 
 class EnvKeyResolver(ConfiguredResolver):
@@ -313,7 +339,8 @@ class GCPSecretManagerKeyResolver(KeyResolver):
                 from google.cloud import secretmanager  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
                 self._client = secretmanager.SecretManagerServiceClient()
-            name = f"projects/{self.project_id}/secrets/{self.secret_prefix}{key_id}/versions/{self.version}"
+            secret, _, version = key_id.partition("@")
+            name = f"projects/{self.project_id}/secrets/{self.secret_prefix}{secret}/versions/{version or self.version}"
             return SigningKey.from_bytes(self._client.access_secret_version(request={"name": name}, timeout=10).payload.data)
         except ImportError as exc:
             raise KeyResolutionError(key_id, 'the client is not installed: pip install "tenuo[gcp]"', not_found=False) from exc

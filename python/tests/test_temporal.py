@@ -802,3 +802,17 @@ raise SystemExit("the child waits")
 """
     done = subprocess.run([sys.executable, "-P", "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
+
+
+def test_replay_lines_that_nobody_asks_are_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """[L14] roots of the program's own beside a configuration: its replay lines are not asked, so the warning comes as without one."""
+    from tenuo import Context
+
+    roots = tmp_path / "roots.pub"
+    roots.write_text(ROOT.public_key.to_pem())
+    context = Context.open("temporal", conf_text=f"trust required file path={roots}\nreplay required memory\n")
+    for own, told in ((False, False), (True, True)):
+        monkeypatch.setattr(resolvers, "_warned", set())
+        caplog.clear()
+        WorkerState(tt.TenuoPluginConfig(signing_key=HOLDER, context=context, **({"trusted_roots": [ROOT.public_key]} if own else {})))
+        assert ("within this process only" in caplog.text) == told

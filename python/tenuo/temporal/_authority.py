@@ -103,6 +103,11 @@ class Authority:
     def has_context(self) -> bool:
         return self._context is not None
 
+    @property
+    def asks_replay_lines(self) -> bool:
+        """Only decisions of a context's own roots ask the replay lines of its configuration."""
+        return self._context is not None and not self._own_roots
+
     def verifier(self) -> Verifier:
         """The verifier of this moment."""
         if self._verifier is not None:

@@ -40,9 +40,9 @@ class WorkerState:
         self.dedup: Any = self.config.pop_dedup_store
         if self.dedup is None:
             self.dedup = _process_dedup
-            if not self.authority.has_context:
-                warn_once("dedup", "replays are recognised within this process only: give pop_dedup_store, or a replay line in tenuo.conf, "
-                          "when several workers serve one queue")
+            if not self.authority.asks_replay_lines:
+                warn_once("dedup", "replays are recognised within this process only: give pop_dedup_store, or a replay line in tenuo.conf whose roots "
+                          "are used too (no trusted_roots), when several workers serve one queue")
         if self.config.nexus_pop_replay_protection and not hasattr(self.dedup, "check_pop_replay_for_owner"):
             raise ConfigurationError("nexus_pop_replay_protection needs a pop_dedup_store with check_pop_replay_for_owner, which this one has not got")
         self.reports = WorkflowDenials(self.config, self.authority)

@@ -368,3 +368,35 @@ def test_l18_approvals(server: str) -> None:
         return [refused.type, wrong.type, got, handled, len(asked)]
 
     assert lab.run(main()) == ["approval_required", "invalid_approval", "read /data/x", "read /data/y", 1]
+
+
+def test_started_with_an_update(server: str) -> None:
+    """[H02] [H04] [L15] an update that starts its workflow brings the warrant that was bound to it, and leaves it for no later start."""
+    from temporalio.client import WithStartWorkflowOperation
+    from temporalio.common import WorkflowIDConflictPolicy
+
+    async def main() -> None:
+        w = await lab.World(server).connect()
+        async with w.worker(flows.WORKFLOWS, flows.ACTIVITIES):
+            w.interceptor.set_headers_for_workflow("with-update", tenuo_headers(w.warrant(), "agent"))
+            start = WithStartWorkflowOperation(flows.Plain.run, "/data/x", id="with-update", task_queue=w.queue,
+                                               id_conflict_policy=WorkflowIDConflictPolicy.FAIL)
+            try:
+                await w.client.execute_update_with_start_workflow("none", start_workflow_operation=start)
+            except WorkflowUpdateFailedError:
+                pass  # the workflow has no such update
+            assert await (await start.workflow_handle()).result() == "read /data/x"
+            assert not w.interceptor.discard_headers_for_workflow("with-update")
+
+    lab.run(main())
+
+
+def test_one_shot_headers_get_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[H03] headers that no start took in time are given to none."""
+    from tenuo.temporal import TenuoClientInterceptor
+
+    ours = TenuoClientInterceptor(pending_headers_ttl_secs=0.05)
+    with pytest.warns(DeprecationWarning):
+        ours.set_headers({"x-tenuo-warrant": b"x"})
+    time.sleep(0.06)
+    assert ours.take("w") is None

@@ -61,7 +61,7 @@ class TenuoClientInterceptor(temporalio.client.Interceptor):
         self._ttl = pending_headers_ttl_secs or self.DEFAULT_PENDING_HEADERS_TTL_SECS
         self._lock = threading.Lock()
         self._by_id: collections.OrderedDict[str, _Pending] = collections.OrderedDict()
-        self._once: dict[str, bytes] | None = None
+        self._once: _Pending | None = None
         self._generation = 0
         _shim.install()
 
@@ -74,7 +74,7 @@ class TenuoClientInterceptor(temporalio.client.Interceptor):
                       DeprecationWarning, stacklevel=2)
         _shim.check_ours(headers)
         with self._lock:
-            self._once = dict(headers)
+            self._once = _Pending(dict(headers), 0)
 
     def set_headers_for_workflow(self, workflow_id: str, headers: dict[str, bytes]) -> int:
         """For the next start of this workflow id, once. Returns a number for discard_..._if_match."""
@@ -95,6 +95,8 @@ class TenuoClientInterceptor(temporalio.client.Interceptor):
         oldest = time.monotonic() - self._ttl
         while self._by_id and next(iter(self._by_id.values())).since < oldest:
             self._by_id.popitem(last=False)
+        if self._once is not None and self._once.since < oldest:
+            self._once = None
 
     def discard_headers_for_workflow(self, workflow_id: str) -> bool:
         with self._lock:
@@ -129,7 +131,7 @@ class TenuoClientInterceptor(temporalio.client.Interceptor):
                 return pending.headers
             once, self._once = self._once, None
         if once is not None:
-            return once
+            return once.headers
         active = _active.get()
         return None if active is None else tenuo_headers(active[0], active[1], warrant_chain=active[2])
 
@@ -151,6 +153,14 @@ class _Outbound(temporalio.client.OutboundInterceptor):
         if headers:
             input.headers = {**input.headers, **_wire.payloads(headers)}
         return await super().start_workflow(input)
+
+    async def start_update_with_start_workflow(self, input: temporalio.client.StartWorkflowUpdateWithStartInput) -> Any:
+        """A start like any other: headers that were bound to it must not wait for a later one."""
+        start = input.start_workflow_input
+        headers = self._owner.take(start.id)
+        if headers:
+            start.headers = {**start.headers, **_wire.payloads(headers)}
+        return await super().start_update_with_start_workflow(input)
 
 
 def find_interceptor(client: Any) -> TenuoClientInterceptor:

@@ -158,11 +158,6 @@ static void clear(struct record *r)
     tn_buf_free(&r->args);
 }
 
-bool tn_audit_is_required(const struct tn_line *line)
-{
-    return line->control == TN_REQUIRED || line->control == TN_REQUISITE;
-}
-
 /* An optional sink may fail: its losses are counted, and told when it is back. */
 static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, const struct tenuo_error *why)
 {
@@ -189,7 +184,7 @@ static int deliver(struct tenuo_ctx *c, const struct tn_line *line, const struct
 /* Nothing hangs on it: the line is optional, or it would have been a receipt of a call that is denied anyway. */
 static bool is_best_effort(const struct tn_line *line, const struct record *r)
 {
-    return !tn_audit_is_required(line) ||
+    return !tn_line_is_required(line) ||
            (tn_audit_keeps_receipts(line->instance) && r->what->d->outcome == TENUO_DENY);
 }
 

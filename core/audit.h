@@ -36,7 +36,6 @@ bool tn_audit_write(struct tenuo_ctx *c, const struct tn_audited *what, size_t *
  * through. */
 int tn_audit_give_receipt(struct tenuo_ctx *c, const struct tn_line *line, const struct tn_audited *what,
                           bool taken_back, struct tenuo_error *err);
-bool tn_audit_is_required(const struct tn_line *line);
 
 /* audit_notice.c: to every sink that takes notices. */
 #define TN_NOTICE_PRIORITY 5

@@ -105,7 +105,7 @@ int tn_audit_give_receipt(struct tenuo_ctx *c, const struct tn_line *line, const
     struct receipt_making m = { 0 };
     struct tenuo_receipt_job job = { .size = sizeof job,
                                      .allow = what->d->outcome == TENUO_ALLOW, /* also when it is taken back */
-                                     .must = what->d->outcome != TENUO_DENY && tn_audit_is_required(line),
+                                     .must = what->d->outcome != TENUO_DENY && tn_line_is_required(line),
                                      .make = make,
                                      .priv = &m };
     int r = prepare(&m, c, what, taken_back, err);

@@ -20,6 +20,12 @@ struct tn_line {
     enum tn_control control;
 };
 
+/* Its failure is the failure of the whole. */
+static inline bool tn_line_is_required(const struct tn_line *line)
+{
+    return line->control == TN_REQUIRED || line->control == TN_REQUISITE;
+}
+
 struct tn_lines {
     struct tn_line *v;
     size_t n;

@@ -15,7 +15,7 @@ static void try_sink(const struct tn_line *line, const struct tenuo_audit_notice
                              .name = tn_instance_name(line->instance),
                              .module = line->instance->plugin->desc.name,
                              .origin = line->instance->place,
-                             .required = tn_audit_is_required(line),
+                             .required = tn_line_is_required(line),
                              .message = why.msg };
     uint64_t began = tn_clock_ns();
     p.code = tn_instance_open(line->instance, &why);

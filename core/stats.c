@@ -115,7 +115,7 @@ void tn_stats_tell(struct tenuo_ctx *c, int (*each)(void *arg, const struct tenu
     for (size_t i = 0; i < c->lines[TN_F_RESOLVER].n; i++)
         tell_resolver(&t, c->lines[TN_F_RESOLVER].v[i].instance);
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
-        if (!tn_audit_is_required(&c->lines[TN_F_AUDIT].v[i]))
+        if (!tn_line_is_required(&c->lines[TN_F_AUDIT].v[i]))
             tell(&t, TENUO_STAT_AUDIT_LOST, tn_instance_name(c->lines[TN_F_AUDIT].v[i].instance),
                  value_of(&c->lines[TN_F_AUDIT].v[i].instance->lost));
     tell_keys(&t, c);

@@ -30,6 +30,11 @@ const char *tenuo_ctx_store_name(const struct tenuo_ctx *ctx, size_t index, cons
     return tn_instance_name(i);
 }
 
+int tenuo_ctx_store_required(const struct tenuo_ctx *ctx, size_t index)
+{
+    return index < ctx->lines[TN_F_RESOLVER].n && tn_line_is_required(&ctx->lines[TN_F_RESOLVER].v[index]);
+}
+
 /* "vault (FILE:3), file (FILE:4)": those of that name, or all (NULL), as far as they fit. */
 static void list_names(const struct tenuo_ctx *c, const char *only, char *buf, size_t size)
 {

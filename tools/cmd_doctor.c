@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { OPT_STRICT = CLI_OPT_FIRST };
+enum { OPT_STRICT = CLI_OPT_FIRST, OPT_USER };
 
 static const char *const levels[] = { "ok", "note", "warning", "error" };
 
@@ -57,6 +57,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_STRICT:
         d->strict = true;
         return 0;
+    case OPT_USER:
+        return cli_once(d->cli, &d->user, arg);
     case ARGP_KEY_ARG:
         return cli_usage(d->cli, "'%.64s': doctor takes options alone", arg);
     default:
@@ -64,19 +66,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_option options[] = { { "strict", OPT_STRICT, NULL, 0, "Warnings count as errors", 10 },
-                                              { 0 } };
+static const struct argp_option options[] = {
+    { "strict", OPT_STRICT, NULL, 0, "Warnings count as errors", 10 },
+    { "user", OPT_USER, "NAME", 0, "The user that the service runs as; root must name one", 10 },
+    { 0 }
+};
 static const struct argp_child children[] = { { &cli_conf_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp parser = {
     options,
     parse,
     "",
     "Look over a service and its host: configuration, plugins, roots, key stores with their latency, revocation lists, "
-    "audit sinks, clock, confinement, memory. Each finding has its remedy.\v"
+    "audit sinks, clock, confinement, memory. It looks as the service's user. Each finding has its remedy.\v"
     "Exit status: 0 nothing wrong, 1 something is, 2 usage, 3 the service cannot be opened.\n"
     "Examples:\n"
-    "  tenuo doctor --service shop\n"
-    "  sudo -u shop tenuo doctor --service shop --strict\n",
+    "  tenuo doctor --service shop --user shop --strict\n",
     children,
     cli_help_filter,
     NULL
@@ -101,7 +105,7 @@ int cmd_doctor(struct cli *cli, int argc, char **argv)
 {
     struct doctor d = { .cli = cli };
     int status;
-    if (!cli_parse(cli, &parser, argc, argv, &d, &status))
+    if (!cli_parse(cli, &parser, argc, argv, &d, &status) || !doctor_become(&d, &status))
         return status;
     d.findings = cli->json ? json_array() : NULL;
     if (cli->json && !d.findings)

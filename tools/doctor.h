@@ -10,6 +10,7 @@ enum doctor_level { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_WARNING, DOCTOR_ERROR };
 struct doctor {
     struct cli *cli;
     bool strict, confined; /* confined: under seccomp or a security module's profile */
+    const char *user;      /* --user, whom this process became; else NULL */
     json_t *findings;
     unsigned count[DOCTOR_ERROR + 1];
 };
@@ -18,8 +19,12 @@ struct doctor {
 void doctor_say(struct doctor *d, enum doctor_level level, const char *area, const char *place, const char *message,
                 const char *remedy, double ms);
 
-/* doctor_host.c: the clock, what confines this process, what could leak a key, who looks. */
+/* doctor_host.c: the clock, what confines this process, what could leak a key. */
 void doctor_host(struct doctor *d);
+/* doctor_user.c: becomes that user, when there is one. False with the error reported and *ret_status. */
+bool doctor_become(struct doctor *d, int *ret_status);
+/* A finding about who looks. False: root, who must not open what the service will use. */
+bool doctor_user(struct doctor *d);
 /* doctor_service.c: configuration, plugins, roots, stores, lists, sinks. False when the service cannot be opened. */
 bool doctor_service(struct doctor *d);
 

@@ -5,13 +5,11 @@
  */
 #include "doctor.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/timex.h>
 #include <time.h>
-#include <unistd.h>
 
 #define POP_WINDOW_SECS 30
 #define BUILT_AFTER 1767225600 /* 2026-01-01: no clock is right before */
@@ -125,13 +123,6 @@ static void check_environment(struct doctor *d)
         }
 }
 
-static void check_user(struct doctor *d)
-{
-    if (geteuid() == 0)
-        doctor_say(d, DOCTOR_NOTE, "user", "root", "looked as root, which may read everything",
-                   "run it as the service's user too: sudo -u USER tenuo doctor ...", -1);
-}
-
 void doctor_host(struct doctor *d)
 {
     check_clock(d);
@@ -139,5 +130,4 @@ void doctor_host(struct doctor *d)
     check_dumps(d);
     check_swap(d);
     check_environment(d);
-    check_user(d);
 }

@@ -158,7 +158,8 @@ static void check_store(struct doctor *d, size_t index)
         code = ask_store(d, store, can, &l, &err);
     double took = now_ms() - began;
     if (code) {
-        doctor_say(d, DOCTOR_ERROR, "store", place, without_place(err.msg, origin), remedy_of(d, code, err.msg), took);
+        enum doctor_level level = tenuo_ctx_store_required(d->cli->ctx, index) ? DOCTOR_ERROR : DOCTOR_WARNING;
+        doctor_say(d, level, "store", place, without_place(err.msg, origin), remedy_of(d, code, err.msg), took);
         return;
     }
     if (can & TENUO_STORE_LISTS)
@@ -219,7 +220,11 @@ static void take_probe(void *arg, const struct tenuo_probe *p)
 bool doctor_service(struct doctor *d)
 {
     const char *service = d->cli->service ? d->cli->service : "";
-    if (!check_configuration(d, service) || !open_service(d, service))
+    if (!check_configuration(d, service))
+        return false;
+    if (!doctor_user(d))
+        return true; /* told; the rest is not looked at */
+    if (!open_service(d, service))
         return false;
     check_roots(d);
     for (size_t i = 0; i < tenuo_ctx_store_count(d->cli->ctx); i++)

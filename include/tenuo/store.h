@@ -49,6 +49,8 @@ TENUO_API size_t tenuo_ctx_store_count(const struct tenuo_ctx *ctx);
 /* Name (lent) of the store of resolver line `index`, in file order; module and FILE:LINE likewise when not NULL. */
 TENUO_API const char *tenuo_ctx_store_name(const struct tenuo_ctx *ctx, size_t index, const char **ret_module,
                                            const char **ret_origin);
+/* 1 when line `index` is `required` or `requisite`, so that its failure ends a look-up; else 0, also without a line. */
+TENUO_API int tenuo_ctx_store_required(const struct tenuo_ctx *ctx, size_t index);
 /* TENUO_STORE_... of a store. */
 TENUO_API TENUO_MUST_USE int tenuo_store_abilities(struct tenuo_ctx *ctx, const char *store, unsigned *ret_abilities,
                                                    struct tenuo_error *reterr);

@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import socket
 import struct
@@ -21,13 +22,15 @@ import typing
 from host import TENUO, Host, finish, ok, running, skip
 
 Finding = dict[str, typing.Any]
+ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
-def doctor(conf: pathlib.Path, *options: str, env: dict[str, str] | None = None, before: typing.Callable[[], None] | None = None) -> tuple[int, list[Finding], str]:
-    done = subprocess.run([TENUO, "doctor", "--conf", str(conf), "--json", *options], capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})},
+def doctor(conf: pathlib.Path, *options: str, user: str | None = ME, env: dict[str, str] | None = None,
+           before: typing.Callable[[], None] | None = None) -> tuple[int, list[Finding], str]:
+    words = [TENUO, "doctor", "--conf", str(conf), "--json", *options] + (["--user", user] if user else [])
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})},
                           preexec_fn=before)
-    answer = json.loads(done.stdout)
-    return done.returncode, answer["findings"], done.stdout
+    return done.returncode, json.loads(done.stdout).get("findings", []), done.stdout
 
 
 def has(findings: list[Finding], level: str, area: str, text: str, remedy: str = "") -> bool:
@@ -61,7 +64,7 @@ def main() -> None:
         ok(all(f.get("remedy") for f in well[1] if f["level"] in ("warning", "error") and f["area"] != "configuration"), "each warning has a remedy")
         ok(b'"event":"probe"' in host.log.read_bytes(), "the sink's record tells of the visit")
         ok(doctor(host.conf, "--strict")[0] == 1, "--strict counts warnings")
-        text = subprocess.run([TENUO, "doctor", "--conf", str(host.conf)], capture_output=True, text=True, timeout=60).stdout
+        text = subprocess.run([TENUO, "doctor", "--conf", str(host.conf), "--user", ME], capture_output=True, text=True, timeout=60).stdout
         ok("-> " in text and text.rstrip().endswith("warnings"), "text for people", text)
         got = doctor(host.conf, env={"TENUO_KEY_agent": "00" * 32})
         ok(has(got[1], "warning", "environment", "TENUO_KEY_agent") and "00" * 32 not in got[2], "a key in the environment is told, and not shown")
@@ -87,10 +90,32 @@ def main() -> None:
         records = [json.loads(line) for _, line in rotated.lines()]
         ok([r.get("event") for r in records] == ["key-retired"] * 2 and all(r["key_id"] == "gate" for r in records), "rotation and removal of a key are recorded",
            str(records) + str(done))
+        check_user(top)
         check_roots(top)
         check_agent(top)
         check_seccomp(top)
     finish()
+
+
+def check_user(top: pathlib.Path) -> None:
+    host = Host(top / "user", "audit required jsonl path=$LOG")
+    got = doctor(host.conf, user="nobody-of-this-name")
+    ok(got[0] == 2 and "there is no user 'nobody-of-this-name'" in got[2], "a user that is not there is a usage error", got[2])
+    if os.geteuid() != 0:
+        skip("root and the service's user", "run this as root")
+        return
+    check(doctor(host.conf, user=None), 1, "error", "user", "nothing is opened as root", "--user NAME", "root without a user's name")
+    ok(not host.log.exists(), "so that no log is made that is root's")
+    for path in (top, host.root, host.root / "plugins"):
+        path.chmod(0o755)
+    check(doctor(host.conf, user="nobody"), 1, "error", "audit", "log", "look at owner", "a log that the service's user may not write")
+    for path in (host.root / "keys", host.root / "log", host.root / "keys" / "gate.key"):
+        shutil.chown(path, "nobody")
+    got = doctor(host.conf, user="nobody")
+    ok(got[0] == 0 and has(got[1], "ok", "user", "nobody") and host.log.stat().st_uid == pwd.getpwnam("nobody").pw_uid,
+       "its own log, which is then that user's", got[2][:2500])
+    got = doctor(host.conf, user="root", before=lambda: os.setuid(pwd.getpwnam("nobody").pw_uid))
+    ok(got[0] == 2 and "only root can become 'root'" in got[2], "nobody becomes another", got[2])
 
 
 def check_roots(top: pathlib.Path) -> None:
@@ -119,6 +144,8 @@ def check_agent(top: pathlib.Path) -> None:
             time.sleep(0.1)
         ok(has(doctor(host.conf)[1], "ok", "store", "answers"), "a store that answers")
     check(doctor(host.conf), 1, "error", "store", "agent", "is its server running", "the same store when it is gone")
+    host.conf.write_text(host.conf.read_text().replace("resolver required ssh_agent", "resolver sufficient ssh_agent"))
+    check(doctor(host.conf), 0, "warning", "store", "agent", "is its server running", "the same on a line that is not required")
 
 
 def check_seccomp(top: pathlib.Path) -> None:

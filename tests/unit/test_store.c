@@ -18,6 +18,8 @@ static void check_names(void)
     ok(origin != NULL && strstr(origin, "/tenuo.conf:4") != NULL && strchr(strrchr(origin, ':') + 1, ' ') == NULL,
        "its place: %s", origin);
     ok(tenuo_ctx_store_name(ctx, 4, NULL, NULL) == NULL, "and no more");
+    is_int(tenuo_ctx_store_required(ctx, 0), 0, "an optional line is not required");
+    is_int(tenuo_ctx_store_required(ctx, 4), 0, "nor is one that is not there");
     is_int(tenuo_store_abilities(ctx, "hsm", &can, &err), TENUO_OK, "what it can");
     is_int(can, 127, "everything");
     is_int(tenuo_store_abilities(ctx, "bare", &can, &err), TENUO_E_INVALID_ARGUMENT, "a name of two lines");
@@ -31,7 +33,8 @@ static void check_names(void)
     is_int(tenuo_store_abilities(ctx, "v\x1bz", &can, &err), TENUO_E_INVALID_ARGUMENT, "no line at all");
     ok(err_says("v\\x1bz") && err_says("no resolver line"), "says so, escaped");
     tenuo_ctx_unref(ctx);
-    ctx = open_with("resolver optional bare %1\n", w, NULL, NULL);
+    ctx = open_with("resolver requisite bare %1\n", w, NULL, NULL);
+    is_int(tenuo_ctx_store_required(ctx, 0), 1, "a requisite line is");
     is_int(tenuo_store_abilities(ctx, "bare", &can, &err), TENUO_OK, "once is no ambiguity");
     is_int(can, TENUO_STORE_EXPORTS | TENUO_STORE_IMPORTS, "a store that can little");
     tenuo_ctx_unref(ctx);

@@ -191,22 +191,29 @@ bool tn_revoke_take_news(struct tn_revoke *r, struct tn_revoke_news *ret_news)
     return line != NULL;
 }
 
-void tn_revoke_tell(struct tn_revoke *r,
-                    void (*each)(void *arg, const char *name, int64_t fetched_at, uint64_t version), void *arg)
+static struct tn_revoke_told told_of(const struct tn_revoke_line *line, uint64_t max_issued_age)
 {
-    struct {
-        int64_t fetched_at;
-        uint64_t version;
-    } found[MOST_LINES] = { { 0 } };
+    struct tn_revoke_told told = { .name = tn_instance_name(line->instance) };
+    if (line->list == NULL)
+        return told;
+    told.fetched_at = line->fetched_at > 0 ? (uint64_t)line->fetched_at : 0;
+    told.issued_at = (uint64_t)tenuo_srl_issued_at(line->list);
+    told.version = tenuo_srl_version(line->list);
+    if (max_issued_age != 0)
+        told.ends_at = told.issued_at + max_issued_age;
+    return told;
+}
+
+void tn_revoke_tell(struct tn_revoke *r, void (*each)(void *arg, const struct tn_revoke_told *told), void *arg)
+{
+    struct tn_revoke_told found[MOST_LINES] = { { 0 } };
     if (!tn_lock_acquire_until(&r->refreshing, 0))
         return;
-    for (size_t i = 0; i < r->nlines; i++) {
-        found[i].fetched_at = r->lines[i].list != NULL ? r->lines[i].fetched_at : 0;
-        found[i].version = r->lines[i].list != NULL ? tenuo_srl_version(r->lines[i].list) : 0;
-    }
+    for (size_t i = 0; i < r->nlines; i++)
+        found[i] = told_of(&r->lines[i], r->env.set->revocation_max_age);
     tn_lock_release(&r->refreshing); /* what is told may wait for others */
     for (size_t i = 0; i < r->nlines; i++)
-        each(arg, tn_instance_name(r->lines[i].instance), found[i].fetched_at, found[i].version);
+        each(arg, &found[i]);
 }
 
 static bool same_text(const char *a, const char *b)

@@ -76,9 +76,14 @@ struct tn_revoke_news {
     size_t count;
 };
 bool tn_revoke_take_news(struct tn_revoke *revoke, struct tn_revoke_news *ret_news);
-/* What each line has: time of its list (0: none yet) and version. Nothing while another thread is fetching. */
-void tn_revoke_tell(struct tn_revoke *revoke,
-                    void (*each)(void *arg, const char *name, int64_t fetched_at, uint64_t version), void *arg);
+/* What a line has; all 0 without a list. Unix times. */
+struct tn_revoke_told {
+    const char *name;
+    uint64_t fetched_at, issued_at, version;
+    uint64_t ends_at; /* when it is too old by revocation_max_age; 0: never */
+};
+/* Each line. Nothing while another thread is fetching. */
+void tn_revoke_tell(struct tn_revoke *revoke, void (*each)(void *arg, const struct tn_revoke_told *told), void *arg);
 /* The verifier for a decision that is made now: a reference. Refreshes what is due when nobody else does. */
 struct tenuo_verifier *tn_revoke_verifier(struct tn_revoke *revoke);
 

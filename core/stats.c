@@ -100,11 +100,14 @@ static void tell_roots(struct teller *t, const struct tenuo_ctx *c)
     }
 }
 
-static void tell_list(void *arg, const char *name, int64_t fetched_at, uint64_t version)
+static void tell_list(void *arg, const struct tn_revoke_told *told)
 {
     struct teller *t = arg;
-    tell(t, TENUO_STAT_REVOCATION_FETCHED, name, fetched_at > 0 ? (uint64_t)fetched_at : 0);
-    tell(t, TENUO_STAT_REVOCATION_VERSION, name, version);
+    tell(t, TENUO_STAT_REVOCATION_FETCHED, told->name, told->fetched_at);
+    tell(t, TENUO_STAT_REVOCATION_VERSION, told->name, told->version);
+    tell(t, TENUO_STAT_REVOCATION_ISSUED, told->name, told->issued_at);
+    if (told->ends_at != 0)
+        tell(t, TENUO_STAT_REVOCATION_ENDS, told->name, told->ends_at);
 }
 
 void tn_stats_tell(struct tenuo_ctx *c, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)

@@ -11,6 +11,7 @@ struct doctor {
     struct cli *cli;
     bool strict, confined; /* confined: under seccomp or a security module's profile */
     const char *user;      /* --user, whom this process became; else NULL */
+    int64_t list_issued; /* of the revocation list that is being told of */
     json_t *findings;
     unsigned count[DOCTOR_ERROR + 1];
 };

@@ -15,6 +15,7 @@
 
 #define PROBE_KEY "tenuo-doctor-probe" /* asked for where a store does not list */
 #define SOON_SECS (14 * 86400)
+#define OLD_LIST_SECS (30 * 86400)
 #define OLD_KEY_SECS (365 * 86400)
 
 static double now_ms(void)
@@ -172,24 +173,40 @@ static void check_store(struct doctor *d, size_t index)
 
 /* ---- roots, lists ---- */
 
+#define RENEW "the issuer signs a list anew before that, also an unchanged one: `tenuo srl create`"
+
+static void take_list_stat(struct doctor *d, const struct tenuo_stat *stat, int64_t now, int64_t when)
+{
+    char text[160];
+    if (stat->what == TENUO_STAT_REVOCATION_FETCHED && when == 0)
+        doctor_say(d, DOCTOR_ERROR, "revocation", stat->label, "there is no list that may be used",
+                   "every call is denied until there is one: `tenuo srl verify` judges a list", -1);
+    if (stat->what == TENUO_STAT_REVOCATION_ISSUED && when != 0) {
+        bool old = now - when > OLD_LIST_SECS;
+        d->list_issued = when;
+        snprintf(text, sizeof text, "a list is in force, signed %" PRId64 " s ago", now - when);
+        doctor_say(d, old ? DOCTOR_WARNING : DOCTOR_OK, "revocation", stat->label, text,
+                   old ? "is the issuer still at work? with revocation_max_age an old list is noticed by itself" : NULL,
+                   -1);
+    }
+    if (stat->what == TENUO_STAT_REVOCATION_ENDS && when - now <= (when - d->list_issued) / 4) {
+        snprintf(text, sizeof text, "the list is too old in %" PRId64 " s, and then every call is denied", when - now);
+        doctor_say(d, DOCTOR_WARNING, "revocation", stat->label, text, RENEW, -1);
+    }
+}
+
 static int take_stat(void *arg, const struct tenuo_stat *stat)
 {
     struct doctor *d = arg;
     int64_t now = (int64_t)time(NULL), when = stat->value > INT64_MAX ? INT64_MAX : (int64_t)stat->value;
-    char text[160];
     if (stat->what == TENUO_STAT_ROOT_ENDS && when <= now)
         doctor_say(d, DOCTOR_ERROR, "root", stat->label, "is no longer trusted: its time is over",
                    "warrants under it are denied (1406): replace the root's key", -1);
     else if (stat->what == TENUO_STAT_ROOT_ENDS && when - now < SOON_SECS)
         doctor_say(d, DOCTOR_WARNING, "root", stat->label, "trust in it ends within two weeks",
                    "add the next root now, so that new warrants can be made under it", -1);
-    if (stat->what == TENUO_STAT_REVOCATION_FETCHED && when == 0)
-        doctor_say(d, DOCTOR_ERROR, "revocation", stat->label, "there is no list that may be used",
-                   "every call is denied until there is one: `tenuo srl verify` judges a list", -1);
-    else if (stat->what == TENUO_STAT_REVOCATION_FETCHED) {
-        snprintf(text, sizeof text, "a list is in force, known to be current %" PRId64 " s ago", now - when);
-        doctor_say(d, DOCTOR_OK, "revocation", stat->label, text, NULL, -1);
-    }
+    else
+        take_list_stat(d, stat, now, when);
     return 0;
 }
 

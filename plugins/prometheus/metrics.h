@@ -30,7 +30,7 @@ enum series {
     S_STORE_FAILED,  /* label: store. value 0 */
     S_CACHE,         /* number: 1 link, 2 key; value 0 hits, 1 misses */
     S_AUDIT_LOST,    /* label: sink. value 0 */
-    S_LIST,          /* gauge. label: revocation line; value 0 time, 1 version */
+    S_LIST,          /* gauge. label: revocation line; value 0 time, 1 version, 2 time of issue */
     S_KEY,           /* gauge. label: key id; value 0 time of its making */
     S_ROOT,          /* gauge. label: root; value 0 time of its end */
     S_UNCOUNTED,     /* events that found no free slot. value 0 */

@@ -66,6 +66,9 @@ static struct slot *slot_of(struct metrics *m, const struct tenuo_stat *stat, si
     case TENUO_STAT_REVOCATION_VERSION:
         *ret_i = 1;
         return metrics_slot(m, S_LIST, stat->label, 0, 0);
+    case TENUO_STAT_REVOCATION_ISSUED:
+        *ret_i = 2;
+        return metrics_slot(m, S_LIST, stat->label, 0, 0);
     case TENUO_STAT_REVOCATION_FETCHED:
         return metrics_slot(m, S_LIST, stat->label, 0, 0);
     case TENUO_STAT_KEY_CREATED:

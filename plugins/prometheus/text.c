@@ -102,6 +102,13 @@ static void put_plain(const struct metrics *m, FILE *out, struct slot *s, const 
     end(out, value_of(s, i));
 }
 
+static size_t value_in(const char *name)
+{
+    if (strcmp(name, "tenuo_revocation_list_version") == 0)
+        return 1;
+    return strcmp(name, "tenuo_revocation_list_issued_time_seconds") == 0 ? 2 : 0;
+}
+
 static void put_slot(const struct metrics *m, FILE *out, struct slot *s, const char *name, const char *label)
 {
     switch (s->kind) {
@@ -119,7 +126,7 @@ static void put_slot(const struct metrics *m, FILE *out, struct slot *s, const c
         put_cache(m, out, s);
         break;
     default:
-        put_plain(m, out, s, name, label, strcmp(name, "tenuo_revocation_list_version") == 0);
+        put_plain(m, out, s, name, label, value_in(name));
     }
 }
 
@@ -158,6 +165,8 @@ void metrics_write(struct metrics *m, FILE *out)
         { S_AUDIT_LOST, "tenuo_audit_lost_total", "counter", "sink", "Records that an optional sink did not take." },
         { S_LIST, "tenuo_revocation_list_time_seconds", "gauge", "list",
           "When the revocation list was known to be current, Unix time; 0 without a list." },
+        { S_LIST, "tenuo_revocation_list_issued_time_seconds", "gauge", "list",
+          "When the revocation list was signed, Unix time; 0 without a list." },
         { S_LIST, "tenuo_revocation_list_version", "gauge", "list", "Version of the revocation list." },
         { S_KEY, "tenuo_key_created_time_seconds", "gauge", "key", "When a key in use was made, Unix time." },
         { S_ROOT, "tenuo_root_expiry_time_seconds", "gauge", "root", "When trust in a root ends, Unix time." },

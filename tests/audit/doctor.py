@@ -22,6 +22,7 @@ import typing
 from host import TENUO, Host, finish, ok, running, skip
 
 Finding = dict[str, typing.Any]
+VECTORS = pathlib.Path(os.environ.get("TENUO_VECTORS", pathlib.Path(__file__).parents[1] / "vectors"))
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
@@ -92,6 +93,7 @@ def main() -> None:
            str(records) + str(done))
         check_user(top)
         check_roots(top)
+        check_lists(top)
         check_agent(top)
         check_seccomp(top)
     finish()
@@ -130,6 +132,25 @@ def check_roots(top: pathlib.Path) -> None:
     (host.root / "root.pub").write_text(f"{word} not_after={over}\n")
     check(doctor(host.conf), 1, "error", "root", "its time is over", "replace", "a root whose time is over")
     ok(conf == host.conf.read_text(), "the configuration is as it was")
+
+
+def check_lists(top: pathlib.Path) -> None:
+    """A list that was signed in 2024 and is read every time; one whose time is nearly over, and then is."""
+    vector = next(json.loads(line) for line in (VECTORS / "srl.jsonl").open() if '"name":"valid"' in line)
+    host = Host(top / "old-list", "audit required jsonl path=$LOG\nrevocation required file path=$ROOT/list.srl floor=$ROOT/floor")
+    with (host.root / "root.pub").open("a") as roots:
+        roots.write(vector["issuer"] + "\n")
+    (host.root / "list.srl").write_bytes(bytes.fromhex(vector["srl"]))
+    check(doctor(host.conf), 0, "warning", "revocation", "a list is in force, signed", "is the issuer still at work?", "a list that nobody signs anew")
+    host = Host(top / "short-list", "set revocation_max_age 8s\nset clock_tolerance 0s\naudit required jsonl path=$LOG\n"
+                "revocation required file path=$ROOT/list.srl floor=$ROOT/floor refresh=1s max_age=1m")
+    subprocess.run([TENUO, "srl", "create", str(host.root / "list.srl"), "--key", str(host.root / "root.key")], check=True, capture_output=True, timeout=60)
+    got = doctor(host.conf)
+    ok(got[0] == 0 and has(got[1], "ok", "revocation", "a list is in force, signed") and not has(got[1], "warning", "revocation", ""), "a new list is well", got[2][:2500])
+    time.sleep(6.5)
+    check(doctor(host.conf), 0, "warning", "revocation", "too old in", "the issuer signs a list anew", "a list that is over soon")
+    time.sleep(3)
+    check(doctor(host.conf), 1, "error", "revocation", "no list that may be used", "every call is denied", "and when it is over")
 
 
 def check_agent(top: pathlib.Path) -> None:

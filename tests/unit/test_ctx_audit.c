@@ -189,6 +189,10 @@ static void check_lists(void)
     says("event 6 -1:-1 1:1 ", "the list's version");
     snprintf(want, sizeof want, "stat %d file 1 ", TENUO_STAT_REVOCATION_VERSION);
     says(want, "and among the numbers");
+    snprintf(want, sizeof want, "stat %d file %lld ", TENUO_STAT_REVOCATION_ISSUED, (long long)born);
+    says(want, "the time of its signature too");
+    snprintf(want, sizeof want, "stat %d file", TENUO_STAT_REVOCATION_ENDS);
+    says_not(want, "which bounds nothing without revocation_max_age");
     says_not("notice 2", "the first list is no news");
     put_list("list", 2, true);
     becomes(ctx, TENUO_E_REVOKED, 5000, "revoked by version 2");

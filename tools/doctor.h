@@ -22,6 +22,8 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *area, con
 
 /* doctor_host.c: the clock, what confines this process, what could leak a key. */
 void doctor_host(struct doctor *d);
+/* doctor_journal.c: how much of what a journald sink hands over may be dropped there. */
+void doctor_journal(struct doctor *d, const char *place);
 /* doctor_user.c: becomes that user, when there is one. False with the error reported and *ret_status. */
 bool doctor_become(struct doctor *d, int *ret_status);
 /* A finding about who looks. False: root, who must not open what the service will use. */

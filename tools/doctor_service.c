@@ -232,6 +232,8 @@ static void take_probe(void *arg, const struct tenuo_probe *p)
     else
         doctor_say(d, ms > 100 ? DOCTOR_WARNING : DOCTOR_OK, "audit", place, "takes records",
                    ms > 100 ? "slow: every decision waits for it" : NULL, ms);
+    if (!p->code && strcmp(p->module, "journald") == 0)
+        doctor_journal(d, place);
 }
 
 bool doctor_service(struct doctor *d)

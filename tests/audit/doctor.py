@@ -95,6 +95,7 @@ def main() -> None:
         check_roots(top)
         check_lists(top)
         check_agent(top)
+        check_journal(top)
         check_seccomp(top)
     finish()
 
@@ -167,6 +168,28 @@ def check_agent(top: pathlib.Path) -> None:
     check(doctor(host.conf), 1, "error", "store", "agent", "is its server running", "the same store when it is gone")
     host.conf.write_text(host.conf.read_text().replace("resolver required ssh_agent", "resolver sufficient ssh_agent"))
     check(doctor(host.conf), 0, "warning", "store", "agent", "is its server running", "the same on a line that is not required")
+
+
+def check_journal(top: pathlib.Path) -> None:
+    """The rate limit, from the words of journald.conf and its drop-ins, in mounts of our own."""
+    host = Host(top / "journal", "audit required journald socket=$ROOT/journal.sock")
+    etc = host.root / "systemd"
+    (etc / "journald.conf.d").mkdir(parents=True)
+    command = f'mount --bind {etc} /etc/systemd && exec {TENUO} doctor --conf {host.conf} --json --user {ME}'
+    propagation = "private" if os.path.ismount("/") else "unchanged"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(str(host.root / "journal.sock"))
+        for conf, drop_in, limit in (("", "", "10000 records in 30s"), ("RateLimitBurst = 7\nRateLimitIntervalSec=2min\n", "#RateLimitBurst=9\n", "7 records in 2min"),
+                                     ("RateLimitBurst=7\n", "[Journal]\nRateLimitBurst=9\n", "9 records in 30s"), ("", "RateLimitIntervalSec=0\n", "")):
+            (etc / "journald.conf").write_text(conf)
+            (etc / "journald.conf.d" / "50-limit.conf").write_text(drop_in)
+            done = subprocess.run(["unshare", "-m", "--propagation", propagation, "sh", "-c", command], capture_output=True, text=True, timeout=60)
+            if not done.stdout:
+                skip("the journal's rate limit", f"mounts of our own are not allowed here: {done.stderr.strip()[:100]}")
+                return
+            findings = json.loads(done.stdout)["findings"]
+            told = [f["message"] for f in findings if f["level"] == "note" and f["area"] == "audit"]
+            ok(done.returncode == 0 and (limit in told[0] if limit else not told), f"the journal's rate limit: {limit or 'off'}", done.stdout[:3000])
 
 
 def check_seccomp(top: pathlib.Path) -> None:

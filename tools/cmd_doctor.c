@@ -96,7 +96,8 @@ static int answer(struct doctor *d, bool opened)
         cli_set(object, "findings", json_incref(d->findings));
         cli_emit(d->cli, object);
     } else {
-        printf("%u errors, %u warnings\n", d->count[DOCTOR_ERROR], d->count[DOCTOR_WARNING]);
+        printf("%u error%s, %u warning%s\n", d->count[DOCTOR_ERROR], d->count[DOCTOR_ERROR] == 1 ? "" : "s",
+               d->count[DOCTOR_WARNING], d->count[DOCTOR_WARNING] == 1 ? "" : "s");
     }
     return good ? CLI_YES : opened ? CLI_NO : CLI_UNDECIDED;
 }

@@ -31,6 +31,12 @@ static const char *remedy_of(const struct doctor *d, int code, const char *messa
     bool refused = strstr(message, "not permitted") || strstr(message, "ermission denied");
     if (refused && d->confined)
         return "this process is confined (see above): let the unit's filter or the profile allow it";
+    if (strstr(message, "make it with: "))
+        return "make it, as the line says, or mend the path";
+    if (strstr(message, "o such file or directory"))
+        return "make the file or directory, or mend the path on the line";
+    if (strstr(message, "o space left"))
+        return "make room: `required` lines deny every call until there is some";
     if (refused)
         return "look at owner, group and mode on the way there, and at the user that the service runs as";
     switch (code) {
@@ -47,8 +53,10 @@ static const char *remedy_of(const struct doctor *d, int code, const char *messa
     case TENUO_E_PLUGIN_PROTOCOL:
     case TENUO_E_PLUGIN_ABI:
         return "the plugin does not fit this library: install the one of the same version";
+    case TENUO_E_NOMEM:
+        return "memory is short: look at the unit's MemoryMax= and at the host";
     default:
-        return NULL;
+        return "the sentence names the place: its manual page, tenuo_MODULE(8), lists what it means";
     }
 }
 
@@ -63,7 +71,11 @@ static const char *without_place(const char *message, const char *origin)
 
 static void take_diagnostic(void *arg, int is_error, const char *line)
 {
-    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line, NULL, -1);
+    bool missing = strstr(line, ": no ") && strstr(line, " line: ");
+    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line,
+               missing ? "add one, or go without it knowingly: tenuo.conf(5) has examples"
+                       : "mend it there: tenuo.conf(5) has the words, `tenuo plugin info MODULE` a plugin's options",
+               -1);
 }
 
 static void ignore_log(void *arg, int level, const char *line)

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import socket
 import struct
@@ -23,6 +24,7 @@ from host import TENUO, Host, finish, ok, running, skip
 
 Finding = dict[str, typing.Any]
 VECTORS = pathlib.Path(os.environ.get("TENUO_VECTORS", pathlib.Path(__file__).parents[1] / "vectors"))
+every: list[Finding] = []
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
@@ -31,7 +33,9 @@ def doctor(conf: pathlib.Path, *options: str, user: str | None = ME, env: dict[s
     words = [TENUO, "doctor", "--conf", str(conf), "--json", *options] + (["--user", user] if user else [])
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})},
                           preexec_fn=before)
-    return done.returncode, json.loads(done.stdout).get("findings", []), done.stdout
+    findings = json.loads(done.stdout).get("findings", [])
+    every.extend(findings)
+    return done.returncode, findings, done.stdout
 
 
 def has(findings: list[Finding], level: str, area: str, text: str, remedy: str = "") -> bool:
@@ -62,11 +66,10 @@ def main() -> None:
         for area, text in (("configuration", "read, with its plugins"), ("service", "opens"), ("root", "trusted roots: 1"), ("store", "answers: 1 keys"), ("audit", "takes records")):
             ok(has(well[1], "ok", area, text), f"says ok of {area}", well[2][:2000])
         ok(all("milliseconds" in f for f in well[1] if f["area"] in ("store", "audit")), "with the time that stores and sinks took")
-        ok(all(f.get("remedy") for f in well[1] if f["level"] in ("warning", "error") and f["area"] != "configuration"), "each warning has a remedy")
         ok(b'"event":"probe"' in host.log.read_bytes(), "the sink's record tells of the visit")
         ok(doctor(host.conf, "--strict")[0] == 1, "--strict counts warnings")
         text = subprocess.run([TENUO, "doctor", "--conf", str(host.conf), "--user", ME], capture_output=True, text=True, timeout=60).stdout
-        ok("-> " in text and text.rstrip().endswith("warnings"), "text for people", text)
+        ok("-> " in text and bool(re.search(r"^0 errors, \d+ warnings?$", text, re.M)), "text for people", text)
         got = doctor(host.conf, env={"TENUO_KEY_agent": "00" * 32})
         ok(has(got[1], "warning", "environment", "TENUO_KEY_agent") and "00" * 32 not in got[2], "a key in the environment is told, and not shown")
         check(doctor(top / "none.conf"), 3, "error", "configuration", "no such configuration file", "", "no configuration")
@@ -97,6 +100,8 @@ def main() -> None:
         check_agent(top)
         check_journal(top)
         check_seccomp(top)
+    bare = [f for f in every if f["level"] in ("warning", "error") and not f.get("remedy")]
+    ok(len(every) > 100 and not bare, "each warning and error of all of these has a remedy", str(bare))
     finish()
 
 

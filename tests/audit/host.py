@@ -63,9 +63,11 @@ class Host:
         tenuo("mint", "--key", str(root / "root.key"), "--holder", str(root / "alice.pub"), "--ttl", "1h", "--tool", "read_file", "-c", "path=subpath:/data", "-o",
               str(root / "w"))
 
-    def call(self, path: str, *options: str) -> subprocess.CompletedProcess[str]:
+    def call(self, path: str, *options: str, wrap: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """`wrap`: a command that runs ours."""
         pop = tenuo("sign", str(self.root / "w"), "--key", str(self.root / "alice.key"), "--tool", "read_file", "-a", f"path={path}").stdout.strip()
-        return tenuo("authorize", str(self.root / "w"), "--conf", str(self.conf), "--tool", "read_file", "-a", f"path={path}", "--pop", pop, *options, check=False)
+        words = ("authorize", str(self.root / "w"), "--conf", str(self.conf), "--tool", "read_file", "-a", f"path={path}", "--pop", pop, *options)
+        return subprocess.run([*wrap, TENUO, *words], capture_output=True, text=True, timeout=60)
 
     def files(self) -> list[pathlib.Path]:
         """Oldest first."""
@@ -81,6 +83,7 @@ class Load:
 
     def __init__(self, host: Host, processes: int, millis: int, count: int = 0) -> None:
         self.folder = host.root / "answers"
+        self.slowest = 0  # milliseconds of one call; known at the end
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         words = [os.environ["AUDIT_LOAD"], host.conf, "", host.root / "w", host.root / "alice.key", "/data/x", self.folder, processes, millis] + ([count] if count else [])
@@ -92,7 +95,8 @@ class Load:
         if self.process.returncode != 0:
             sys.exit(f"Bail out! load: {self.process.returncode} {messages}")
         rows = [line.split() for path in self.folder.iterdir() for line in path.read_text().splitlines()]
-        return [(row[0], int(row[1])) for row in rows if len(row) == 2]
+        self.slowest = max((int(row[2]) for row in rows if len(row) == 3), default=0)
+        return [(row[0], int(row[1])) for row in rows if len(row) == 3]
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guarded programs under load: N processes open one service and decide one call again and again, until the time is over
- * or so many answers were given. Each writes "ID CODE" for every answer into a file of its own, before it asks again;
- * what was killed on the way has told everything it was told.
+ * or so many answers were given. Each writes "ID CODE MILLISECONDS" for every answer into a file of its own, before it
+ * asks again; what was killed on the way has told everything it was told.
  * usage: load CONF SERVICE WARRANT KEY PATH FOLDER PROCESSES MILLISECONDS [COUNT]
  */
 #include <stdio.h>
@@ -79,9 +79,10 @@ static void decide(struct tenuo_ctx *ctx, const struct tenuo_request *q, FILE *o
 {
     struct tenuo_error err = { 0 };
     struct tenuo_decision *d = NULL;
+    const uint64_t began = now_ms();
     int code = tenuo_ctx_authorize(ctx, wire, wire_len, q, &d, &err);
-    fprintf(out, "%s %d\n", code == TENUO_OK ? tenuo_decision_id(d) : "-",
-            code == TENUO_OK ? tenuo_decision_code(d) : code);
+    fprintf(out, "%s %d %llu\n", code == TENUO_OK ? tenuo_decision_id(d) : "-",
+            code == TENUO_OK ? tenuo_decision_code(d) : code, (unsigned long long)(now_ms() - began));
     fflush(out);
     tenuo_decision_free(d);
 }

@@ -158,14 +158,52 @@ static void clear(struct record *r)
     tn_buf_free(&r->args);
 }
 
-/* An optional sink may fail: its losses are counted, and told when it is back. */
+static bool are_ours(struct tn_instance *i)
+{
+    return atomic_load_explicit(&i->losses_of, memory_order_acquire) == tn_forkgen();
+}
+
+uint64_t tn_audit_lost(struct tn_instance *i)
+{
+    return are_ours(i) ? atomic_load_explicit(&i->lost, memory_order_relaxed) : 0;
+}
+
+/* What was lost before a fork, the parent counts and tells. */
+static void forget_parents(struct tn_instance *i)
+{
+    if (are_ours(i))
+        return;
+    tn_lock_acquire(&i->opened->lock);
+    if (!are_ours(i)) {
+        atomic_store(&i->lost, 0);
+        atomic_store(&i->failures, 0);
+        atomic_store_explicit(&i->losses_of, tn_forkgen(), memory_order_release);
+    }
+    tn_lock_release(&i->opened->lock);
+}
+
+/* 1, 2, 4, 8 ...: no flood. */
+static bool is_told(unsigned long long lost)
+{
+    return (lost & (lost - 1)) == 0;
+}
+
+void tn_audit_last_words(const struct tenuo_ctx *c, struct tn_instance *i)
+{
+    unsigned long long lost = are_ours(i) ? atomic_load(&i->failures) : 0;
+    if (lost != 0 && !is_told(lost))
+        tn_log(&c->log, TENUO_LOG_WARNING, "%s: %llu records lost when it was closed", i->origin, lost);
+}
+
+/* An optional sink may fail: its losses are counted, and told when it is back, or closed. */
 static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, const struct tenuo_error *why)
 {
     unsigned long long lost;
+    forget_parents(i);
     if (code != TENUO_OK) {
         atomic_fetch_add(&i->lost, 1);
         lost = atomic_fetch_add(&i->failures, 1) + 1;
-        if ((lost & (lost - 1)) == 0) /* 1, 2, 4, 8 ...: no flood */
+        if (is_told(lost))
             tn_log(&c->log, TENUO_LOG_WARNING, "%s; %llu records lost so far", why->msg, lost);
         return;
     }
@@ -174,11 +212,15 @@ static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, 
         tn_log(&c->log, TENUO_LOG_WARNING, "%s: works again after %llu lost records", i->origin, lost);
 }
 
+/* No call waits for an optional line, so what it stored late it has not lost. */
 static int deliver(struct tenuo_ctx *c, const struct tn_line *line, const struct record *r, struct tenuo_error *err)
 {
+    bool stored = false;
+    int code;
     if (tn_audit_keeps_receipts(line->instance))
         return tn_audit_give_receipt(c, line, r->what, r->taken_back, err);
-    return tn_audit_decision(line->instance, &r->event, err);
+    code = tn_audit_decision(line->instance, &r->event, &stored, err);
+    return stored && !tn_line_is_required(line) ? TENUO_OK : code;
 }
 
 /* Nothing hangs on it: the line is optional, or it would have been a receipt of a call that is denied anyway. */

@@ -362,8 +362,10 @@ void tenuo_ctx_unref(struct tenuo_ctx *ctx)
     /* A sink may sign a checkpoint or read counters when it closes: all of the context is there until the last has, and
      * a signer counts references on it. */
     atomic_store_explicit(&ctx->refs, 1, memory_order_relaxed);
-    for (size_t i = 0; i < ctx->lines[TN_F_AUDIT].n; i++)
+    for (size_t i = 0; i < ctx->lines[TN_F_AUDIT].n; i++) {
+        tn_audit_last_words(ctx, ctx->lines[TN_F_AUDIT].v[i].instance);
         tn_instance_close(ctx->lines[TN_F_AUDIT].v[i].instance);
+    }
     if (ctx->has_keys)
         tn_keycache_free(&ctx->keys);
     tn_revoke_free(ctx->revoke);

@@ -64,6 +64,7 @@ struct tn_instance {
     char place[120];  /* "FILE:LINE" */
     atomic_ullong failures; /* audit: records that an optional line did not take since it last took one */
     atomic_ullong lost;     /* and all of them */
+    atomic_uint losses_of;  /* fork generation of the process that lost them */
     struct tn_counts counts;
 };
 
@@ -116,7 +117,9 @@ int tn_store_remove(struct tn_instance *i, const char *key_id, uint32_t version,
 
 int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct tenuo_root *root), void *arg,
                    struct tenuo_error *err);
-int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err);
+/* *ret_stored: the sink said that it has the record, although perhaps too late for a success. */
+int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, bool *ret_stored,
+                      struct tenuo_error *err);
 /* Also TENUO_OK when the sink takes no notices. */
 int tn_audit_give_notice(struct tn_instance *i, const struct tenuo_audit_notice *notice, struct tenuo_error *err);
 bool tn_audit_keeps_receipts(const struct tn_instance *i);

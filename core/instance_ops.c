@@ -148,17 +148,27 @@ int tn_trust_roots(struct tn_instance *i, int (*each)(void *arg, const struct te
     return tn_instance_call(i, "roots", "", trust_codes, call_roots, &c, err);
 }
 
+struct decision_call {
+    struct tenuo_audit_event event; /* one for each sink: none can change what the next one gets */
+    bool stored;
+};
+
 static int call_decision(const void *ops, void *self, void *arg)
 {
     const struct tenuo_audit_ops *audit = ops;
-    const struct tenuo_audit_event *event = arg;
-    return audit->decision(self, event);
+    struct decision_call *c = arg;
+    int r = audit->decision(self, &c->event);
+    c->stored = r == TENUO_OK;
+    return r;
 }
 
-int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, struct tenuo_error *err)
+int tn_audit_decision(struct tn_instance *i, const struct tenuo_audit_event *event, bool *ret_stored,
+                      struct tenuo_error *err)
 {
-    struct tenuo_audit_event copy = *event; /* one for each sink: none can change what the next one gets */
-    return tn_instance_call(i, "decision", event->decision_id, audit_codes, call_decision, &copy, err);
+    struct decision_call c = { .event = *event };
+    int r = tn_instance_call(i, "decision", event->decision_id, audit_codes, call_decision, &c, err);
+    *ret_stored = c.stored;
+    return r;
 }
 
 static int call_notice(const void *ops, void *self, void *arg)

@@ -120,7 +120,7 @@ void tn_stats_tell(struct tenuo_ctx *c, int (*each)(void *arg, const struct tenu
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
         if (!tn_line_is_required(&c->lines[TN_F_AUDIT].v[i]))
             tell(&t, TENUO_STAT_AUDIT_LOST, tn_instance_name(c->lines[TN_F_AUDIT].v[i].instance),
-                 value_of(&c->lines[TN_F_AUDIT].v[i].instance->lost));
+                 tn_audit_lost(c->lines[TN_F_AUDIT].v[i].instance));
     tell_keys(&t, c);
     tell_roots(&t, c);
     if (c->revoke != NULL)

@@ -273,12 +273,54 @@ static void check_audit_failure(void)
     is_int(a.code, TENUO_E_AUDIT_REFUSED, "a sink that takes too long has not taken it: %s", a.reason);
     tenuo_ctx_unref(ctx);
 
+    ctx = opened("set deadline 50ms\n" TRUST JSONL "audit optional late\n");
+    is_int(ask(ctx, "/data/x", "", NOW).outcome, TENUO_ALLOW, "an optional one may");
+    tenuo_ctx_unref(ctx);
+    ok(strstr(logged, "lost") == NULL, "and what it has at last is not lost: %s", logged);
+
     ctx = opened(TRUST "audit required jsonl path=$ROOT/none/a.jsonl\n");
     a = ask(ctx, "/data/x", "", NOW);
     is_int(a.code, TENUO_E_AUDIT_REFUSED, "a sink that cannot be opened denies: %s", a.reason);
     stage_mkdir("none", 0755);
     is_int(ask(ctx, "/data/x", "", NOW).outcome, TENUO_ALLOW, "until it can");
     tenuo_ctx_unref(ctx);
+}
+
+static void ask_times(struct tenuo_ctx *ctx, int times)
+{
+    for (int i = 0; i < times; i++)
+        is_int(ask(ctx, "/data/x", "", NOW).outcome, TENUO_ALLOW, "an optional sink that is away: allowed");
+}
+
+/* In a child: nothing of its parent's, and its own. */
+static int child_loses(struct tenuo_ctx *ctx, const struct tenuo_request *q)
+{
+    logged[0] = '\0';
+    for (int i = 0; i < 3; i++)
+        (void)ask_with(ctx, wire, wire_len, q);
+    tenuo_ctx_unref(ctx);
+    return strstr(logged, "1 records lost so far") != NULL && strstr(logged, ": 3 records lost when") != NULL ? 0 : 1;
+}
+
+static void check_losses(void)
+{
+    struct tenuo_ctx *ctx = opened(TRUST JSONL "audit optional jsonl path=$ROOT/gone/a.jsonl\n");
+    int status = -1;
+    ask_times(ctx, 5);
+    ok(strstr(logged, "4 records lost so far") != NULL, "losses are told, not each: %s", logged);
+    fflush(stdout);
+    struct tenuo_request *q = request("/data/x", "", NOW); /* here: a key's secret is empty in a child */
+    pid_t child = fork();
+    if (child == 0)
+        _exit(child_loses(ctx, q));
+    tenuo_request_free(q);
+    ok(waitpid(child, &status, 0) == child && status == 0, "a child counts its own");
+    stage_mkdir("gone", 0755);
+    ask_times(ctx, 2);
+    ok(strstr(logged, "works again after 5 lost records") != NULL, "all of them when it is back: %s", logged);
+    logged[0] = '\0';
+    tenuo_ctx_unref(ctx);
+    is_str(logged, "", "and nothing is left to tell");
 }
 
 static void check_observe(void)
@@ -756,6 +798,7 @@ int main(int argc, char **argv)
     stage_mkdir("empty", 0755);
     check_decisions();
     check_audit_failure();
+    check_losses();
     check_observe();
     check_replay();
     check_replay_reload();

@@ -188,13 +188,14 @@ static void check_codes(void)
     struct tenuo_audit_event e = { .decision_id = "d" };
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         uint8_t seed[32] = { 0 }, key[32] = { 0 };
+        bool stored = false;
         world.code = rows[k].code;
         is_int(tn_resolver_export_seed(r, "s", 0, seed, NULL), rows[k].resolver, "resolver answers %d", rows[k].code);
         ok(seed[0] == (rows[k].resolver == 0 ? 's' : 0), "no seed but on success");
         is_int(tn_resolver_public_key(r, "p", 0, key, &version_of_key, NULL), rows[k].resolver, "public_key answers %d",
                rows[k].code);
         ok(key[0] == (rows[k].resolver == 0 ? 'p' : 0), "no key but on success");
-        is_int(tn_audit_decision(a, &e, NULL), rows[k].audit, "sink answers %d", rows[k].code);
+        is_int(tn_audit_decision(a, &e, &stored, NULL), rows[k].audit, "sink answers %d", rows[k].code);
     }
     tn_instance_free(r);
     tn_instance_free(a);
@@ -370,7 +371,9 @@ static void check_host(void)
     struct tenuo_audit_event e = { .decision_id = "d-1" };
     reset();
     struct tn_instance *i = make(&plugin, &rule, TN_F_AUDIT, 1);
-    is_int(tn_audit_decision(i, &e, NULL), TENUO_OK, "stored");
+    bool stored = false;
+    is_int(tn_audit_decision(i, &e, &stored, NULL), TENUO_OK, "stored");
+    ok(stored, "and the sink said so");
     ok(world.deadline_seen > 0 && world.deadline_seen <= 50, "deadline of the line: %u", world.deadline_seen);
     is_str(logged, "/etc/t.conf:7: world: stored d-1?\n", "log line with its place, control characters gone");
     is_int(tn_audit_flush(i, NULL), TENUO_OK, "flush is optional");

@@ -81,12 +81,12 @@ class Host:
 class Load:
     """Processes that decide one call again and again, and what they were told."""
 
-    def __init__(self, host: Host, processes: int, millis: int, count: int = 0) -> None:
+    def __init__(self, host: Host, processes: int, millis: int, count: int = 0, early: bool = False) -> None:
         self.folder = host.root / "answers"
         self.slowest = 0  # milliseconds of one call; known at the end
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        words = [os.environ["AUDIT_LOAD"], host.conf, "", host.root / "w", host.root / "alice.key", "/data/x", self.folder, processes, millis] + ([count] if count else [])
+        words = [os.environ["AUDIT_LOAD"], host.conf, "", host.root / "w", host.root / "alice.key", "/data/x", self.folder, processes, millis] + ([count] if count else []) + (["early"] if early else [])
         self.process = subprocess.Popen([str(word) for word in words], stderr=subprocess.PIPE, text=True)
 
     def answers(self) -> list[tuple[str, int]]:

@@ -3,7 +3,8 @@
  * Guarded programs under load: N processes open one service and decide one call again and again, until the time is over
  * or so many answers were given. Each writes "ID CODE MILLISECONDS" for every answer into a file of its own, before it
  * asks again; what was killed on the way has told everything it was told.
- * usage: load CONF SERVICE WARRANT KEY PATH FOLDER PROCESSES MILLISECONDS [COUNT]
+ * "early": the parent opens the service, decides as often as each child and forks then.
+ * usage: load CONF SERVICE WARRANT KEY PATH FOLDER PROCESSES MILLISECONDS [COUNT [early]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,20 +88,29 @@ static void decide(struct tenuo_ctx *ctx, const struct tenuo_request *q, FILE *o
     tenuo_decision_free(d);
 }
 
-static int work(char **argv, const struct tenuo_request *q, int number, uint64_t ends, unsigned long count)
+static struct tenuo_ctx *open_service(char **argv)
 {
-    char name[4096];
     struct tenuo_error err = { 0 };
     struct tenuo_ctx *ctx = NULL;
     struct tenuo_open_options o = { .size = sizeof o, .conf = argv[1] };
+    must(tenuo_open(argv[2], &o, &ctx, &err), &err, "open");
+    return ctx;
+}
+
+/* `early`: the parent's context, or NULL. The parent itself is number -1 and keeps it. */
+static int work(char **argv, const struct tenuo_request *q, int number, uint64_t ends, unsigned long count,
+                struct tenuo_ctx *early)
+{
+    char name[4096];
     snprintf(name, sizeof name, "%s/%d", argv[6], number);
     FILE *out = fopen(name, "we");
     if (out == NULL)
         return 2;
-    must(tenuo_open(argv[2], &o, &ctx, &err), &err, "open");
+    struct tenuo_ctx *ctx = early != NULL ? early : open_service(argv);
     for (unsigned long i = 0; (count == 0 || i < count) && now_ms() < ends; i++)
         decide(ctx, q, out);
-    tenuo_ctx_unref(ctx);
+    if (number >= 0)
+        tenuo_ctx_unref(ctx);
     fclose(out);
     return 0;
 }
@@ -114,11 +124,16 @@ int main(int argc, char **argv)
     const uint64_t ends = now_ms() + strtoull(argv[8], NULL, 10);
     prepare(argv[3], argv[4]);
     struct tenuo_request *q = make_request(argv[5]); /* here: a key's secret is empty in a child */
+    const unsigned long count = argc > 9 ? strtoul(argv[9], NULL, 10) : 0;
+    struct tenuo_ctx *early = argc > 10 ? open_service(argv) : NULL;
+    if (early != NULL)
+        bad += work(argv, q, -1, ends, count, early);
     for (int i = 0; i < processes; i++)
         if (fork() == 0)
-            _exit(work(argv, q, i, ends, argc > 9 ? strtoul(argv[9], NULL, 10) : 0));
+            _exit(work(argv, q, i, ends, count, early));
     while (wait(&status) > 0)
         bad += status != 0;
+    tenuo_ctx_unref(early);
     tenuo_request_free(q);
     tenuo_stack_free(stack);
     tenuo_signer_free(holder);

@@ -106,6 +106,19 @@ def check_counting(top: pathlib.Path) -> None:
     check_scrape(top, text, {'sum(tenuo_decisions_total{decision="allow"})': 4000, 'sum(tenuo_decisions_total{code="1501"})': 3, "count(count by (tool) (tenuo_decisions_total))": 2})
 
 
+def check_forks(top: pathlib.Path) -> None:
+    """Opened and used, then forked: no child counts its parent's once more."""
+    host = Host(top / "forks", "audit optional syslog name=away socket=$ROOT/none\naudit required prometheus path=$ROOT/text interval=1h")
+    folder = host.root / "text"
+    folder.mkdir()
+    told = len(Load(host, 4, 60000, 50, early=True).answers())
+    got = samples(folder / "tenuo_default.prom")
+    ok(told == 250 == sum(v for k, v in got.items() if k.startswith("tenuo_decisions_total")), "a parent and four children: each decision is counted once", str(got))
+    ok(got['tenuo_audit_lost_total{service="default",sink="away"}'] == 250, "and so is each loss", str(got))
+    looked = sum(v for k, v in got.items() if 'cache="link"' in k)
+    ok(245 <= looked <= 250, f"and each look into a cache, but for those before a child's first record: {looked:g}", str(got))
+
+
 def check_faults(top: pathlib.Path) -> None:
     host = Host(top / "faults", "audit required prometheus path=$ROOT/text interval=50ms timeout=2s")
     folder = host.root / "text"
@@ -196,6 +209,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tenuo-audit-") as folder:
         top = pathlib.Path(folder)
         check_counting(top)
+        check_forks(top)
         check_faults(top)
         check_tools(top)
     check_conf()

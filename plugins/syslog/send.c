@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DISCARD_MAX 1048576 /* bytes of what a server says, in front of one record */
+
 /* ---- addresses ---- */
 
 static bool read_port(const char *text, uint16_t *ret)
@@ -143,18 +145,19 @@ static int connect_now(struct syslog *s)
     return failed;
 }
 
-/* A server that went away has sent its end; what it sends else is none of our business. */
+/* A server that went away has sent its end. What it says else is thrown away, and not for longer than a moment: it may
+ * never stop. */
 static bool is_alive(const struct syslog *s)
 {
-    char byte[64];
-    ssize_t n;
+    struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
     if (s->fd < 0 || s->pid != getpid())
         return false;
     if (s->type == SOCK_DGRAM)
         return true;
-    while ((n = recv(s->fd, byte, sizeof byte, MSG_DONTWAIT)) > 0)
-        ;
-    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (poll(&p, 1, 0) > 0)
+        return false;
+    (void)recv(s->fd, NULL, DISCARD_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    return true;
 }
 
 /* ---- sending ---- */

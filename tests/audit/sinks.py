@@ -343,6 +343,7 @@ def test_syslog() -> None:
             under_load(Host(top / "restart", f"audit required syslog server=tcp://127.0.0.1:{server.tcp} timeout=300ms"), "rsyslog restarted, TCP", again, server.structured, loss=True)
             server.forget()
             check_slow(top, server)
+            check_talker(top)
         finally:
             server.stop()
 
@@ -437,6 +438,29 @@ def check_slow(top: pathlib.Path, server: Rsyslog) -> None:
     host = Host(top / "slow-socket", f"audit required syslog socket={top}/slow.sock timeout=100ms")
     under_load(host, "a slow daemon", slowly(reader, "pause", 0.03), reader.read)
     check_counts(top, reader)
+
+
+TALKER = """
+import socket, sys, threading
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(5)
+print(server.getsockname()[1], flush=True)
+client = server.accept()[0]
+threading.Thread(target=lambda: [data for data in iter(lambda: client.recv(65536), b"")], daemon=True).start()
+while True:
+    client.sendall(b"x" * 1000000)
+"""
+
+
+def check_talker(top: pathlib.Path) -> None:
+    """A server that never stops talking holds nobody."""
+    with subprocess.Popen([sys.executable, "-c", TALKER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as talker:
+        assert talker.stdout is not None
+        load = Load(Host(top / "talker", f"audit required syslog server=tcp://127.0.0.1:{talker.stdout.readline().strip()} timeout=500ms"), 1, 2000)
+        codes = [code for _, code in load.answers()]
+        talker.kill()
+    ok(len(codes) > 20 and set(codes) == {0} and load.slowest < 500, f"a server that talks: {len(codes)} calls, the slowest took {load.slowest} ms", str(set(codes)))
 
 
 def check_counts(top: pathlib.Path, reader: SlowReader) -> None:

@@ -21,7 +21,8 @@
 #include "../../common/audit_fields.h"
 
 #define SOCKET_PATH "/run/systemd/journal/socket"
-#define RECORD_MAX 262144 /* of one record: more than any event has */
+#define RECORD_MAX 262144 /* of one record; arguments may be longer */
+#define TRUNCATED "TENUO_TRUNCATED=yes\n"
 
 struct journald {
     const struct tenuo_host *host;
@@ -35,23 +36,24 @@ struct journald {
 struct out {
     char *p;
     size_t n;
-    bool full;
+    bool cut;
 };
 
 static void put(struct out *o, const void *p, size_t n)
 {
-    if (o->full || n > RECORD_MAX - o->n) {
-        o->full = true;
-        return;
-    }
     memcpy(o->p + o->n, p, n);
     o->n += n;
 }
 
-/* NAME=value, or with the length in front where a newline stands in it. */
+/* NAME=value, or with the length in front where a newline stands in it. What has no room is left out, and the record
+ * says so. */
 static void put_field(struct out *o, const char *name, const char *value)
 {
     size_t n = strlen(value);
+    if (strlen(name) + n + 10 + sizeof TRUNCATED > RECORD_MAX - o->n) {
+        o->cut = true;
+        return;
+    }
     put(o, name, strlen(name));
     if (memchr(value, '\n', n) == NULL) {
         put(o, "=", 1);
@@ -159,13 +161,11 @@ static int send_file(struct journald *s, const struct out *o)
     return failed;
 }
 
-static int deliver(struct journald *s, const struct out *o)
+static int deliver(struct journald *s, struct out *o)
 {
     int failed;
-    if (o->full) {
-        s->host->error(s->host, "the record does not fit into %d bytes", RECORD_MAX);
-        return TENUO_E_AUDIT_REFUSED;
-    }
+    if (o->cut)
+        put(o, TRUNCATED, strlen(TRUNCATED));
     failed = send_plain(s, o);
     if (failed == EMSGSIZE || failed == ENOBUFS)
         failed = send_file(s, o);

@@ -204,6 +204,7 @@ def test_journald() -> None:
                              timeout=30).stdout
         ok("denied tool" in out, "journald: found by its fields", out)
         test_big_record(top, journal)
+        test_huge_record(top, journal)
         faulty = Host(top / "faults", "audit required journald timeout=300ms")
         under_load(faulty, "journald stopped", lambda: stop_and_go(journal.process), journal.read)
 
@@ -232,6 +233,17 @@ def test_big_record(top: pathlib.Path, journal: Journal) -> None:
     rows = eventually(lambda: journal.read()[before:], 1)
     ok(answer.returncode in (0, 1) and len(rows) == 1 and len(rows[0][1]["args"]) > 90000, "journald: a record of 100 kB", answer.stderr)
     ok(len(rows) == 1 and rows[0][1].get(f"attr_{name}") == "kept", "journald: no attribute is lost for its name", str(rows)[:300])
+
+
+def test_huge_record(top: pathlib.Path, journal: Journal) -> None:
+    """Larger than what the sink sends: without the arguments, and it says so."""
+    host = Host(top / "huge", "set audit_args full\naudit required journald")
+    before = len(journal.read())
+    words = [word for i in range(4) for word in ("-a", f"{'x' * 9}{i}=" + "\x01" * 20000)]
+    answer = tenuo("authorize", str(host.root / "w"), "--conf", str(host.conf), "--tool", "read_file", *words, "--pop", "00" * 64, check=False)
+    rows = eventually(lambda: journal.read()[before:], 1)
+    ok(answer.returncode == 1 and len(rows) == 1 and rows[0][1].get("truncated") == "yes" and "args" not in rows[0][1] and rows[0][1].get("args_sha256", "") != "",
+       "journald: a record of half a megabyte", answer.stderr + str(rows)[:300])
 
 
 def check_catalog() -> None:

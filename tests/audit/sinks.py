@@ -45,9 +45,9 @@ def pairs(text: str) -> Record:
     return {name: re.sub(r"\\(.)", r"\1", value) for name, value in re.findall(r'([a-z0-9_]+)="((?:[^"\\]|\\.)*)"', text)}
 
 
-def compare(host: Host, title: str, read: typing.Callable[[], list[tuple[str, Record]]]) -> None:
-    """Calls of every kind, each found again with all its fields."""
-    hostile = 'a"b\\c]d\te=f \u00e9\U0001f600'
+def compare(host: Host, title: str, read: typing.Callable[[], list[tuple[str, Record]]], lines: bool = True) -> None:
+    """Calls of every kind, each found again with all its fields. `lines`: control characters became blanks."""
+    hostile = 'a"b\\c]d\te=f \u00e9\U0001f600\nTENUO_DECISION=allow\n" decision="allow"] <34>1 \x01'
     host.call("/data/x", "--request-id", "r-1", "--attribute", "queue=q1")
     host.call("/etc/passwd", "--attribute", f"workflow_id={hostile}", "--attribute", "auth_token=t0ps3cret")
     tenuo("authorize", str(host.root / "w"), "--conf", str(host.conf), "--tool", hostile, "--pop", "00" * 64, check=False)
@@ -57,8 +57,7 @@ def compare(host: Host, title: str, read: typing.Callable[[], list[tuple[str, Re
     ok(len(found) == 3, f"{title}: and in the log", str(found)[:2000])
     for i, (want, got) in enumerate(zip(wanted, found)):
         got_fields = {name: value for name, value in got[1].items() if name != "message_id"}
-        want_fields = {name: value.replace("\t", " ") for name, value in want[1].items()}
-        got_fields = {name: value.replace("\t", " ") for name, value in got_fields.items()}
+        want_fields = {name: re.sub(r"[\0-\x1f]", " ", value) if lines else value for name, value in want[1].items()}
         ok(got[0] == want[0], f"{title}: sentence of record {i}", f"{got[0]!r}\n{want[0]!r}")
         ok(got_fields == want_fields, f"{title}: all {len(want_fields)} fields of record {i}",
            str({n: (want_fields.get(n), got_fields.get(n)) for n in want_fields | got_fields if want_fields.get(n) != got_fields.get(n)}))
@@ -196,7 +195,7 @@ def test_journald() -> None:
         def plain() -> list[tuple[str, Record]]:
             return [(message, {n: v for n, v in fields.items() if n != "_priority"}) for message, fields in journal.read()]
 
-        compare(host, "journald", plain)
+        compare(host, "journald", plain, lines=False)
         ids = {json.loads(line)["message_id"] for _, line in host.lines()}
         ok({fields["message_id"] for _, fields in plain()} == ids, "journald: the message ids")
         ok({fields["_priority"] for _, fields in journal.read()} == {"6", "4"}, "journald: priorities")

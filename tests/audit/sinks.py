@@ -355,6 +355,7 @@ def test_syslog() -> None:
             server.forget()
             check_slow(top, server)
             check_talker(top)
+            check_forward(top, server)
         finally:
             server.stop()
 
@@ -472,6 +473,28 @@ def check_talker(top: pathlib.Path) -> None:
         codes = [code for _, code in load.answers()]
         talker.kill()
     ok(len(codes) > 20 and set(codes) == {0} and load.slowest < 500, f"a server that talks: {len(codes)} calls, the slowest took {load.slowest} ms", str(set(codes)))
+
+
+def check_forward(top: pathlib.Path, server: Rsyslog) -> None:
+    """The example of docs/admin-guide.md, but for its TLS: from the host's daemon to another one."""
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "admin-guide.md").read_text()
+    block = re.findall(r"```conf\n(# /etc/rsyslog.d/.*?)```", text, re.S)[0]
+    plain = re.sub(r"global\(defaultNetstreamDriverCAFile=.*\)", "", re.sub(r'\bstreamDriver\w*="[^"]*"', "", block))
+    plain = plain.replace("logs.example.org", "127.0.0.1").replace("6514", str(server.tcp))
+    folder = top / "forward"
+    folder.mkdir()
+    (folder / "conf").write_text(f'module(load="imuxsock" SysSock.Use="off")\nglobal(workDirectory="{folder}")\ninput(type="imuxsock" Socket="{folder}/log.sock")\n{plain}')
+    check = subprocess.run(["rsyslogd", "-N1", "-f", str(folder / "conf")], capture_output=True, text=True, timeout=30)
+    ok(check.returncode == 0 and block.count(" streamDriver") == 4, "rsyslog reads the guide's forwarding, but for TLS", check.stderr)
+    with running("rsyslogd", "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")):
+        eventually(lambda: [1] * (folder / "log.sock").exists(), 1, 5)
+        before = len(server.entries())
+        host = Host(top / "forwarded", f"audit required syslog socket={folder}/log.sock\naudit required jsonl path=$LOG")
+        host.call("/data/x")
+        wanted = expected(host.lines()[0][1])
+        rows = eventually(lambda: server.entries()[before:], 1)
+    ok(len(rows) == 1 and rows[0]["app"] == "tenuo" and wanted[0] in rows[0]["msg"] and pairs(rows[0]["msg"]).items() >= wanted[1].items(),
+       "and forwards a record with all its fields", str(rows)[:600])
 
 
 def check_counts(top: pathlib.Path, reader: SlowReader) -> None:

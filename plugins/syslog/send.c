@@ -128,6 +128,16 @@ static int finish_connect(const struct syslog *s)
     return getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failed, &n) == 0 ? failed : errno;
 }
 
+/* Where nobody listens, on this machine and on a port that the system gives away, a connection may meet itself: it
+ * would acknowledge its own records. */
+static bool is_own_end(const struct syslog *s)
+{
+    struct sockaddr_storage here = { 0 }, there = { 0 };
+    socklen_t n = sizeof here, m = sizeof there;
+    return s->type == SOCK_STREAM && getsockname(s->fd, (struct sockaddr *)&here, &n) == 0 &&
+           getpeername(s->fd, (struct sockaddr *)&there, &m) == 0 && n == m && memcmp(&here, &there, n) == 0;
+}
+
 static int connect_now(struct syslog *s)
 {
     const int on = 1;
@@ -140,6 +150,8 @@ static int connect_now(struct syslog *s)
         (void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(s->fd, (const struct sockaddr *)&s->to, s->to_len) != 0)
         failed = errno == EINPROGRESS ? finish_connect(s) : errno;
+    if (failed == 0 && is_own_end(s))
+        failed = ECONNREFUSED;
     if (failed != 0)
         syslog_disconnect(s);
     return failed;

@@ -355,6 +355,7 @@ def test_syslog() -> None:
             server.forget()
             check_slow(top, server)
             check_talker(top)
+            check_nobody(top)
             check_forward(top, server)
         finally:
             server.stop()
@@ -450,6 +451,14 @@ def check_slow(top: pathlib.Path, server: Rsyslog) -> None:
     host = Host(top / "slow-socket", f"audit required syslog socket={top}/slow.sock timeout=100ms")
     under_load(host, "a slow daemon", slowly(reader, "pause", 0.03), reader.read)
     check_counts(top, reader)
+
+
+def check_nobody(top: pathlib.Path) -> None:
+    """A port that the system gives to those who connect, and nobody listens: a connection to it may be given the port itself."""
+    low, high = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    port = low + (high - low) // 4 * 2  # every second one is given first
+    codes = [code for _, code in Load(Host(top / "nobody", f"audit required syslog server=tcp://127.0.0.1:{port} timeout=300ms"), 8, 5000).answers()]
+    ok(set(codes) == {9400}, f"nobody listens: none of {len(codes)} calls is allowed", str({code: codes.count(code) for code in set(codes)}))
 
 
 TALKER = """

@@ -72,7 +72,11 @@ static bool stands_at(struct tn_str name, size_t i, const char *word, size_t n)
             return false;
         }
     }
-    return is_edge(name, i) || (name.p[i] == 's' && is_edge(name, i + 1)); /* "tokens" too */
+    if (i < name.n && small(name.p[i]) == 's' && !is_edge(name, i)) /* "tokens" too, */
+        i++;
+    while (i < name.n && is_digit(name.p[i])) /* and "password2" */
+        i++;
+    return is_edge(name, i);
 }
 
 bool tn_mask_hides(const char *list, struct tn_str name)

@@ -282,7 +282,8 @@ static void check_names(void)
         bool hidden;
     } rows[] = {
         { "password", true },     { "PASSWORD", true },  { "db_password", true },  { "dbPassword", true },
-        { "password2", false },   { "passwordless", false }, { "tokens", true },   { "tokenizer", false },
+        { "password2", true },    { "passwordless", false }, { "tokens", true },   { "tokenizer", false },
+        { "TOKENS", true },       { "API_KEYS2", true }, { "secret2nd", false },   { "secrets_2", true },
         { "accessToken", true },  { "x-api-key", true }, { "apiKey", true },       { "apikey", true },
         { "API_KEY", true },      { "monkey", false },   { "secretary", false },   { "client.secret", true },
         { "", false },            { "s", false },        { "my-private_key.pem", true },

@@ -118,6 +118,16 @@ def stop_and_go(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGCONT)
 
 
+def slow_down(process: subprocess.Popen[bytes]) -> None:
+    """It runs a tenth of the time."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.09)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+
+
 # ---- journald ----
 
 
@@ -206,6 +216,8 @@ def test_journald() -> None:
         test_huge_record(top, journal)
         faulty = Host(top / "faults", "audit required journald timeout=300ms")
         under_load(faulty, "journald stopped", lambda: stop_and_go(journal.process), journal.read)
+
+        under_load(faulty, "journald slow", lambda: slow_down(journal.process), journal.read, slow=True)
 
         def kill_and_start() -> None:
             journal.kill()
@@ -354,6 +366,7 @@ def test_syslog() -> None:
             under_load(Host(top / "restart", f"audit required syslog server=tcp://127.0.0.1:{server.tcp} timeout=300ms"), "rsyslog restarted, TCP", again, server.structured, loss=True)
             server.forget()
             check_slow(top, server)
+            check_grammar(top)
             check_talker(top)
             check_nobody(top)
             check_forward(top, server)
@@ -417,6 +430,30 @@ class SlowReader:
 
     def read(self) -> list[tuple[str, Record]]:
         return [("", pairs(record.decode())) for record in list(self.records)]
+
+
+# RFC 5424, section 6, as strictly as it can be read: no blanks but those of the grammar, and no control characters at all.
+RFC5424 = re.compile(r"<(\d{1,3})>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [!-~]{1,255} tenuo \d{1,10} [!-~]{1,32} "
+                     r'\[tenuo@32473((?: [!-<>-~]{1,32}="(?:[^"\\\]\0-\x1f\x7f]|\\["\\\]])*")+)\]( [^\0-\x1f\x7f]*)?')
+
+
+def check_grammar(top: pathlib.Path) -> None:
+    """Hostile names and values, every byte of which another implementation has to read back."""
+    words = ('"', "\\", "]", "\\]", '\\"', "\n", "\r\n<34>1 ", "\x7f", "\u00e9", "\U0001f600", "\u2028", "= x=\"y\"", "] [evil@1 a=\"b\"]", "%s%n", "\ufeff", "x" * 200)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        host = Host(top / "grammar", f"set audit_args full\naudit required syslog server=udp://127.0.0.1:{server.getsockname()[1]}")
+        bad = []
+        for i, word in enumerate(words):
+            done = tenuo("authorize", str(host.root / "w"), "--conf", str(host.conf), "--tool", word[:60], "--pop", "00" * 64, "--request-id", word, "--attribute", f"value={word}",
+                  "--attribute", f"{'n' * (i + 20)}={word}", "-a", f"n{word[:60].replace('=', '')}={word}", check=False)
+            text = server.recv(65536).decode() if done.returncode == 1 else done.stderr
+            match = RFC5424.fullmatch(text)
+            shown = re.sub(r"[\0-\x1f\x7f]", " ", word)
+            if match is None or pairs(match[2]).get("attr_value") != shown or pairs(match[2]).get("request_id") != shown:
+                bad.append(text)
+    ok(not bad, f"syslog: {len(words)} hostile records are RFC 5424 to the letter", str(bad)[:1500])
 
 
 def whole_frames(stream: bytes) -> bool:
@@ -644,16 +681,6 @@ def test_linux() -> None:
             auditd.process.wait()
             for option, name in (("-e", "enabled"), ("-b", "backlog_limit"), ("-r", "rate_limit"), ("--backlog_wait_time", "backlog_wait_time")):
                 subprocess.run(["auditctl", option, str(was[name])], capture_output=True, timeout=10)
-
-
-def slow_down(process: subprocess.Popen[bytes]) -> None:
-    """It runs a tenth of the time."""
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(0.09)
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
 
 
 def compare_trail(host: Host, auditd: Auditd) -> None:

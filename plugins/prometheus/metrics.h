@@ -70,7 +70,6 @@ struct metrics {
     struct counters *map;
     uint64_t made_ns; /* of the file that `last` is about */
     unsigned long long last[SLOTS][VALUES]; /* what host->stats said of a series the last time */
-    pid_t last_of;                          /* in which process */
 };
 
 /* counters.c */

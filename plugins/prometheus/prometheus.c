@@ -84,16 +84,7 @@ static struct slot *slot_of(struct metrics *m, const struct tenuo_stat *stat, si
 struct walk {
     struct metrics *m;
     uint64_t below; /* the class before, of the same store */
-    bool inherited; /* a parent counted it: only what comes on top is ours */
 };
-
-static void take_counter(const struct walk *w, struct slot *s, size_t i, uint64_t now)
-{
-    unsigned long long *last = &w->m->last[s - w->m->map->slot][i];
-    if (!w->inherited)
-        add_to(w->m, s, i, now >= *last ? now - *last : 0);
-    *last = now;
-}
 
 static void take_bucket(struct walk *w, const struct tenuo_stat *stat)
 {
@@ -103,7 +94,9 @@ static void take_bucket(struct walk *w, const struct tenuo_stat *stat)
     for (size_t i = 0; s != NULL && i < BUCKETS; i++) {
         if (metrics_bounds_ns[i] != stat->bound_ns)
             continue;
-        take_counter(w, s, i, stat->value - w->below);
+        unsigned long long *last = &w->m->last[s - w->m->map->slot][i], now = stat->value - w->below;
+        add_to(w->m, s, i, now >= *last ? now - *last : 0);
+        *last = now;
     }
     w->below = stat->value;
 }
@@ -125,26 +118,17 @@ static int take_stat(void *arg, const struct tenuo_stat *stat)
         atomic_store_explicit(&s->value[i], stat->value, memory_order_relaxed);
         return 0;
     }
-    take_counter(w, s, i, w->inherited && stat->what == TENUO_STAT_AUDIT_LOST ? 0 : stat->value); /* begins anew */
+    unsigned long long *last = &m->last[s - m->map->slot][i];
+    add_to(m, s, i, stat->value >= *last ? stat->value - *last : 0);
+    *last = stat->value;
     return 0;
 }
 
-static void take_stats(struct metrics *m, bool inherited)
+static void take_stats(struct metrics *m)
 {
-    struct walk w = { .m = m, .inherited = inherited };
+    struct walk w = { .m = m };
     if (m->host->size >= offsetof(struct tenuo_host, stats) + sizeof m->host->stats && m->host->stats != NULL)
         (void)m->host->stats(m->host, take_stat, &w);
-}
-
-/* A child goes on from the numbers of its parent, which tells them itself. */
-static int open_for(struct metrics *m, const char *service)
-{
-    int r = metrics_open(m, service);
-    if (r == TENUO_OK && m->last_of != getpid()) {
-        m->last_of = getpid();
-        take_stats(m, true);
-    }
-    return r;
 }
 
 /* ---- the text ---- */
@@ -193,7 +177,7 @@ static int render_when_due(struct metrics *m, bool always)
     int r;
     if (!always && now - last < m->interval_ms && now >= last)
         return TENUO_OK;
-    take_stats(m, false);
+    take_stats(m);
     if (!metrics_lock(m, always))
         return TENUO_OK;
     atomic_store_explicit(&m->map->rendered_ms, now, memory_order_relaxed);
@@ -246,7 +230,7 @@ static int metrics_decision(void *self, const struct tenuo_audit_event *e)
 {
     struct metrics *m = self;
     uint32_t word = strcmp(e->decision, "allow") == 0 ? 0 : strcmp(e->decision, "deny") == 0 ? 1 : 2;
-    int r = open_for(m, e->service);
+    int r = metrics_open(m, e->service);
     if (r != TENUO_OK)
         return r;
     const char *tool = is_granted(e) && is_known(m, e->tool) ? e->tool : "other";
@@ -259,7 +243,7 @@ static int metrics_decision(void *self, const struct tenuo_audit_event *e)
 static int metrics_notice(void *self, const struct tenuo_audit_notice *n)
 {
     struct metrics *m = self;
-    int r = open_for(m, n->service);
+    int r = metrics_open(m, n->service);
     if (r != TENUO_OK)
         return r;
     add_to(m, metrics_slot(m, S_NOTICES, "", (uint32_t)n->kind, 0), 0, 1);
@@ -271,7 +255,7 @@ static int metrics_flush(void *self)
     struct metrics *m = self;
     if (m->map == NULL)
         return TENUO_OK;
-    int r = open_for(m, m->service);
+    int r = metrics_open(m, m->service);
     return r == TENUO_OK ? render_when_due(m, true) : r;
 }
 
@@ -290,7 +274,7 @@ static void prometheus_close(void *self)
     struct metrics *m = self;
     if (m == NULL)
         return;
-    if (m->map != NULL && open_for(m, m->service) == TENUO_OK)
+    if (m->map != NULL && metrics_open(m, m->service) == TENUO_OK)
         (void)render_when_due(m, true);
     free_sink(m);
 }
@@ -337,7 +321,6 @@ static int prometheus_open(const struct tenuo_host *host, const struct tenuo_arg
         return TENUO_E_NOMEM;
     m->host = host;
     m->fd = -1;
-    m->last_of = getpid();
     m->directory = strdup(args[PATH].value);
     m->state = strdup(args[STATE].value != NULL ? args[STATE].value : args[PATH].value);
     m->interval_ms = args[INTERVAL].value != NULL ? args[INTERVAL].number : 10000;

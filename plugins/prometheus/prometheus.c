@@ -80,55 +80,92 @@ static struct slot *slot_of(struct metrics *m, const struct tenuo_stat *stat, si
     }
 }
 
-/* The host's classes are cumulative, ours are not. */
+/* One look at what the host counts. Lines of one name share a series: counters of both are summed, and of two times the
+ * one that an alert is about counts. */
 struct walk {
     struct metrics *m;
-    uint64_t below; /* the class before, of the same store */
+    uint64_t below; /* the class before, of the same store: the host's classes are cumulative, ours are not */
+    unsigned long long now[SLOTS][VALUES];
+    uint16_t told[SLOTS]; /* bits: values that were told */
 };
+
+static void take_number(struct walk *w, const struct slot *s, size_t i, unsigned long long value)
+{
+    size_t k = (size_t)(s - w->m->map->slot);
+    w->told[k] |= (uint16_t)(1u << i);
+    w->now[k][i] += value;
+}
+
+static void take_gauge(struct walk *w, const struct slot *s, size_t i, unsigned long long value)
+{
+    size_t k = (size_t)(s - w->m->map->slot);
+    if ((w->told[k] & 1u << i) != 0 && w->now[k][i] < value)
+        value = w->now[k][i]; /* the list that is older, the trust that ends first */
+    w->told[k] |= (uint16_t)(1u << i);
+    w->now[k][i] = value;
+}
 
 static void take_bucket(struct walk *w, const struct tenuo_stat *stat)
 {
-    struct slot *s = metrics_slot(w->m, S_STORE_CALLS, stat->label, 0, 0);
+    const struct slot *s = metrics_slot(w->m, S_STORE_CALLS, stat->label, 0, 0);
     if (stat->bound_ns == metrics_bounds_ns[0])
         w->below = 0;
-    for (size_t i = 0; s != NULL && i < BUCKETS; i++) {
-        if (metrics_bounds_ns[i] != stat->bound_ns)
-            continue;
-        unsigned long long *last = &w->m->last[s - w->m->map->slot][i], now = stat->value - w->below;
-        add_to(w->m, s, i, now >= *last ? now - *last : 0);
-        *last = now;
-    }
+    for (size_t i = 0; s != NULL && i < BUCKETS; i++)
+        if (metrics_bounds_ns[i] == stat->bound_ns)
+            take_number(w, s, i, stat->value - w->below);
     w->below = stat->value;
 }
 
 static int take_stat(void *arg, const struct tenuo_stat *stat)
 {
     struct walk *w = arg;
-    struct metrics *m = w->m;
     size_t i;
     bool gauge;
     if (stat->what == TENUO_STAT_RESOLVER_BUCKET) {
         take_bucket(w, stat);
         return 0;
     }
-    struct slot *s = slot_of(m, stat, &i, &gauge);
-    if (s == NULL)
-        return 0;
-    if (gauge) {
-        atomic_store_explicit(&s->value[i], stat->value, memory_order_relaxed);
-        return 0;
-    }
-    unsigned long long *last = &m->last[s - m->map->slot][i];
-    add_to(m, s, i, stat->value >= *last ? stat->value - *last : 0);
-    *last = stat->value;
+    const struct slot *s = slot_of(w->m, stat, &i, &gauge);
+    if (s != NULL)
+        (gauge ? take_gauge : take_number)(w, s, i, stat->value);
     return 0;
 }
 
+static bool is_gauge(const struct slot *s)
+{
+    return s->kind == S_LIST || s->kind == S_KEY || s->kind == S_ROOT;
+}
+
+static void add_told(struct walk *w, size_t k)
+{
+    struct slot *s = &w->m->map->slot[k];
+    for (size_t i = 0; i < VALUES; i++) {
+        unsigned long long now = w->now[k][i], *last = &w->m->last[k][i];
+        if ((w->told[k] & 1u << i) == 0)
+            continue;
+        if (is_gauge(s))
+            atomic_store_explicit(&s->value[i], now, memory_order_relaxed);
+        else
+            add_to(w->m, s, i, now >= *last ? now - *last : 0);
+        *last = now;
+    }
+}
+
+/* Without memory nothing is lost: the next look finds it. */
 static void take_stats(struct metrics *m)
 {
-    struct walk w = { .m = m };
-    if (m->host->size >= offsetof(struct tenuo_host, stats) + sizeof m->host->stats && m->host->stats != NULL)
-        (void)m->host->stats(m->host, take_stat, &w);
+    struct walk *w;
+    if (m->host->size < offsetof(struct tenuo_host, stats) + sizeof m->host->stats || m->host->stats == NULL)
+        return;
+    w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return;
+    w->m = m;
+    (void)m->host->stats(m->host, take_stat, w);
+    for (size_t k = 0; k < SLOTS; k++)
+        if (w->told[k] != 0)
+            add_told(w, k);
+    free(w);
 }
 
 /* ---- the text ---- */

@@ -23,12 +23,35 @@ static void must(int code, const char *what)
     exit(1);
 }
 
+/* What two lines of one name are told to have counted, as the library tells it: line by line. */
+static const uint64_t lost[2] = { 5, 2 }, calls[2] = { 3, 1 }, fetched[2] = { 2000, 1000 };
+static bool tells_lines;
+
+static int tell_lines(int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)
+{
+    struct tenuo_stat s = { .size = sizeof s, .label = "file" };
+    int r = 0;
+    for (size_t i = 0; i < 2 && r == 0; i++) {
+        s.what = TENUO_STAT_AUDIT_LOST, s.value = lost[i];
+        r |= each(arg, &s);
+        s.what = TENUO_STAT_RESOLVER_CALLS, s.value = calls[i];
+        r |= each(arg, &s);
+        s.what = TENUO_STAT_RESOLVER_BUCKET, s.bound_ns = 100000;
+        r |= each(arg, &s);
+        s.what = TENUO_STAT_REVOCATION_FETCHED, s.value = fetched[i];
+        r |= each(arg, &s);
+    }
+    return r;
+}
+
 static int tell_stats(const struct tenuo_host *h, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)
 {
     const struct tenuo_stat hits = {
         .size = sizeof hits, .what = TENUO_STAT_KEY_CACHE_HITS, .label = "", .value = key_cache_hits
     };
     (void)h;
+    if (tells_lines)
+        return tell_lines(each, arg);
     return each(arg, &hits);
 }
 
@@ -142,6 +165,24 @@ static void check_children(void)
     ops->close(self);
 }
 
+static void check_names(void)
+{
+    void *self = opened();
+    tells_lines = true;
+    must(put(self, "two", "t"), "put");
+    must(put(self, "two", "t"), "put");
+    is_int(shown(self, "two", "tenuo_audit_lost_total{service=\"two\",sink=\"file\"}"), 7,
+           "two lines of one name are counted together, and once");
+    is_int(shown(self, "two", "tenuo_key_store_duration_seconds_count{service=\"two\",store=\"file\"}"), 4,
+           "calls to two stores of one name");
+    is_int(shown(self, "two", "tenuo_key_store_duration_seconds_bucket{service=\"two\",store=\"file\",le=\"0.0001\"}"),
+           4, "and their classes");
+    is_int(shown(self, "two", "tenuo_revocation_list_time_seconds{service=\"two\",list=\"file\"}"), 1000,
+           "of two lists of one name the older");
+    tells_lines = false;
+    ops->close(self);
+}
+
 static void check_modes(void)
 {
     struct stat st;
@@ -163,6 +204,7 @@ int main(int argc, char **argv)
     umask(0022);
     check_files_that_go();
     check_children();
+    check_names();
     check_modes();
     stage_end();
     return done_testing();

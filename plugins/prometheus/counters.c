@@ -219,7 +219,8 @@ static bool is_series(const struct slot *s, uint32_t kind, const char *label, ui
     return s->kind == kind && s->number == number && s->word == word && strncmp(s->label, label, LABEL_MAX - 1) == 0;
 }
 
-/* Slots are taken in order: the first free one ends the search. */
+/* Slots are taken in order: the first free one ends the search. The last is for the events that find no other, so that
+ * they are never lost in silence. */
 static struct slot *find(struct metrics *m, uint32_t kind, const char *label, uint32_t number, uint32_t word,
                          struct slot **ret_free)
 {
@@ -236,13 +237,23 @@ static struct slot *find(struct metrics *m, uint32_t kind, const char *label, ui
     return NULL;
 }
 
+/* Keys are as many as a store has; they leave room for decisions. */
+static bool may_take(struct metrics *m, const struct slot *unused, uint32_t kind)
+{
+    size_t keys = 0;
+    if (kind == S_KEY)
+        for (const struct slot *s = m->map->slot; s < unused; s++)
+            keys += s->kind == S_KEY;
+    return keys < MAX_KEYS && (kind == S_UNCOUNTED || unused != &m->map->slot[SLOTS - 1]);
+}
+
 struct slot *metrics_slot(struct metrics *m, uint32_t kind, const char *label, uint32_t number, uint32_t word)
 {
     struct slot *unused = NULL, *s = find(m, kind, label, number, word, &unused);
-    if (s != NULL || unused == NULL || !metrics_lock(m, true))
+    if (s != NULL || unused == NULL || !may_take(m, unused, kind) || !metrics_lock(m, true))
         return s;
     s = find(m, kind, label, number, word, &unused); /* another process may have been faster */
-    if (s == NULL && unused != NULL) {
+    if (s == NULL && unused != NULL && may_take(m, unused, kind)) {
         memset(unused, 0, sizeof *unused); /* of one who died here */
         unused->kind = kind;
         unused->number = number;

@@ -20,6 +20,7 @@
 #define TOOL_MAX 64    /* a longer name of a tool is counted as "other" */
 #define BUCKETS 10
 #define MAX_TOOLS 50   /* default */
+#define MAX_KEYS 200   /* keys whose age is shown */
 
 /* What a series is of. The values stand in files: never renumber. */
 enum series {

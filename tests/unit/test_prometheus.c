@@ -25,7 +25,19 @@ static void must(int code, const char *what)
 
 /* What two lines of one name are told to have counted, as the library tells it: line by line. */
 static const uint64_t lost[2] = { 5, 2 }, calls[2] = { 3, 1 }, fetched[2] = { 2000, 1000 };
-static bool tells_lines;
+static bool tells_lines, tells_keys;
+
+static int tell_keys(int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)
+{
+    char id[16];
+    struct tenuo_stat s = { .size = sizeof s, .what = TENUO_STAT_KEY_CREATED, .label = id, .value = 7 };
+    int r = 0;
+    for (int i = 0; i < 1024 && r == 0; i++) {
+        snprintf(id, sizeof id, "key-%d", i);
+        r = each(arg, &s);
+    }
+    return r;
+}
 
 static int tell_lines(int (*each)(void *arg, const struct tenuo_stat *stat), void *arg)
 {
@@ -50,6 +62,8 @@ static int tell_stats(const struct tenuo_host *h, int (*each)(void *arg, const s
         .size = sizeof hits, .what = TENUO_STAT_KEY_CACHE_HITS, .label = "", .value = key_cache_hits
     };
     (void)h;
+    if (tells_keys)
+        return tell_keys(each, arg);
     if (tells_lines)
         return tell_lines(each, arg);
     return each(arg, &hits);
@@ -71,13 +85,16 @@ static void *opened(void)
     return self;
 }
 
+static int event_code;
+
 static int put(void *self, const char *service, const char *tool)
 {
     const struct tenuo_audit_event e = { .size = sizeof e,
                                          .time_ns = 1893456000000000007,
                                          .decision_id = "d",
                                          .service = service,
-                                         .decision = "allow",
+                                         .decision = event_code == 0 ? "allow" : "deny",
+                                         .code = event_code,
                                          .code_name = "",
                                          .step = "done",
                                          .reason = "",
@@ -165,6 +182,27 @@ static void check_children(void)
     ops->close(self);
 }
 
+static void check_room(void)
+{
+    void *self = opened();
+    tells_keys = true;
+    must(put(self, "full", "t"), "put");
+    is_int(shown(self, "full", "tenuo_key_created_time_seconds{service=\"full\",key=\"key-199\"}"), 7, "200 keys are shown");
+    is_int(shown(self, "full", "tenuo_key_created_time_seconds{service=\"full\",key=\"key-200\"}"), -1, "no more");
+    is_int(shown(self, "full", "tenuo_metrics_uncounted_total{service=\"full\"}"), -1, "which is no loss");
+    tells_keys = false;
+    for (event_code = 1; event_code <= 1000; event_code++)
+        must(put(self, "full", "t"), "put");
+    event_code = 0;
+    is_int(shown(self, "full",
+                 "tenuo_decisions_total{service=\"full\",tool=\"t\",decision=\"deny\",code=\"700\"}"),
+           1, "and decisions have their room");
+    /* There are also: the tool, its allow, times, the cache. */
+    is_int(shown(self, "full", "tenuo_metrics_uncounted_total{service=\"full\"}"), 1000 - (1024 - 1 - 200 - 4),
+           "what finds none is counted as such");
+    ops->close(self);
+}
+
 static void check_names(void)
 {
     void *self = opened();
@@ -205,6 +243,7 @@ int main(int argc, char **argv)
     check_files_that_go();
     check_children();
     check_names();
+    check_room();
     check_modes();
     stage_end();
     return done_testing();

@@ -43,6 +43,8 @@ static int open_fd(struct metrics *m)
     if (m->fd < 0 || fstat(m->fd, &st) != 0)
         return fail(m, "cannot be opened");
     m->pid = getpid();
+    if (S_ISREG(st.st_mode) && st.st_size == 0 && st.st_uid == geteuid())
+        (void)fchmod(m->fd, COUNTERS_MODE); /* ours, and new */
     if (S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) == 0)
         return TENUO_OK;
     m->host->error(m->host, "%s is no regular file that only its owner and group may write: remove it",
@@ -105,6 +107,8 @@ static int replace(struct metrics *m)
         return TENUO_E_NOMEM;
     (void)unlink(beside); /* of one who died here */
     fd = open(beside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, COUNTERS_MODE);
+    if (fd >= 0)
+        (void)fchmod(fd, COUNTERS_MODE); /* the umask has no say: others of the group count in it too */
     if (fd < 0 || !fill(fd) || rename(beside, m->counters_path) != 0) {
         r = fail(m, "cannot be made");
         (void)unlink(beside);

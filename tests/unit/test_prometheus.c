@@ -157,7 +157,8 @@ static void check_files_that_go(void)
         is_int(shown(a, "shop", ALLOWED("shop", "t")), 1, "counters %s: both begin anew", what[i]);
         is_int(shown(b, "shop", ALLOWED("shop", "u")), 1, "in one file");
     }
-    is_int(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640, 1, "which others cannot write");
+    is_int(stat(path, &st) == 0 && (st.st_mode & 0777) == 0660, 1,
+           "which the group may write and others cannot");
     ops->close(a);
     ops->close(b);
     is_int(access(stage_path("tenuo_shop.prom.new"), F_OK), -1, "nothing is left beside the text");
@@ -187,7 +188,8 @@ static void check_room(void)
     void *self = opened();
     tells_keys = true;
     must(put(self, "full", "t"), "put");
-    is_int(shown(self, "full", "tenuo_key_created_time_seconds{service=\"full\",key=\"key-199\"}"), 7, "200 keys are shown");
+    is_int(shown(self, "full", "tenuo_key_created_time_seconds{service=\"full\",key=\"key-199\"}"), 7,
+           "200 keys are shown");
     is_int(shown(self, "full", "tenuo_key_created_time_seconds{service=\"full\",key=\"key-200\"}"), -1, "no more");
     is_int(shown(self, "full", "tenuo_metrics_uncounted_total{service=\"full\"}"), -1, "which is no loss");
     tells_keys = false;
@@ -232,6 +234,8 @@ static void check_modes(void)
     umask(before);
     is_int(stat(stage_path("tenuo_web.1.prom"), &st) == 0 && (st.st_mode & 0777) == 0644, 1,
            "the collector may read the text, whatever the umask");
+    is_int(stat(stage_path("tenuo_web.1.counters"), &st) == 0 && (st.st_mode & 0777) == 0660, 1,
+           "and the group count in the same file");
     ops->close(self);
 }
 

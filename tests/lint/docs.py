@@ -171,11 +171,36 @@ def manual(tap):
             if run.returncode != 0 or (words[1] == "lint" and run.stdout):
                 faults.append(f"{page.name}: {run.stdout[:200]}")
     tap.report("mandoc has nothing to say about any page", faults)
-    bash = subprocess.run(["bash", "-c", f". {ROOT}/completions/tenuo; COMP_WORDS=({COMMAND} audit ''); COMP_CWORD=2; _tenuo; echo ${{COMPREPLY[*]}};"
-                           f" COMP_WORDS=({COMMAND} d); COMP_CWORD=1; _tenuo; echo ${{COMPREPLY[*]}}; COMP_WORDS=({COMMAND} doctor --st); COMP_CWORD=2; _tenuo;"
-                           "echo ${COMPREPLY[*]}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout.splitlines()
-    tap.report("bash completes commands, actions and options from the command's own table",
-               [] if bash == ["verify show", "doctor", "--strict"] else bash or ["nothing"])
+
+
+ZSH = """compadd() { eval "got=(\\$got \\$$2)"; }; _files() { :; }; eval "f() { $(cat $1) }"
+while read -rA words; do [[ $words[-1] == . ]] && words[-1]=''; CURRENT=${#words}; PREFIX=$words[-1]; got=(); f; print -r -- ${(M)got:#$PREFIX*}; done"""
+BASH = """. "$1"; while read -ra COMP_WORDS; do COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+[ "${COMP_WORDS[-1]}" = . ] && COMP_WORDS[-1]=; _tenuo; echo "${COMPREPLY[*]}"; done"""
+
+
+def completion(tap):
+    """Every command, action and option, and no other word, as the shells would offer them; zsh where it is installed."""
+    names = [entry["command"] for entry in json.loads(tenuo("help", "--json")[1])["commands"]]
+    wanted = {".": names, "d": ["doctor"], "help .": [*names, "constraints", "--help", "--json"], "doctor --st": ["--strict"]}
+    for name in set(names) - {"help"}:
+        text = tenuo(name, "--help")[1]
+        wanted[f"{name} --"] = [f"--{long}" for long in re.findall(r"(?m)^ {2,6}(?:-\w(?:=\S+)?, )?--([a-z][a-z0-9-]*)", text)]
+        usage = re.findall(r"(?m)^(?:Usage:|  or: ) tenuo \w+ \[OPTION\.\.\.\] (.*)$", text)
+        wanted[f"{name} ."] = [word for line in usage for word in re.findall(r"(?:^|\|)([a-z]+)", line)]
+    for shell, script, file in (("bash", BASH, "tenuo"), ("zsh", ZSH, "_tenuo")):
+        if shutil.which(shell) is None:
+            tap.number += 1
+            print(f"ok {tap.number} - {shell} completes # SKIP there is no {shell}")
+            continue
+        run = subprocess.run([shell, "-c", script, shell, ROOT / "completions" / file], input="".join(f"{COMMAND} {line}\n" for line in wanted),
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        faults = [run.stdout] if run.stdout.count("\n") != len(wanted) else []
+        for (line, words), got in zip(wanted.items(), run.stdout.split("\n")):
+            fits = {word for word in words if word.startswith(line.split()[-1].strip("."))}
+            if fits != set(got.split()):
+                faults.append(f"tenuo {line}: {got}")
+        tap.report(f"{shell} completes every command, action and option from the command's own table", faults)
 
 
 def rules(tap):
@@ -211,6 +236,7 @@ def main():
         options(tap, top)
     functions(tap)
     manual(tap)
+    completion(tap)
     rules(tap)
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0

@@ -121,6 +121,25 @@ def options(tap, top):
     tap.report("each plugin's manual lists its options", faults)
 
 
+def example_lines(tap, top):
+    """What the pages show of a configuration can be pasted into one."""
+    line = r"(?:set \s*\w+|(?:trust|resolver|matcher|revocation|replay|audit)\s+(?:required|requisite|sufficient|optional)) .*"
+    faults, count = [], 0
+    for page in sorted((ROOT / "man").glob("*.[1-8]")):
+        text = re.sub(r"(?m)^\.Dl ", ".Dl", page.read_text(encoding="utf-8").replace("\\e\n", "\\\n"))
+        blocks = re.findall(r"(?ms)^\.Bd -literal[^\n]*\n(.*?)^\.Ed", text)
+        blocks += [block.replace(".Dl", "") for block in re.findall(r"(?m)(?:^\.Dl.*\n)+", text)]
+        for block in (block for block in blocks if re.match(rf"(?:#.*\n|\n|\[\w+\]\n)*{line}", block)):
+            trust = "" if re.search(r"(?m)^trust ", block) else f"trust required file path={top}/root.pub\n"
+            service = [word for name in re.findall(r"(?m)^\[(\w+)\]", block)[:1] for word in ("--service", name)]
+            conf = write_conf(top / "page.conf", trust + block)
+            status, said = tenuo("conf", "check", conf, "--plugin-dir", top / "plugins", *service)
+            if status != 0 and "is not installed" not in said:  # a build may be without some plugins
+                faults.append(f"{page.name}: {said}")
+            count += 1
+    tap.report(f"{count} examples of configurations in the pages are right as they are", faults if count > 20 else ["too few"])
+
+
 def functions(tap):
     declared = set()
     for header in [*(ROOT / "include" / "tenuo").glob("*.h"), ROOT / "include" / "tenuo" / "version.h.in"]:
@@ -234,6 +253,7 @@ def main():
         text = example(tap, top)
         settings(tap, top, text)
         options(tap, top)
+        example_lines(tap, top)
     functions(tap)
     manual(tap)
     completion(tap)

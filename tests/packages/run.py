@@ -51,6 +51,7 @@ def build(folder: pathlib.Path, umask: int, **env: str) -> dict[str, pathlib.Pat
     if done.returncode != 0:
         ok(False, "dpkg-buildpackage", done.stdout + done.stderr)
         sys.exit(1)
+    (folder / "log").write_text(done.stdout + done.stderr)
     return {path.name.split("_")[0]: path for path in folder.glob("*.deb") if "dbgsym" not in path.name}
 
 
@@ -75,11 +76,14 @@ def check_hardening(debs: dict[str, pathlib.Path], top: pathlib.Path) -> None:
                 continue
             n += 1
             text = run("readelf", "-W", "-h", "-l", "-d", "-n", "-s", str(path)).stdout
-            for what, good in (("PIE or shared object", "DYN (" in text), ("GNU_RELRO", "GNU_RELRO" in text), ("BIND_NOW", "NOW" in text),
+            for what, good in (("PIE or shared object", "DYN (" in text), ("GNU_RELRO", "GNU_RELRO" in text), ("BIND_NOW", bool(re.search(r"\(FLAGS(_1)?\).*\bNOW\b", text))),
                                ("no executable stack", bool(re.search(r"GNU_STACK.* RW +0x", text))), ("no run path", "RUNPATH" not in text and "RPATH" not in text)):
                 if not good:
                     bad.append(f"{name}: {path.name}: {what}")
     ok(n >= 20 and not bad, f"all {n} ELF files are hardened", "\n".join(bad))
+    lines = [line for line in (top / "a" / "log").read_text().splitlines() if re.search(r" -c \S+\.(c|cc)$", line)]
+    bare = [line for line in lines if "-fstack-protector-strong" not in line or "-D_FORTIFY_SOURCE=2" not in line or "-Werror=format-security" not in line]
+    ok(len(lines) > 300 and not bare, f"each of {len(lines)} sources is compiled with stack protector, fortified calls and checked formats", "\n".join(bare))
     text = run("readelf", "-W", "--dyn-syms", str(next((top / "elf" / "libtenuo0").rglob("libtenuo.so.0.*")))).stdout
     ok("__stack_chk_fail" in text and "_chk@" in text, "with stack protector and fortified calls", text[:400])
 
@@ -128,9 +132,11 @@ in_root 'getent group tenuo >/dev/null'
 in_root 'grep -q "of the build before" /etc/tenuo.conf'
 say 'an administrator changes the configuration and adds a drop-in'
 in_root 'echo "# mine" >>/etc/tenuo.conf; printf "[mine]\ntrust required file path=/etc/tenuo/roots.pub\n" >/etc/tenuo.conf.d/10-mine.conf; echo keep >/var/lib/tenuo/keys/x'
+in_root 'useradd -M shop; chown shop:shop /var/lib/tenuo/keys'
 say 'upgrade'
 in_root 'dpkg --force-confdef --force-confold -i /debs/new/*.deb'
 in_root 'grep -q "# mine" /etc/tenuo.conf && grep -q mine /etc/tenuo.conf.d/10-mine.conf'
+in_root 'systemd-tmpfiles --create tenuo.conf; test "$(stat -c %U:%a /var/lib/tenuo/keys)" = shop:700; chown root:root /var/lib/tenuo/keys'
 in_root 'dpkg -V libtenuo0 tenuo-plugins libtenuo-dev python3-tenuo'
 say 'the main job'
 in_root 'mv /etc/tenuo.conf /etc/tenuo.mine; cp /debs/tenuo.conf /etc/tenuo.conf; sh /debs/tests/main-job; mv /etc/tenuo.mine /etc/tenuo.conf'
@@ -151,6 +157,10 @@ say 'purge'
 in_root 'dpkg -P tenuo tenuo-plugins'
 in_root 'test ! -e /etc/tenuo.conf && test -e /etc/tenuo.conf.d/10-mine.conf && test -e /var/lib/tenuo/keys/x'
 in_root 'dpkg -l "*tenuo*" 2>/dev/null | grep -q "^ii" && exit 1; true'
+in_root 'dpkg -P tenuo tenuo-plugins'
+say 'what the command depends on is enough for the configuration that comes with it'
+in_root 'cd /debs/new; dpkg -i $(dpkg-deb -f tenuo_*.deb Depends | tr , "\n" | grep -oE "(lib)?tenuo[0-9a-z-]*" | sed "s/$/_*.deb/") tenuo_*.deb'
+in_root 'cd /srv && tenuo keygen first && install -m 0644 first.pub /etc/tenuo/roots.pub && tenuo conf check && rm first.*'
 say 'install anew, in one step'
 in_root 'dpkg -i /debs/new/*.deb && tenuo --version'
 say done

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """functions.py --list INCLUDE | --write INCLUDE OUT DATE: the manual of the public functions, one mdoc page for each header of
-include/tenuo, and for each function a link of its name to that page; links from each command's name to tenuo(1) where it has no
-page of its own. The headers are the contract and are written for people; a second text beside them could only differ. `--list`
-prints the names of the files."""
+include/tenuo, and for each function a link of its name to that page. The headers are the contract and are written for people; a
+second text beside them could only differ. `--list` prints the names of the files."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ import re
 import sys
 
 SKIPPED = {"tenuo.h", "plugin.h"}  # an umbrella; tenuo-plugin(3) is written by hand
-COMMANDS = ("keygen", "mint", "attenuate", "issue", "inspect", "sign", "request", "approve", "verify", "authorize", "conf", "plugin", "receipt", "srl")
 
 
 class Header:
@@ -164,8 +162,7 @@ def headers(include: pathlib.Path) -> list[Header]:
 
 
 def links(all_headers: list[Header]) -> dict[str, str]:
-    out = {f"{signature(f['text'])[1]}.3": f"man3/{header.page}" for header in all_headers for f in header.functions}
-    return out | {f"tenuo-{command}.1": "man1/tenuo.1" for command in COMMANDS}
+    return {f"{signature(f['text'])[1]}.3": f"man3/{header.page}" for header in all_headers for f in header.functions}
 
 
 def main() -> None:

@@ -155,6 +155,32 @@ def functions(tap):
     tap.report("the change log names each error code", [f"{number} {name}" for number, name in codes if f"{number} `{name}`" not in log])
 
 
+def commands(tap, pages):
+    """Each command's page against the command table: what it is for, its actions, its options, and no other."""
+    faults = []
+    for entry in json.loads(tenuo("help", "--json")[1])["commands"]:
+        name = entry["command"]
+        found = [page for page in (ROOT / f"man/tenuo-{name}.1", pages / f"tenuo-{name}.1") if page.is_file()]
+        if len(found) != 1:
+            faults.append(f"tenuo-{name}.1: {len(found)} pages")
+            continue
+        text, usage = found[0].read_text(encoding="utf-8"), tenuo(name, "--help")[1]
+        synopsis = text[text.index(".Sh SYNOPSIS"):text.index(".Sh DESCRIPTION")]
+        built = set(re.findall(r"(?m)^ {2,6}(?:-\w(?:=\S+)?, )?--([a-z][a-z0-9-]*)", usage)) if name != "help" else {"json", "help"}
+        written = set(re.findall(r"[ ,]-([a-z][a-z0-9-]+)\b", " ".join(re.findall(r"(?m)^\..*\bFl .*$", text))))
+        actions = {word for line in re.findall(r"(?m)^(?:Usage:|  or: ) tenuo \w+ \[OPTION\.\.\.\] (.*)$", usage)
+                   for word in re.findall(r"(?:^|\|)([a-z]+)", line)}
+        if found[0].parent != pages:
+            built -= {"help", "usage", "verbose"}  # as in tenuo(1)
+        faults += [f"{found[0].name}: --{long} is missing" for long in sorted(built - written)]
+        if found[0].parent == pages:
+            listed = {word for line in re.findall(r"(?m)^\.It (Fl .*)", text) for word in re.findall(r"(?:Fl|,) -([a-z][a-z0-9-]*)", line)}
+            faults += [f"{found[0].name}: --{long} is no option" for long in sorted(listed - built)]
+            faults += [] if f"\n.Nd {entry['help']}\n" in text else [f"{found[0].name}: NAME is not '{entry['help']}'"]
+        faults += [f"{found[0].name}: {word} is not in the synopsis" for word in sorted(actions) if not re.search(rf"\b{word}\b", synopsis)]
+    tap.report("each command has one page, with its purpose, actions and options as in its help", faults)
+
+
 def manual(tap):
     """The generated pages against the exports and the command table; every page, also as HTML, through mandoc."""
     pages = PLUGINS.parent / "man"
@@ -167,29 +193,24 @@ def manual(tap):
     faults += [f"{name}: more than once" for have in (named, shown, said) for name, n in have.items() if n != 1]
     faults += [f"{name}.3: no link" for name in exported if not (pages / f"{name}.3").is_file()]
     tap.report(f"each of {len(exported)} public functions has its name, synopsis and text in one page", faults if exported else ["no exports"])
-    commands = [entry["command"] for entry in json.loads(tenuo("help", "--json")[1])["commands"] if entry["command"] != "help"]
-    main = (ROOT / "man/tenuo.1").read_text(encoding="utf-8")
-    faults = [f"tenuo-{name}.1" for name in commands if not (ROOT / f"man/tenuo-{name}.1").is_file() and
-              not ((pages / f"tenuo-{name}.1").is_file() and re.search(rf"(?m)^\.Ss .*\b{name}\b", main))]
-    tap.report("each command has a page", faults)
-    faults = []
-    for name in commands:
-        page = ROOT / f"man/tenuo-{name}.1"
-        text = (page.read_text(encoding="utf-8") if page.is_file() else "") + main
-        written = set(re.findall(r"\bFl -([a-z][a-z0-9-]*)", text))
-        letters = set(re.findall(r"\bFl (\w)\b", text))
-        options = {long: letter for letter, long in re.findall(r"(?m)^ +(?:-(\w)(?:=\S+)?, )?--([a-z][a-z0-9-]*)", tenuo(name, "--help")[1])}
-        faults += [f"tenuo {name} --{long}: in no page" for long, letter in sorted(options.items()) if long not in written | {"help", "usage"} and letter not in letters]
-    tap.report("each option is in a page", faults)
+    commands(tap, pages)
     if shutil.which("mandoc") is None:
         return
     faults = []
-    for page in [*sorted((ROOT / "man").glob("*.[1-8]")), *texts]:
+    for page in [*sorted((ROOT / "man").glob("*.[1-8]")), *sorted(pages.glob("tenuo-*.1")), *texts]:
         for words in (["-T", "lint", "-W", "warning"], ["-T", "html", "-W", "error"]):
             run = subprocess.run(["mandoc", *words, page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if run.returncode != 0 or (words[1] == "lint" and run.stdout):
                 faults.append(f"{page.name}: {run.stdout[:200]}")
     tap.report("mandoc has nothing to say about any page", faults)
+    with tempfile.TemporaryDirectory(prefix="tenuo-docs.") as name:
+        out = pathlib.Path(name) / "html"
+        subprocess.run(["sh", ROOT / "man/html.sh", ROOT / "man", pages, out], stdout=subprocess.DEVNULL, check=True)
+        links = {(page.name, link) for page in out.glob("*.html") for link in re.findall(r'href="([^"#]+)', page.read_text(encoding="utf-8"))}
+        index = {link for page, link in links if page == "index.html"}
+        faults = [f"{page}: {link}" for page, link in sorted(links) if (out / link).is_file() == link.startswith("https://") or "/tenuo" in link]
+        faults += [f"not in the index: {page.name}" for page in out.glob("*.html") if page.name not in index | {"index.html"}]
+        tap.report(f"{len(index)} pages of HTML, and no link to one that is not there", faults if len(index) > 40 else ["too few"])
 
 
 ZSH = """compadd() { eval "got=(\\$got \\$$2)"; }; _files() { :; }; eval "f() { $(cat $1) }"

@@ -202,6 +202,7 @@ def manual(tap):
             run = subprocess.run(["mandoc", *words, page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if run.returncode != 0 or (words[1] == "lint" and run.stdout):
                 faults.append(f"{page.name}: {run.stdout[:200]}")
+        faults += [f"{page.name}: quotes within quotes: {line}" for line in re.findall(r"(?m)^\..* ?\bQl .* Ql\b.*$", page.read_text(encoding="utf-8"))]
     tap.report("mandoc has nothing to say about any page", faults)
     with tempfile.TemporaryDirectory(prefix="tenuo-docs.") as name:
         out = pathlib.Path(name) / "html"

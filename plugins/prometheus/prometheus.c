@@ -283,7 +283,8 @@ static int metrics_notice(void *self, const struct tenuo_audit_notice *n)
     int r = metrics_open(m, n->service);
     if (r != TENUO_OK)
         return r;
-    add_to(m, metrics_slot(m, S_NOTICES, "", (uint32_t)n->kind, 0), 0, 1);
+    bool known = n->kind >= TENUO_NOTICE_CONFIG_RELOAD && n->kind <= TENUO_NOTICE_PROBE;
+    add_to(m, metrics_slot(m, S_NOTICES, "", known ? (uint32_t)n->kind : 0, 0), 0, 1);
     return render_when_due(m, false);
 }
 

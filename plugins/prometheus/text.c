@@ -157,7 +157,7 @@ void metrics_write(struct metrics *m, FILE *out)
         { S_DECISIONS, "tenuo_decisions_total", "counter", NULL, "Decisions by tool, outcome and error code." },
         { S_LATENCY, "tenuo_decision_duration_seconds", "histogram", NULL,
           "Time from the beginning of a call to its record." },
-        { S_NOTICES, "tenuo_notices_total", "counter", NULL, "Reloads, revocation updates, retired keys." },
+        { S_NOTICES, "tenuo_notices_total", "counter", NULL, "Reloads, revocation updates, retired keys, probes." },
         { S_STORE_CALLS, "tenuo_key_store_duration_seconds", "histogram", "store", "Calls to key stores." },
         { S_STORE_FAILED, "tenuo_key_store_failures_total", "counter", "store",
           "Answers of key stores that were neither a key nor its absence." },

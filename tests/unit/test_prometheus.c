@@ -183,6 +183,18 @@ static void check_children(void)
     ops->close(self);
 }
 
+static void check_notices(void)
+{
+    struct tenuo_audit_notice n = { .size = sizeof n, .service = "told", .message = "m", .origin = "", .key_id = "" };
+    void *self = opened();
+    for (n.kind = TENUO_NOTICE_CONFIG_RELOAD; n.kind <= TENUO_NOTICE_PROBE + 2; n.kind++)
+        must(ops->notice(self, &n), "notice");
+    is_int(shown(self, "told", "tenuo_notices_total{service=\"told\",kind=\"probe\"}"), 1, "a notice by its kind");
+    is_int(shown(self, "told", "tenuo_notices_total{service=\"told\",kind=\"other\"}"), 2,
+           "kinds of a later host are one series");
+    ops->close(self);
+}
+
 static void check_room(void)
 {
     void *self = opened();
@@ -247,6 +259,7 @@ int main(int argc, char **argv)
     check_files_that_go();
     check_children();
     check_names();
+    check_notices();
     check_room();
     check_modes();
     stage_end();

@@ -158,30 +158,6 @@ static void clear(struct record *r)
     tn_buf_free(&r->args);
 }
 
-static bool are_ours(struct tn_instance *i)
-{
-    return atomic_load_explicit(&i->losses_of, memory_order_acquire) == tn_forkgen();
-}
-
-uint64_t tn_audit_lost(struct tn_instance *i)
-{
-    return are_ours(i) ? atomic_load_explicit(&i->lost, memory_order_relaxed) : 0;
-}
-
-/* What was lost before a fork, the parent counts and tells. */
-static void forget_parents(struct tn_instance *i)
-{
-    if (are_ours(i))
-        return;
-    tn_lock_acquire(&i->opened->lock);
-    if (!are_ours(i)) {
-        atomic_store(&i->lost, 0);
-        atomic_store(&i->failures, 0);
-        atomic_store_explicit(&i->losses_of, tn_forkgen(), memory_order_release);
-    }
-    tn_lock_release(&i->opened->lock);
-}
-
 /* 1, 2, 4, 8 ...: no flood. */
 static bool is_told(unsigned long long lost)
 {
@@ -190,7 +166,7 @@ static bool is_told(unsigned long long lost)
 
 void tn_audit_last_words(const struct tenuo_ctx *c, struct tn_instance *i)
 {
-    unsigned long long lost = are_ours(i) ? atomic_load(&i->failures) : 0;
+    unsigned long long lost = tn_counts_recover(&i->counts);
     if (lost != 0 && !is_told(lost))
         tn_log(&c->log, TENUO_LOG_WARNING, "%s: %llu records lost when it was closed", i->origin, lost);
 }
@@ -199,15 +175,13 @@ void tn_audit_last_words(const struct tenuo_ctx *c, struct tn_instance *i)
 static void note_optional(struct tenuo_ctx *c, struct tn_instance *i, int code, const struct tenuo_error *why)
 {
     unsigned long long lost;
-    forget_parents(i);
     if (code != TENUO_OK) {
-        atomic_fetch_add(&i->lost, 1);
-        lost = atomic_fetch_add(&i->failures, 1) + 1;
+        lost = tn_counts_lose(&i->counts);
         if (is_told(lost))
             tn_log(&c->log, TENUO_LOG_WARNING, "%s; %llu records lost so far", why->msg, lost);
         return;
     }
-    lost = atomic_exchange(&i->failures, 0);
+    lost = tn_counts_recover(&i->counts);
     if (lost != 0)
         tn_log(&c->log, TENUO_LOG_WARNING, "%s: works again after %llu lost records", i->origin, lost);
 }

@@ -36,8 +36,6 @@ bool tn_audit_write(struct tenuo_ctx *c, const struct tn_audited *what, size_t *
  * through. */
 int tn_audit_give_receipt(struct tenuo_ctx *c, const struct tn_line *line, const struct tn_audited *what,
                           bool taken_back, struct tenuo_error *err);
-/* Records that an optional line did not take in this process. */
-uint64_t tn_audit_lost(struct tn_instance *i);
 /* Tells what an optional line lost and nobody was told yet: it closes. */
 void tn_audit_last_words(const struct tenuo_ctx *c, struct tn_instance *i);
 

@@ -6,6 +6,7 @@
  */
 #include "forkgen.h"
 
+#include <sched.h>
 #include <time.h>
 
 static atomic_uint generation;
@@ -42,6 +43,21 @@ bool tn_forkgen_init(void)
 unsigned tn_forkgen(void)
 {
     return atomic_load_explicit(&generation, memory_order_acquire);
+}
+
+/* With the generation in `seen`: somebody is at it. Of a parent's thread that says nothing. */
+#define RENEWING 0x80000000u
+
+void tn_fork_renew(atomic_uint *seen, void (*renew)(void *arg), void *arg)
+{
+    unsigned now = tn_forkgen(), was;
+    while ((was = atomic_load_explicit(seen, memory_order_acquire)) != now)
+        if (was == (now | RENEWING))
+            sched_yield();
+        else if (atomic_compare_exchange_strong(seen, &was, now | RENEWING)) {
+            renew(arg);
+            atomic_store_explicit(seen, now, memory_order_release);
+        }
 }
 
 uint64_t tn_clock_ns(void)

@@ -15,6 +15,9 @@
 bool tn_forkgen_init(void);
 /* How many forks lie between the first process and this one. */
 unsigned tn_forkgen(void);
+/* Calls `renew` once in each child, before any thread there comes back from here: what it makes anew was the parent's.
+ * `seen` belongs to it, and begins with 0. */
+void tn_fork_renew(atomic_uint *seen, void (*renew)(void *arg), void *arg);
 
 struct tn_lock {
     pthread_mutex_t mutex;

@@ -127,8 +127,6 @@ int tn_instance_new(const struct tn_rule *rule, const struct tn_plugin *plugin, 
     i->trace = flag_arg(rule, "trace");
     i->deadline_ms = (uint32_t)tn_instance_duration(i, "timeout", deadline_ms);
     set_origin(i);
-    atomic_init(&i->failures, 0);
-    atomic_init(&i->losses_of, tn_forkgen());
     i->opened = new_opened(i);
     if (i->opened == NULL) {
         tn_instance_free(i);

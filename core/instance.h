@@ -38,13 +38,19 @@ struct tn_opened {
 #define TN_LATENCY_BUCKETS 10
 extern const uint64_t tn_latency_bounds_ns[TN_LATENCY_BUCKETS];
 
-/* Resolver: calls to the store. */
+/* Of this process alone. Resolver: calls to the store; audit: records that an optional line did not take. */
 struct tn_counts {
-    atomic_ullong calls, failures, ns;
+    atomic_uint process;
+    atomic_ullong calls, failures, ns, lost;
+    atomic_ullong untold;                     /* lost since the line last took one */
     atomic_ullong within[TN_LATENCY_BUCKETS]; /* above the bound before, up to this one */
 };
 /* stats.c */
 void tn_counts_add(struct tn_counts *counts, int code, uint64_t ns);
+/* One more record lost: how many since the line last took one. */
+uint64_t tn_counts_lose(struct tn_counts *counts);
+/* The line took one, or closes: how many it had lost. */
+uint64_t tn_counts_recover(struct tn_counts *counts);
 
 struct tenuo_ctx;
 
@@ -62,9 +68,6 @@ struct tn_instance {
     bool trace;
     char origin[240]; /* "FILE:LINE: MODULE", or "... NAME (MODULE)", in front of every message */
     char place[120];  /* "FILE:LINE" */
-    atomic_ullong failures; /* audit: records that an optional line did not take since it last took one */
-    atomic_ullong lost;     /* and all of them */
-    atomic_uint losses_of;  /* fork generation of the process that lost them */
     struct tn_counts counts;
 };
 

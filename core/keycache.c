@@ -76,6 +76,7 @@ static void lock_cache(struct tn_keycache *cache)
     cache->generation = tn_forkgen();
     cache->keys = NULL;
     cache->count = 0;
+    cache->hits = cache->misses = 0;
     tn_guard_forget(&cache->guard);
 }
 

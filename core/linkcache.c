@@ -2,6 +2,7 @@
 /* Bounded: buckets of four, the oldest of a bucket makes room. Bucket and lock are chosen by the hash; the hash is
  * compared whole. */
 #include "linkcache.h"
+#include "forkgen.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -23,6 +24,7 @@ struct bucket {
 
 struct tn_link_cache {
     pthread_mutex_t lock[LOCKS];
+    atomic_uint process;                      /* whose counts these are */
     atomic_ullong hits[LOCKS], misses[LOCKS]; /* one each a lock, so that threads seldom meet */
     uint32_t mask;
     struct bucket buckets[];
@@ -79,8 +81,19 @@ static struct entry *find(struct bucket *b, const struct tn_link_key *key)
     return NULL;
 }
 
-static void count(atomic_ullong *counter)
+/* A child has counted nothing; the links that its parent found good are as good there. */
+static void forget_counts(void *arg)
 {
+    struct tn_link_cache *cache = arg;
+    for (size_t i = 0; i < LOCKS; i++) {
+        atomic_store_explicit(&cache->hits[i], 0, memory_order_relaxed);
+        atomic_store_explicit(&cache->misses[i], 0, memory_order_relaxed);
+    }
+}
+
+static void count(struct tn_link_cache *cache, atomic_ullong *counter)
+{
+    tn_fork_renew(&cache->process, forget_counts, cache);
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
@@ -90,20 +103,21 @@ bool tn_link_cache_get(struct tn_link_cache *cache, const struct tn_link_key *ke
     pthread_mutex_t *lock = &cache->lock[i % LOCKS];
     struct entry *e;
     if (pthread_mutex_trylock(lock) != 0) {
-        count(&cache->misses[i % LOCKS]);
+        count(cache, &cache->misses[i % LOCKS]);
         return false;
     }
     e = find(&cache->buckets[i], key);
     if (e != NULL)
         memcpy(ret_sha256, e->sha256, 32);
     pthread_mutex_unlock(lock);
-    count(e != NULL ? &cache->hits[i % LOCKS] : &cache->misses[i % LOCKS]);
+    count(cache, e != NULL ? &cache->hits[i % LOCKS] : &cache->misses[i % LOCKS]);
     return e != NULL;
 }
 
 void tn_link_cache_counts(struct tn_link_cache *cache, uint64_t *ret_hits, uint64_t *ret_misses)
 {
     uint64_t hits = 0, misses = 0;
+    tn_fork_renew(&cache->process, forget_counts, cache);
     for (size_t i = 0; i < LOCKS; i++) {
         hits += atomic_load_explicit(&cache->hits[i], memory_order_relaxed);
         misses += atomic_load_explicit(&cache->misses[i], memory_order_relaxed);

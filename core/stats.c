@@ -11,6 +11,7 @@
 #include "audit.h"
 #include "crypto.h"
 #include "err.h"
+#include "forkgen.h"
 
 const uint64_t tn_latency_bounds_ns[TN_LATENCY_BUCKETS] = { 100000,   500000,    1000000,   5000000,    10000000,
                                                             50000000, 100000000, 500000000, 1000000000, 5000000000 };
@@ -35,8 +36,42 @@ static void tell(struct teller *t, int what, const char *label, uint64_t value)
     tell_bound(t, what, label, value, UINT64_MAX);
 }
 
+/* A child has counted nothing. */
+static void forget(void *arg)
+{
+    struct tn_counts *counts = arg;
+    atomic_store_explicit(&counts->calls, 0, memory_order_relaxed);
+    atomic_store_explicit(&counts->failures, 0, memory_order_relaxed);
+    atomic_store_explicit(&counts->ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&counts->lost, 0, memory_order_relaxed);
+    atomic_store_explicit(&counts->untold, 0, memory_order_relaxed);
+    for (size_t i = 0; i < TN_LATENCY_BUCKETS; i++)
+        atomic_store_explicit(&counts->within[i], 0, memory_order_relaxed);
+}
+
+static void begin(struct tn_counts *counts)
+{
+    tn_fork_renew(&counts->process, forget, counts);
+}
+
+uint64_t tn_counts_lose(struct tn_counts *counts)
+{
+    begin(counts);
+    atomic_fetch_add_explicit(&counts->lost, 1, memory_order_relaxed);
+    return atomic_fetch_add_explicit(&counts->untold, 1, memory_order_relaxed) + 1;
+}
+
+uint64_t tn_counts_recover(struct tn_counts *counts)
+{
+    begin(counts);
+    if (atomic_load_explicit(&counts->untold, memory_order_relaxed) == 0)
+        return 0;
+    return atomic_exchange_explicit(&counts->untold, 0, memory_order_relaxed);
+}
+
 void tn_counts_add(struct tn_counts *counts, int code, uint64_t ns)
 {
+    begin(counts);
     atomic_fetch_add_explicit(&counts->calls, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counts->ns, ns, memory_order_relaxed);
     if (code != TENUO_OK && code != TENUO_E_KEY_NOT_FOUND && code != TENUO_E_WOULD_BLOCK)
@@ -58,6 +93,7 @@ static void tell_resolver(struct teller *t, struct tn_instance *i)
 {
     const char *label = tn_instance_name(i);
     uint64_t sum = 0;
+    begin(&i->counts);
     tell(t, TENUO_STAT_RESOLVER_CALLS, label, value_of(&i->counts.calls));
     tell(t, TENUO_STAT_RESOLVER_FAILURES, label, value_of(&i->counts.failures));
     tell(t, TENUO_STAT_RESOLVER_NS, label, value_of(&i->counts.ns));
@@ -65,6 +101,12 @@ static void tell_resolver(struct teller *t, struct tn_instance *i)
         sum += value_of(&i->counts.within[k]);
         tell_bound(t, TENUO_STAT_RESOLVER_BUCKET, label, sum, tn_latency_bounds_ns[k]);
     }
+}
+
+static void tell_lost(struct teller *t, struct tn_instance *i)
+{
+    begin(&i->counts);
+    tell(t, TENUO_STAT_AUDIT_LOST, tn_instance_name(i), value_of(&i->counts.lost));
 }
 
 static void tell_caches(struct teller *t, struct tenuo_ctx *c)
@@ -119,8 +161,7 @@ void tn_stats_tell(struct tenuo_ctx *c, int (*each)(void *arg, const struct tenu
         tell_resolver(&t, c->lines[TN_F_RESOLVER].v[i].instance);
     for (size_t i = 0; i < c->lines[TN_F_AUDIT].n; i++)
         if (!tn_line_is_required(&c->lines[TN_F_AUDIT].v[i]))
-            tell(&t, TENUO_STAT_AUDIT_LOST, tn_instance_name(c->lines[TN_F_AUDIT].v[i].instance),
-                 tn_audit_lost(c->lines[TN_F_AUDIT].v[i].instance));
+            tell_lost(&t, c->lines[TN_F_AUDIT].v[i].instance);
     tell_keys(&t, c);
     tell_roots(&t, c);
     if (c->revoke != NULL)

@@ -96,8 +96,8 @@ struct tenuo_host {
     int (*stats)(const struct tenuo_host *host, int (*each)(void *arg, const struct tenuo_stat *stat), void *arg);
 };
 
-/* What a number of host->stats counts. Counters begin with 0 when a configuration is opened, also again, and are of
- * this process alone; the others say how things are now. */
+/* What a number of host->stats counts. Counters begin with 0 when a configuration is opened, also again, and in the
+ * child of a fork: they are of this process alone. The others say how things are now. */
 enum tenuo_stat_what {
     TENUO_STAT_LINK_CACHE_HITS = 1, /* counter: links whose signature was known to be good */
     TENUO_STAT_LINK_CACHE_MISSES,   /* counter */

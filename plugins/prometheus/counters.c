@@ -42,6 +42,8 @@ static int open_fd(struct metrics *m)
     m->fd = open(m->counters_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, COUNTERS_MODE);
     if (m->fd < 0 || fstat(m->fd, &st) != 0)
         return fail(m, "cannot be opened");
+    if (m->pid != 0 && m->pid != getpid())
+        memset(m->last, 0, sizeof m->last); /* a child: its host counts from 0 */
     m->pid = getpid();
     if (S_ISREG(st.st_mode) && st.st_size == 0 && st.st_uid == geteuid())
         (void)fchmod(m->fd, COUNTERS_MODE); /* ours, and new */

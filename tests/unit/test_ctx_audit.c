@@ -6,6 +6,7 @@
 #include "../../core/redact.h"
 #include "revoke_env.h"
 
+#include <sys/wait.h>
 #include <tenuo/plugin.h>
 
 #define PROBE "audit required probe path=$ROOT/probe key=ck\n"
@@ -151,6 +152,42 @@ static int count_stat(void *arg, const struct tenuo_stat *stat)
 {
     (void)stat;
     return ++*(size_t *)arg == 3;
+}
+
+static int sum_stat(void *arg, const struct tenuo_stat *stat)
+{
+    if (stat->what <= TENUO_STAT_AUDIT_LOST)
+        *(uint64_t *)arg += stat->value;
+    return 0;
+}
+
+static uint64_t counted(struct tenuo_ctx *ctx)
+{
+    uint64_t sum = 0;
+    tenuo_ctx_stats(ctx, sum_stat, &sum);
+    return sum;
+}
+
+static void check_child(void)
+{
+    struct tenuo_ctx *ctx = fresh(KEYS PROBE "audit optional probe path=$ROOT/nowhere/x name=lost\n");
+    struct tenuo_signer *s = NULL;
+    int status = 0;
+    must(tenuo_ctx_signer(ctx, "ck", 0, NULL, &s, NULL), "signer");
+    tenuo_signer_free(s);
+    is_int(ask(ctx), 0, "an allow");
+    is_int(ask(ctx), 0, "and another");
+    ok(counted(ctx) > 4, "the parent has counted");
+    pid_t pid = fork();
+    if (pid == 0) {
+        uint64_t before = counted(ctx);
+        int code = ask(ctx);
+        _exit(before != 0 ? 1 : code != 0 ? 2 : counted(ctx) == 0 ? 3 : 0);
+    }
+    (void)waitpid(pid, &status, 0);
+    is_int(status, 0, "a child counts from 0");
+    ok(counted(ctx) > 4, "and its parent goes on");
+    tenuo_ctx_unref(ctx);
 }
 
 static void check_probe(void)
@@ -332,6 +369,7 @@ int main(int argc, char **argv)
     check_checkpoint();
     check_stats();
     check_probe();
+    check_child();
     check_key_age();
     check_lists();
     check_reload_and_keys();

@@ -171,15 +171,18 @@ static void check_children(void)
     key_cache_hits = 7;
     must(put(self, "fork", "t"), "put");
     is_int(shown(self, "fork", KEY_HITS("fork")), 7, "what the host counted");
-    pid_t pid = fork();
-    if (pid == 0) {
-        key_cache_hits = 9;
-        _exit(put(self, "fork", "t") != TENUO_OK || ops->flush(self) != TENUO_OK);
+    key_cache_hits = 100; /* and has not shown */
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            key_cache_hits = 2; /* a host counts for its own process */
+            _exit(put(self, "fork", "t") != TENUO_OK || ops->flush(self) != TENUO_OK);
+        }
+        (void)waitpid(pid, &status, 0);
+        is_int(status, 0, "a child counts in the same file");
     }
-    (void)waitpid(pid, &status, 0);
-    is_int(status, 0, "a child counts in the same file");
-    is_int(shown(self, "fork", ALLOWED("fork", "t")), 2, "once");
-    is_int(shown(self, "fork", KEY_HITS("fork")), 9, "and adds only what came since its parent's last look");
+    is_int(shown(self, "fork", ALLOWED("fork", "t")), 4, "once");
+    is_int(shown(self, "fork", KEY_HITS("fork")), 106, "and adds what it counted itself");
     ops->close(self);
 }
 

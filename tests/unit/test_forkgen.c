@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The generation rises in children alone, and a lock that another thread holds at the fork can be taken there. */
+/* The generation rises in children alone, a lock that another thread holds at the fork can be taken there, and what
+ * belongs to one process is made anew once. */
 #include "../../core/forkgen.h"
 
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +46,60 @@ static int in_child(unsigned before)
     return exit_status(grandchild);
 }
 
+/* ---- what belongs to one process ---- */
+
+#define THREADS 8
+
+static atomic_uint counted_by;
+static atomic_ullong counted;
+static pthread_barrier_t go;
+
+static void forget(void *arg)
+{
+    usleep(20000); /* as long as the others need to get here */
+    atomic_store((atomic_ullong *)arg, 0);
+}
+
+static void *counter(void *arg)
+{
+    pthread_barrier_wait(&go);
+    tn_fork_renew(&counted_by, forget, arg);
+    atomic_fetch_add((atomic_ullong *)arg, 1);
+    return NULL;
+}
+
+/* The child's threads begin together: nobody's count is lost in the forgetting. */
+static int count_in_child(void)
+{
+    pthread_t threads[THREADS];
+    alarm(10);
+    pthread_barrier_init(&go, NULL, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, counter, &counted) != 0)
+            return 1;
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    return atomic_load(&counted) == THREADS ? 0 : 2;
+}
+
+static void check_renew(void)
+{
+    tn_fork_renew(&counted_by, forget, &counted);
+    atomic_store(&counted, 1000);
+    tn_fork_renew(&counted_by, forget, &counted);
+    is_int((long long)atomic_load(&counted), 1000, "nothing is forgotten without a fork");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(count_in_child());
+    is_int(exit_status(child), 0, "a child forgets once, and none of its threads' counts");
+    atomic_store(&counted_by, 0x80000000u | tn_forkgen()); /* as if a thread of ours were forgetting at the fork */
+    child = fork();
+    if (child == 0)
+        _exit(count_in_child());
+    is_int(exit_status(child), 0, "nor waits for a thread that is not there");
+    atomic_store(&counted_by, tn_forkgen());
+}
+
 int main(void)
 {
     pthread_t thread;
@@ -71,5 +127,6 @@ int main(void)
     ok(tn_lock_acquire_until(&lock, tn_clock_ms() + 1000), "free again in the parent");
     tn_lock_release(&lock);
     tn_lock_destroy(&lock);
+    check_renew();
     return done_testing();
 }

@@ -75,7 +75,7 @@ static int write_event(struct jsonl *s, const struct what *what)
 {
     size_t n = 0;
     int r;
-    if (s->head_fd >= 0)
+    if (s->head_path != NULL)
         return write_shared(s, what);
     r = jsonl_follow(s);
     if (r == TENUO_OK)

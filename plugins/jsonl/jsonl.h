@@ -42,7 +42,7 @@ struct jsonl {
     bool torn;                        /* the file ends within a line */
     /* Only with a ledger. */
     char *head_path;
-    int head_fd;
+    int head_fd;          /* -1: a child could not open it yet */
     pid_t head_pid;       /* who opened it: a lock belongs to the open file, which a child would share */
     struct ledger ledger; /* while the lock is held */
     uint64_t written;     /* records of this instance since its last checkpoint */

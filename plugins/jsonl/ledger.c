@@ -31,8 +31,11 @@ static int open_head(struct jsonl *s)
         return TENUO_E_SYSTEM;
     }
     s->head_pid = getpid();
-    if (S_ISREG(st.st_mode))
+    if (S_ISREG(st.st_mode)) {
+        if (st.st_size == 0 && st.st_uid == geteuid())
+            (void)fchmod(s->head_fd, s->mode); /* as of the log: the umask has no say */
         return TENUO_OK;
+    }
     s->host->error(s->host, "%s is no regular file: remove it", s->head_path);
     return TENUO_E_CONF;
 }
@@ -75,21 +78,45 @@ static int load(struct jsonl *s)
     return TENUO_E_AUDIT_REFUSED;
 }
 
-int jsonl_ledger_lock(struct jsonl *s)
+/* Is the open file still the one of that name? An administrator may have removed a damaged one, and then a lock on what
+ * is open would keep nobody out who opened the new one. */
+static bool is_named(const struct jsonl *s)
+{
+    struct stat held, named;
+    return fstat(s->head_fd, &held) == 0 && lstat(s->head_path, &named) == 0 && held.st_dev == named.st_dev &&
+           held.st_ino == named.st_ino;
+}
+
+/* The file of that name, opened by this process. */
+static int reopen(struct jsonl *s)
+{
+    if (s->head_fd >= 0)
+        close(s->head_fd);
+    s->head_fd = -1;
+    return open_head(s) == TENUO_OK ? TENUO_OK : TENUO_E_AUDIT_REFUSED;
+}
+
+/* 1: locked; 0: somebody else has the lock, or the file has another name by now. */
+static int try_lock(struct jsonl *s)
 {
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    struct timespec pause = { .tv_nsec = 20000 };
-    if (s->head_pid != getpid()) {
-        if (s->head_fd >= 0)
-            close(s->head_fd);
-        if (open_head(s) != TENUO_OK)
-            return TENUO_E_AUDIT_REFUSED;
+    if ((s->head_fd < 0 || s->head_pid != getpid()) && reopen(s) != TENUO_OK)
+        return -1;
+    bool locked = fcntl(s->head_fd, F_OFD_SETLK, &whole) == 0;
+    if (!locked && errno != EAGAIN && errno != EACCES && errno != EINTR) {
+        s->host->error(s->host, "%s cannot be locked: %s", s->head_path, strerror(errno));
+        return -1;
     }
-    while (fcntl(s->head_fd, F_OFD_SETLK, &whole) != 0) {
-        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
-            s->host->error(s->host, "%s cannot be locked: %s", s->head_path, strerror(errno));
-            return TENUO_E_AUDIT_REFUSED;
-        }
+    if (is_named(s))
+        return locked;
+    return reopen(s) == TENUO_OK ? 0 : -1;
+}
+
+int jsonl_ledger_lock(struct jsonl *s)
+{
+    struct timespec pause = { .tv_nsec = 20000 };
+    int got;
+    while ((got = try_lock(s)) == 0) {
         if (s->host->deadline(s->host) == 0) {
             s->host->error(s->host, "another process holds the lock on %s and does not let go", s->head_path);
             return TENUO_E_AUDIT_REFUSED;
@@ -98,6 +125,8 @@ int jsonl_ledger_lock(struct jsonl *s)
         if (pause.tv_nsec < 1000000)
             pause.tv_nsec += pause.tv_nsec / 4;
     }
+    if (got < 0)
+        return TENUO_E_AUDIT_REFUSED;
     int r = load(s);
     if (r != TENUO_OK)
         jsonl_ledger_unlock(s);

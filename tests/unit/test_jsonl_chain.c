@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "../../common/audit_link.h"
@@ -259,6 +260,68 @@ static void check_damage(void)
     ops->close(self);
 }
 
+/* What the message about a damaged ledger tells to do, with programs that go on meanwhile. */
+static void check_head_removed(void)
+{
+    const char *path = stage_path("removed");
+    char head[1200];
+    void *first = opened(path, (struct options){ 0 }), *second;
+    snprintf(head, sizeof head, "%s.head", path);
+    is_int(put(first, "x"), TENUO_OK, "a record");
+    stage_text("removed.head", "rubbish");
+    is_int(put(first, "x"), TENUO_E_AUDIT_REFUSED, "its ledger is damaged");
+    ok(unlink(head) == 0, "and removed");
+    second = opened(path, (struct options){ 0 });
+    is_int(put(second, "x"), TENUO_OK, "a new program makes it anew");
+    for (int i = 0; i < 4; i++)
+        is_int(put(i % 2 ? second : first, "x"), TENUO_OK, "and an old one goes there: %s", mock_said);
+    struct log l = read_log(path);
+    is_int((long long)l.bad, 0, "one chain");
+    is_int((long long)l.decisions, 6, "of all records");
+    is_int((long long)l.recoveries, 1, "mended once");
+    ops->close(first);
+    ops->close(second);
+}
+
+/* A child that cannot open the ledger for itself must not write without it. */
+static void check_child_without_files(void)
+{
+    const char *path = stage_path("child");
+    void *self = opened(path, (struct options){ 0 });
+    int status;
+    is_int(put(self, "x"), TENUO_OK, "a record");
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit none = { 0, 0 };
+        (void)setrlimit(RLIMIT_NOFILE, &none);
+        int refused = 0;
+        for (int i = 0; i < 3; i++)
+            refused += put(self, "child") == TENUO_E_AUDIT_REFUSED;
+        _exit(refused);
+    }
+    (void)waitpid(pid, &status, 0);
+    is_int(WEXITSTATUS(status), 3, "a child without descriptors is refused, each time");
+    is_int(put(self, "x"), TENUO_OK, "its parent goes on");
+    struct log l = read_log(path);
+    is_int((long long)l.bad, 0, "nothing was written outside the chain");
+    is_int((long long)l.decisions, 2, "two records");
+    ops->close(self);
+}
+
+static void check_head_mode(void)
+{
+    const char *path = stage_path("modes");
+    char head[1200];
+    struct stat st = { 0 };
+    mode_t before = umask(0077);
+    void *self = opened(path, (struct options){ 0 });
+    (void)umask(before);
+    ops->close(self);
+    snprintf(head, sizeof head, "%s.head", path);
+    ok(stat(head, &st) == 0 && (st.st_mode & 0777) == 0640, "the ledger has the mode of the log, not of the umask: %o",
+       (unsigned)st.st_mode & 0777);
+}
+
 static void check_rotation(void)
 {
     const char *path = stage_path("rotate");
@@ -422,6 +485,9 @@ int main(int argc, char **argv)
     check_alone();
     check_keys();
     check_damage();
+    check_head_removed();
+    check_child_without_files();
+    check_head_mode();
     check_rotation();
     check_processes();
     check_killed();

@@ -7,14 +7,17 @@
 #include "jsonl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TAIL_MAX (LINE_MAX_BYTES + TN_LINK_MAX + 1)
+#define TAIL_USUAL 4096 /* has the last line, most times */
+#define BEHIND_MAX 20000 /* records that a ledger may be behind its log, to be believed to be nothing else */
 
-/* How a file ends. */
+/* How a file ends, or how it did at an earlier size. */
 struct tail {
     bool whole;          /* with a newline, or the file is empty */
     bool linked;         /* its last line is a record whose hash holds */
@@ -22,18 +25,14 @@ struct tail {
     struct tn_link link; /* when linked */
 };
 
-static bool read_tail(const struct jsonl *s, off_t size, struct tail *ret)
+/* Looks at so many bytes at most: false also where the last line may begin before them. */
+static bool read_tail_in(int fd, off_t size, size_t most, struct tail *ret)
 {
-    size_t n = size < (off_t)TAIL_MAX ? (size_t)size : TAIL_MAX, end, begin;
+    size_t n = size < (off_t)most ? (size_t)size : most, end, begin = 0;
     char *buf = malloc(n + 1);
     struct tail t = { .whole = true };
-    if (buf == NULL)
-        return false;
-    if (n != 0 && pread(s->fd, buf, n, size - (off_t)n) != (ssize_t)n) {
-        free(buf);
-        return false;
-    }
-    if (n != 0) {
+    bool good = buf != NULL && pread(fd, buf, n, size - (off_t)n) == (ssize_t)n;
+    if (good && n != 0) {
         t.whole = buf[n - 1] == '\n';
         end = t.whole ? n - 1 : n;
         for (begin = end; begin > 0 && buf[begin - 1] != '\n'; begin--)
@@ -43,19 +42,26 @@ static bool read_tail(const struct jsonl *s, off_t size, struct tail *ret)
                    tn_link_holds(buf + begin, t.bytes, &t.link);
     }
     free(buf);
+    if (!good || (begin == 0 && (off_t)n < size && most < TAIL_MAX))
+        return false;
     *ret = t;
     return true;
 }
 
-/* The ledger follows the record that was just written. */
-static void advance(struct jsonl *s, const struct tn_link *link)
+static bool read_tail(int fd, off_t size, struct tail *ret)
+{
+    return read_tail_in(fd, size, TAIL_USUAL, ret) || read_tail_in(fd, size, TAIL_MAX, ret);
+}
+
+/* The ledger follows a record that ends at this size of its file, or at its end (-1). */
+static void advance(struct jsonl *s, int fd, off_t size, const struct tn_link *link)
 {
     struct stat st;
     s->ledger.seq = link->seq;
     memcpy(s->ledger.head, link->hash, sizeof link->hash);
-    if (fstat(s->fd, &st) == 0) {
+    if (fstat(fd, &st) == 0) {
         s->ledger.ino = (uint64_t)st.st_ino;
-        s->ledger.size = (uint64_t)st.st_size;
+        s->ledger.size = (uint64_t)(size < 0 ? st.st_size : size);
     }
     jsonl_ledger_store(s);
 }
@@ -70,13 +76,13 @@ int jsonl_chain_append(struct jsonl *s, size_t n)
     bool torn = s->torn;
     int r = jsonl_append(s, n);
     if (r == TENUO_OK) {
-        advance(s, &link);
+        advance(s, s->fd, -1, &link);
         return r;
     }
     /* Not all of it, and the lock is ours: what there is of it goes, so that the chain has no torn line. Where the disk
      * did not take it in time (fsync) the record stays, and counts. */
     if (before >= 0 && fstat(s->fd, &st) == 0 && st.st_size == before + (off_t)n + torn)
-        advance(s, &link);
+        advance(s, s->fd, -1, &link);
     else if (before >= 0 && ftruncate(s->fd, before) == 0)
         s->torn = torn;
     return r;
@@ -114,27 +120,90 @@ static int recover(struct jsonl *s, const char *reason, const struct tail *t)
     return append_own(s, "recovery", members, sizeof members / sizeof members[0]);
 }
 
+static bool is_last(const struct jsonl *s, const struct tn_link *link)
+{
+    return link->seq == s->ledger.seq && memcmp(link->hash, s->ledger.head, sizeof link->hash) == 0;
+}
+
 /* The lock's last holder died between the record and the ledger. */
 static bool is_next(const struct jsonl *s, const struct tn_link *link)
 {
     return link->seq == s->ledger.seq + 1 && memcmp(link->prev, s->ledger.head, sizeof link->prev) == 0;
 }
 
+/*
+ * The ledger may be older than the log: after a power failure the disk has what it has of each. Then the records behind
+ * the ledger's are one chain that begins with it; anything else was not written by us.
+ */
+static bool leads_back(struct jsonl *s, int fd, off_t size, struct tail t)
+{
+    if (!t.linked || t.link.seq <= s->ledger.seq || t.link.seq - s->ledger.seq > BEHIND_MAX)
+        return false;
+    while (!is_next(s, &t.link)) {
+        struct tail before;
+        size -= (off_t)t.bytes + 1;
+        if (t.link.seq == s->ledger.seq + 1 || size <= 0 || s->host->deadline(s->host) == 0 ||
+            !read_tail(fd, size, &before) || !before.linked || before.link.seq + 1 != t.link.seq ||
+            memcmp(before.link.hash, t.link.prev, sizeof t.link.prev) != 0)
+            return false;
+        t = before;
+    }
+    return true;
+}
+
+/* Goes to the end of the file, where that is the ledger's record or follows from it. `*ret_why`: NULL, or what is worth
+ * to be told. False: the file ends with something else. */
+static bool catch_up(struct jsonl *s, int fd, off_t size, const struct tail *t, const char **ret_why)
+{
+    *ret_why = NULL;
+    if (!t->linked || (s->ledger.seq != 0 && !is_last(s, &t->link) && !leads_back(s, fd, size, *t)))
+        return false;
+    if (s->ledger.seq == 0) /* the administrator's doing, maybe on our own advice */
+        *ret_why = "its .head file was lost";
+    else if (!is_last(s, &t->link) && !is_next(s, &t->link))
+        *ret_why = "its .head file was behind";
+    if (s->ledger.seq == 0 || !is_last(s, &t->link))
+        advance(s, fd, size, &t->link);
+    return true;
+}
+
+/* A new file: its first record has the head of the one before. That the ledger knows, but for what was written to the
+ * rotated file without it. */
+static int begin_file(struct jsonl *s, const struct stat *st, const struct tail *t)
+{
+    struct tail old = { 0 };
+    struct stat old_st;
+    const char *why = NULL;
+    char *name = NULL;
+    int fd = asprintf(&name, "%s.1", s->path) < 0 ? -1 : open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && fstat(fd, &old_st) == 0 && S_ISREG(old_st.st_mode) && read_tail(fd, old_st.st_size, &old))
+        (void)catch_up(s, fd, old_st.st_size, &old, &why);
+    if (fd >= 0)
+        close(fd);
+    free(name);
+    if (s->ledger.seq == 0)
+        return begin_chain(s, st);
+    return why == NULL ? TENUO_OK : recover(s, why, t);
+}
+
 static int compare(struct jsonl *s, const struct stat *st, const struct tail *t)
 {
-    bool same = t->linked && t->link.seq == s->ledger.seq && memcmp(t->link.hash, s->ledger.head, 32) == 0;
-    if (same || st->st_size == 0)
-        return TENUO_OK; /* a new file: its first record has the head of the one before */
-    if (s->ledger.seq == 0 && t->linked) { /* the ledger was lost, or removed by the administrator */
-        advance(s, &t->link);
-        return recover(s, "its .head file was lost", t);
+    const char *why = NULL;
+    struct tail whole = *t;
+    off_t size = st->st_size;
+    if (size == 0)
+        return begin_file(s, st, t);
+    if (!t->whole) { /* what stands before the torn line */
+        size -= (off_t)t->bytes;
+        whole.linked = size > 0 && read_tail(s->fd, size, &whole) && whole.linked;
     }
-    if (t->linked && is_next(s, &t->link)) {
-        advance(s, &t->link);
-        return TENUO_OK;
-    }
+    bool good = catch_up(s, s->fd, size, &whole, &why);
+    if (s->ledger.seq == 0)
+        return begin_chain(s, st);
     if (!t->whole)
         return recover(s, "a torn line was closed", t);
+    if (good)
+        return why == NULL ? TENUO_OK : recover(s, why, t);
     if (!t->linked)
         return recover(s, "the last line is no record of the chain", t);
     return recover(s, t->link.seq < s->ledger.seq ? "records are missing at the end" : "the last record is another one",
@@ -149,15 +218,15 @@ int jsonl_chain_heal(struct jsonl *s)
         s->host->error(s->host, "%s cannot be examined: %s", s->path, strerror(errno));
         return TENUO_E_AUDIT_REFUSED;
     }
-    if (s->ledger.seq != 0 && (uint64_t)st.st_ino == s->ledger.ino && (uint64_t)st.st_size == s->ledger.size)
+    if (s->ledger.seq != 0 && (uint64_t)st.st_ino == s->ledger.ino && (uint64_t)st.st_size == s->ledger.size) {
+        s->torn = false; /* that was closed by somebody else */
         return TENUO_OK;
-    if (!read_tail(s, st.st_size, &t)) {
+    }
+    if (!read_tail(s->fd, st.st_size, &t)) {
         s->host->error(s->host, "the end of %s cannot be read, which its chain needs: %s", s->path, strerror(errno));
         return TENUO_E_AUDIT_REFUSED;
     }
     s->torn = !t.whole;
-    if (s->ledger.seq == 0 && !t.linked)
-        return begin_chain(s, &st);
     return compare(s, &st, &t);
 }
 

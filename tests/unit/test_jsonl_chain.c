@@ -260,6 +260,100 @@ static void check_damage(void)
     ops->close(self);
 }
 
+/* After a power failure the disk may have an older ledger than log. `rows` records are behind it. */
+static void check_head_behind(int rows, const char *torn, bool rotated)
+{
+    const char *path = stage_path("behind");
+    char head[1200], name[1200];
+    snprintf(head, sizeof head, "%s.head", path);
+    snprintf(name, sizeof name, "%s.1", path);
+    (void)unlink(path), (void)unlink(head), (void)unlink(name);
+    void *self = opened(path, (struct options){ 0 });
+    is_int(put(self, "x"), TENUO_OK, "a record");
+    size_t len = 0;
+    char *old = stage_read(head, &len);
+    for (int i = 0; i < rows; i++)
+        (void)put(self, "x");
+    ops->close(self);
+    stage_write("behind.head", old, len, 0640);
+    free(old);
+    append_bytes(path, torn);
+    if (rotated)
+        ok(rename(path, name) == 0, "rotated by somebody else");
+    self = opened(path, (struct options){ 0 });
+    is_int(put(self, "y"), TENUO_OK, "goes on: %s", mock_said);
+    ops->close(self);
+    struct log l = read_log(path);
+    is_int((long long)l.bad, torn[0] != '\0', "one chain, but for what was torn");
+    is_int((long long)l.decisions, 2 + rows, "with every record");
+    is_int((long long)l.recoveries, torn[0] != '\0' || rows > 1, "and told");
+}
+
+/* Somebody's records are not taken for ours: they show. */
+static void check_strange_records(void)
+{
+    const char *path = stage_path("strange"), *other = stage_path("other");
+    size_t len = 0;
+    void *self = opened(path, (struct options){ 0 }), *theirs = opened(other, (struct options){ 0 });
+    for (int i = 0; i < 9; i++)
+        is_int(i < 3 ? put(self, "x") : put(theirs, "x"), TENUO_OK, "a record");
+    ops->close(theirs);
+    char *text = stage_read(other, &len);
+    stage_write("strange", text, len, 0640);
+    free(text);
+    is_int(put(self, "y"), TENUO_OK, "goes on");
+    ops->close(self);
+    struct log l = read_log(path);
+    ok(l.bad >= 1 && l.recoveries == 1, "another log's records are no longer log of ours: %llu",
+       (unsigned long long)l.bad);
+}
+
+/* A process that could not close a torn line must not close it when another one did. */
+static void check_torn_twice(void)
+{
+    const char *path = stage_path("twice");
+    struct rlimit limit, small;
+    struct stat st;
+    void *self = opened(path, (struct options){ 0 }), *other = opened(path, (struct options){ 0 });
+    is_int(put(self, "x"), TENUO_OK, "a record");
+    append_bytes(path, "half");
+    (void)stat(path, &st);
+    (void)getrlimit(RLIMIT_FSIZE, &limit);
+    small = limit;
+    small.rlim_cur = (rlim_t)st.st_size;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)setrlimit(RLIMIT_FSIZE, &small);
+    is_int(put(self, "x"), TENUO_E_AUDIT_REFUSED, "no room: %s", mock_said);
+    (void)setrlimit(RLIMIT_FSIZE, &limit);
+    is_int(put(other, "x"), TENUO_OK, "another process has");
+    is_int(put(self, "x"), TENUO_OK, "and so has the first one");
+    ops->close(self);
+    ops->close(other);
+    struct log l = read_log(path);
+    is_int((long long)l.bad, 1, "the torn line alone is bad");
+    is_int((long long)l.decisions, 3, "and nothing is lost");
+}
+
+static void check_head_lost(void)
+{
+    const char *path = stage_path("lost");
+    char head[1200], name[1200];
+    void *self = opened(path, (struct options){ 0 });
+    snprintf(head, sizeof head, "%s.head", path);
+    snprintf(name, sizeof name, "%s.1", path);
+    is_int(put(self, "x"), TENUO_OK, "a record");
+    append_bytes(path, "half a line");
+    ok(unlink(head) == 0, "the ledger is lost behind a torn line");
+    is_int(put(self, "x"), TENUO_OK, "goes on");
+    ok(unlink(head) == 0 && rename(path, name) == 0, "and once more, with a rotation");
+    is_int(put(self, "x"), TENUO_OK, "goes on");
+    ops->close(self);
+    struct log l = read_log(path);
+    is_int((long long)l.bad, 1, "one chain, but for what was torn");
+    is_int((long long)l.starts, 1, "begun once");
+    is_int((long long)l.recoveries, 2, "and told");
+}
+
 /* What the message about a damaged ledger tells to do, with programs that go on meanwhile. */
 static void check_head_removed(void)
 {
@@ -486,6 +580,14 @@ int main(int argc, char **argv)
     check_keys();
     check_damage();
     check_head_removed();
+    check_head_behind(1, "", false);
+    check_head_behind(1, "", true);
+    check_head_behind(9, "", false);
+    check_head_behind(9, "{half", false);
+    check_head_behind(300, "", true);
+    check_strange_records();
+    check_head_lost();
+    check_torn_twice();
     check_child_without_files();
     check_head_mode();
     check_rotation();

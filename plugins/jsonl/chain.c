@@ -175,6 +175,7 @@ static int begin_file(struct jsonl *s, const struct stat *st, const struct tail 
     struct stat old_st;
     const char *why = NULL;
     char *name = NULL;
+    s->ledger.born = 0;
     int fd = asprintf(&name, "%s.1", s->path) < 0 ? -1 : open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd >= 0 && fstat(fd, &old_st) == 0 && S_ISREG(old_st.st_mode) && read_tail(fd, old_st.st_size, &old))
         (void)catch_up(s, fd, old_st.st_size, &old, &why);
@@ -336,7 +337,7 @@ int jsonl_checkpoint(struct jsonl *s, bool always)
     uint64_t unsigned_records = at.seq - at.signed_seq;
     if (s->key == NULL || at.seq == 0 || unsigned_records == 0 || (!always && unsigned_records < s->every))
         return TENUO_OK;
-    if (s->host->now() >= s->retry_at || always) {
+    if (always || !jsonl_too_soon(s, s->retry_at, CHECKPOINT_RETRY_SECS)) {
         int r = sign_now(s, &at, always);
         if (r == TENUO_OK) {
             signed_well(s);

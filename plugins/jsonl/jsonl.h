@@ -20,6 +20,7 @@
 #define CHECKPOINT_BACKLOG 10 /* times `checkpoint_every` */
 #define CHECKPOINT_RETRY_SECS 10
 #define ROTATED_KEEP 10
+#define ROTATE_RETRY_SECS 60
 
 /* What is known of the log as a whole, in the file PATH.head: read under its lock. */
 struct ledger {
@@ -47,6 +48,7 @@ struct jsonl {
     struct ledger ledger; /* while the lock is held */
     uint64_t written;     /* records of this instance since its last checkpoint */
     int64_t retry_at;     /* signing failed: not again before */
+    int64_t rotate_at;    /* and rotation */
     unsigned long long sign_failures;
     char line[1 + LINE_MAX_BYTES + TN_LINK_MAX]; /* a place for the newline that ends a torn line, then the record */
 };
@@ -90,6 +92,13 @@ int jsonl_checkpoint(struct jsonl *s, bool always);
 
 /* With the lock, before a file is rotated away. Failures are logged. */
 void jsonl_checkpoint_locked(struct jsonl *s);
+
+/* Is `at`, which was to be so many seconds ahead at most, still to come? The clock may have been set back since. */
+static inline bool jsonl_too_soon(const struct jsonl *s, int64_t at, int64_t secs)
+{
+    const int64_t now = s->host->now();
+    return now < at && at - now <= secs;
+}
 
 /* rotate.c, with the lock held: when the log is too large for n bytes more, or too old. True when s->line may have been
  * used. A failure is logged and the log goes on as it is. */

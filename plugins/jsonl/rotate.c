@@ -16,16 +16,21 @@
 static bool is_due(struct jsonl *s, size_t n)
 {
     struct stat st;
-    if (fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+    const int64_t now = s->host->now();
+    if (fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
-    if (s->ledger.born == 0 || (uint64_t)st.st_ino != s->ledger.ino) { /* begun by somebody else, lately */
-        s->ledger.born = (int64_t)st.st_ctime;
+    /* Begun by somebody else, lately; or while the clock was ahead. */
+    if (s->ledger.born == 0 || (uint64_t)st.st_ino != s->ledger.ino || s->ledger.born > now) {
+        s->ledger.born = st.st_size != 0 && st.st_ctime < now ? (int64_t)st.st_ctime : now;
         s->ledger.ino = (uint64_t)st.st_ino;
+        s->ledger.size = (uint64_t)st.st_size;
         jsonl_ledger_store(s);
     }
+    if (st.st_size == 0 || jsonl_too_soon(s, s->rotate_at, ROTATE_RETRY_SECS))
+        return false;
     if (s->max_size != 0 && (uint64_t)st.st_size + n + TN_LINK_MAX > s->max_size)
         return true;
-    return s->max_age != 0 && s->host->now() - s->ledger.born >= (int64_t)s->max_age;
+    return s->max_age != 0 && now - s->ledger.born >= (int64_t)s->max_age;
 }
 
 /* The name of the i-th file, PATH for 0; freed by the caller. */
@@ -83,10 +88,10 @@ bool jsonl_rotate(struct jsonl *s, size_t n)
     (void)jsonl_sync_disk(s);
     if (!shift_all(s)) {
         s->host->log(s->host, TENUO_LOG_WARNING, "%s cannot be rotated: %s; it grows on", s->path, strerror(errno));
-        s->ledger.born = s->host->now(); /* not again at every record */
-        jsonl_ledger_store(s);
+        s->rotate_at = s->host->now() + ROTATE_RETRY_SECS; /* not again at every record */
         return true;
     }
+    s->rotate_at = 0;
     sync_directory(s);
     s->ledger.born = 0;
     if (jsonl_follow(s) != TENUO_OK)

@@ -44,6 +44,13 @@ static int fake_sign(const struct tenuo_host *host, const char *key_id, const ui
     return sign_code;
 }
 
+static int64_t clock_offset;
+
+static int64_t shifted_now(void)
+{
+    return (int64_t)time(NULL) + clock_offset;
+}
+
 static struct tenuo_host host;
 
 struct options {
@@ -67,6 +74,7 @@ static void *open_sink(const char *path, struct options o, int *ret_code)
     host = mock_host;
     host.deadline = short_deadline;
     host.sign_checkpoint = fake_sign;
+    host.now = shifted_now;
     mock_said[0] = '\0';
     *ret_code = ops->open(&host, args, 10, &self);
     return self;
@@ -451,6 +459,77 @@ static void check_rotation(void)
     is_int((long long)more.bad, 0, "which goes on where the other ended");
 }
 
+static bool is_rotated(const char *path, int number)
+{
+    char name[1200];
+    snprintf(name, sizeof name, "%s.%d", path, number);
+    return access(name, F_OK) == 0;
+}
+
+/* A file that cannot be renamed costs one attempt, not one for each record behind its limit. */
+static void check_not_rotated(void)
+{
+    const char *path = stage_path("stuck");
+    void *self = opened(path, (struct options){ .max_size = 131072, .keep = 1, .key = true });
+    stage_mkdir("stuck.1", 0700);
+    signed_times = 0;
+    for (int i = 0; i < 400; i++)
+        if (put(self, "x") != TENUO_OK)
+            printf("# %s\n", mock_said);
+    is_int(signed_times, 1, "signed once for a rotation that failed");
+    ok(rmdir(stage_path("stuck.1")) == 0, "the name is free");
+    clock_offset += 61;
+    is_int(put(self, "x"), TENUO_OK, "a minute later");
+    ok(is_rotated(path, 1), "it is rotated");
+    ops->close(self);
+    is_int((long long)read_log(path).bad, 0, "one chain");
+    clock_offset = 0;
+}
+
+/* Ages count from when the present file was begun, by the clock as it goes now. */
+static void check_ages(void)
+{
+    const char *path = stage_path("ages");
+    char name[1200];
+    void *self = opened(path, (struct options){ .max_age = 100000 });
+    (void)put(self, "x");
+    (void)put(self, "x");
+    clock_offset = 90;
+    snprintf(name, sizeof name, "%s.x", path);
+    ok(rename(path, name) == 0, "rotated by somebody else");
+    (void)put(self, "x");
+    clock_offset = 110;
+    (void)put(self, "x");
+    ok(!is_rotated(path, 1), "a file of another age");
+    clock_offset = -100000;
+    (void)put(self, "x");
+    clock_offset = -100000 + 99;
+    (void)put(self, "x");
+    ok(!is_rotated(path, 1), "the clock was set back");
+    clock_offset = -100000 + 101;
+    (void)put(self, "x");
+    ok(is_rotated(path, 1), "which does not keep a file for ever");
+    ops->close(self);
+    clock_offset = 0;
+}
+
+/* A key that could not sign is tried again, also when the clock was set back meanwhile. */
+static void check_signing_clock(void)
+{
+    const char *path = stage_path("signing");
+    void *self = opened(path, (struct options){ .key = true, .every = 2, .backlog = 6 });
+    sign_code = TENUO_E_UNAVAILABLE;
+    for (int i = 0; i < 3; i++)
+        (void)put(self, "x");
+    sign_code = 0;
+    signed_times = 0;
+    clock_offset = -3600;
+    (void)put(self, "x");
+    is_int(signed_times, 1, "signed again, behind a clock that was set back");
+    ops->close(self);
+    clock_offset = 0;
+}
+
 #define WRITERS 8
 #define EACH 150
 
@@ -591,6 +670,9 @@ int main(int argc, char **argv)
     check_child_without_files();
     check_head_mode();
     check_rotation();
+    check_not_rotated();
+    check_ages();
+    check_signing_clock();
     check_processes();
     check_killed();
     check_stopped();

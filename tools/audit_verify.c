@@ -10,15 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/audit_link.h"
-
 #define RING 262144 /* records that a checkpoint may look back, to be compared */
-
-struct log_file {
-    const char *path;
-    bool has_link;        /* there is a record of a chain in it */
-    struct tn_link first; /* the first of them */
-};
 
 struct verify {
     struct audit_run *run;
@@ -26,7 +18,6 @@ struct verify {
     const char *path; /* where we are */
     bool begun;       /* there was a record */
     struct tn_link last;
-    bool last_spoiled;                /* its hash did not hold: a second sentence would say nothing new */
     uint64_t records, checkpoints, signed_count, first_seq;
     uint64_t loose_number, loose_bytes; /* a line before this one that is no record; 0: none */
     const char *loose_path;
@@ -241,68 +232,18 @@ static bool take_line(void *arg, const struct audit_line *line)
 
 /* ---- all files ---- */
 
-static bool find_first(void *arg, const struct audit_line *line)
+/* Records behind the head's were written after it was read, or by a process that died before it could tell. */
+static void check_end(struct verify *v, const struct audit_head *head)
 {
-    struct log_file *file = arg;
-    file->has_link = line->len <= AUDIT_MAX_LINE && tn_link_read(line->text, line->len, &file->first);
-    return !file->has_link;
-}
-
-static int by_seq(const void *a, const void *b)
-{
-    const struct log_file *x = a, *y = b;
-    if (x->has_link != y->has_link)
-        return x->has_link ? 1 : -1;
-    if (!x->has_link)
-        return 0;
-    return x->first.seq < y->first.seq ? -1 : x->first.seq > y->first.seq;
-}
-
-/* What a shell's star brings along. */
-static bool is_head(const char *path)
-{
-    size_t n = strlen(path);
-    return n > 5 && strcmp(path + n - 5, ".head") == 0;
-}
-
-static struct log_file *sorted_files(const struct audit_run *r, size_t *ret_n, struct tenuo_error *err)
-{
-    struct log_file *files = cli_alloc(r->files.n + 1, sizeof *files);
-    size_t n = 0;
-    for (size_t i = 0; i < r->files.n; i++) {
-        if (is_head(r->files.v[i]))
-            continue;
-        files[n].path = r->files.v[i];
-        if (strcmp(files[n].path, "-") != 0 && audit_each_line(files[n].path, find_first, &files[n], err)) {
-            free(files);
-            return NULL;
-        }
-        n++;
-    }
-    qsort(files, n, sizeof *files, by_seq);
-    *ret_n = n;
-    return files;
-}
-
-/* The log's memory of its end, beside its present file: without it nobody sees that the end was cut off. */
-static void check_end(struct verify *v, const char *path)
-{
-    char head_path[4096], text[256] = "", hash[65] = "";
-    uint8_t head[TN_LINK_HASH_BYTES];
-    struct cli_bytes b = { 0 };
-    uint64_t seq = 0;
-    if ((size_t)snprintf(head_path, sizeof head_path, "%s.head", path) >= sizeof head_path ||
-        cli_read_file(head_path, sizeof text - 1, &b, &(struct tenuo_error){ 0 }))
+    if (!head->known)
         return;
-    memcpy(text, b.data, b.len);
-    cli_bytes_free(&b);
-    if (sscanf(text, "tenuo-log-1 %" SCNu64 " %64s", &seq, hash) != 2 || !tn_link_unhex(hash, head))
-        return;
-    if (seq == v->last.seq && memcmp(head, v->last.hash, sizeof head) != 0)
-        problem(v, 0, seq, "replaced", "the last record is another one than was written, says %.200s", head_path);
-    if (seq > v->last.seq)
-        problem(v, 0, seq, "missing", "records %" PRIu64 " to %" PRIu64 " are missing at the end, says %.200s",
-                v->last.seq + 1, seq, head_path);
+    if (head->seq > v->last.seq)
+        problem(v, 0, head->seq, "missing", "records %" PRIu64 " to %" PRIu64 " are missing at the end, says %.200s",
+                v->last.seq + 1, head->seq, head->path);
+    else if (head->seq >= v->first_seq && v->last.seq - head->seq < RING &&
+             memcmp(v->ring[head->seq % RING], head->hash, sizeof head->hash) != 0)
+        problem(v, 0, head->seq, "replaced", "the last record is another one than was written, says %.200s",
+                head->path);
 }
 
 static void check_beginning(struct verify *v)
@@ -374,23 +315,22 @@ static int answer(struct verify *v, size_t nfiles)
 
 static int verify_all(struct verify *v, struct tenuo_error *err)
 {
-    size_t n = 0;
-    struct log_file *files = sorted_files(v->run, &n, err);
-    int code = files ? TENUO_OK : err->code;
-    for (size_t i = 0; i < n && !code; i++) {
-        v->path = files[i].path;
-        code = audit_each_line(files[i].path, take_line, v, err);
+    struct audit_files all;
+    int code = audit_files_open(&v->run->files, &all, err);
+    for (size_t i = 0; i < all.n && !code; i++) {
+        v->path = all.v[i].path;
+        code = audit_file_lines(&all.v[i], take_line, v, err);
     }
-    if (!code && n) {
+    if (!code && all.n + all.nheads) {
         settle_loose(v, false);
         if (!v->begun)
             problem(v, 0, 0, "unchained", "there is no record of a chain: was the line written with chain=yes?");
         check_beginning(v);
-        for (size_t i = 0; i < n; i++)
-            check_end(v, files[i].path);
+        for (size_t i = 0; i < all.nheads; i++)
+            check_end(v, &all.heads[i]);
     }
-    int status = code ? cli_fail(v->run->cli, err) : answer(v, n);
-    free(files);
+    int status = code ? cli_fail(v->run->cli, err) : answer(v, all.n);
+    audit_files_close(&all);
     return status;
 }
 

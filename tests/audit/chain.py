@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import typing
 
-from host import Host, finish, ok, tenuo
+from host import Host, Load, finish, ok, tenuo
 
 PROCESSES, CALLS = 8, 60
 
@@ -93,8 +93,11 @@ def tamper_ends(copy: Copy) -> None:
         last.write_bytes(b"".join(mine[:keep]))
         if verify(copy.files)["status"] != 1:
             missed.append(keep)
-    last.write_bytes(b"".join(mine))
     ok(not missed, "every cut of the present file is found, by its .head file", str(missed))
+    last.unlink()
+    answer = verify([*copy.files[:-1], pathlib.Path(f"{last}.head")])
+    ok(answer["status"] == 1 and answer["problems"][0]["kind"] == "missing", "the present file left out is found, where its .head is named", json.dumps(answer))
+    last.write_bytes(b"".join(mine))
     for path in copy.files[:-1]:
         content = path.read_bytes()
         cut = content[:content.rindex(b"\n", 0, len(content) - 1) + 1]
@@ -170,6 +173,18 @@ def check_torn(host: Host, key: str) -> None:
     ok(answer["status"] == 0 and {"torn", "recovery"} <= {n["kind"] for n in answer["notes"]}, "and says so in a record", json.dumps(answer))
 
 
+def check_live(top: pathlib.Path) -> None:
+    """Verified again and again while programs write and rotate."""
+    host = Host(top / "live", "audit required jsonl path=$LOG chain checkpoint_key=gate checkpoint_every=50 max_size=131072 keep=3")
+    Load(host, 2, 60000, 500).answers()
+    files, load, wrong, tried = host.files(), Load(host, 2, 2500), [], 0
+    while load.process.poll() is None:
+        answer = verify([*files, pathlib.Path(f"{host.log}.head")], "--key", str(host.root / "alice.pub"))
+        wrong += [answer["problems"]] if answer["status"] != 0 else []
+        tried += 1
+    ok(len(load.answers()) > 100 and tried > 3 and not wrong, f"a log that is being written is whole: {tried} times", json.dumps(wrong[:2]))
+
+
 def write_much(host: Host) -> None:
     with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
         codes = list(pool.map(lambda path: host.call(path).returncode, [f"/data/{i}" if i % 3 else f"/etc/{i}" for i in range(PROCESSES * CALLS)]))
@@ -199,6 +214,7 @@ def main() -> None:
         tamper_whole(copy, strange, key)
         ok(verify(copy.files, "--key", key)["status"] == 0, "and unaltered it is whole again")
         check_torn(host, key)
+        check_live(top)
         plain = Host(top / "plain", "audit required jsonl path=$LOG max_age=1s")
         ok(plain.call("/data/a").returncode == 0, "a log without a chain")
         answer = verify(plain.files())

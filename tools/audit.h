@@ -20,7 +20,8 @@ struct audit_run {
     struct cli *cli;
     struct cli_words files;
     struct audit_filter filter;
-    bool raw, from_start;
+    bool raw, from_start, has_max_unsigned;
+    uint64_t max_unsigned; /* records behind the last checkpoint */
     uint8_t (*keys)[TENUO_PUBLIC_KEY_BYTES]; /* that may sign checkpoints */
     size_t nkeys;
 };

@@ -84,8 +84,9 @@ static void check_order(struct verify *v, const struct audit_line *line, const s
                 last->seq);
 }
 
-/* A line that is no record: a torn one that was closed, or somebody's own. */
-static void settle_loose(struct verify *v, bool closed)
+/* A line that is no record: a torn one that was closed, or somebody's own. Only what stands in front of a chain's first
+ * record of all may have been there before it. */
+static void settle_loose(struct verify *v, bool closed, uint64_t next_seq)
 {
     const char *path = v->path;
     if (!v->loose_number)
@@ -94,7 +95,7 @@ static void settle_loose(struct verify *v, bool closed)
     if (closed)
         note(v, v->loose_number, 0, "torn", "a torn line of %" PRIu64 " bytes, closed by the record behind it",
              v->loose_bytes);
-    else if (!v->begun)
+    else if (!v->begun && next_seq == 1)
         note(v, v->loose_number, 0, "before", "lines before the chain began are not part of it");
     else
         problem(v, v->loose_number, 0, "foreign", "no record of the chain: altered, or written by somebody else");
@@ -142,10 +143,36 @@ static bool read_checkpoint(const json_t *object, struct checkpoint *ret)
            hex_member(object, "signature", ret->signature, sizeof ret->signature);
 }
 
-/* The record that it stands for may be some way back. */
+/* Is the record that it stands for one that was seen? It may be some way back, or the one before the first. */
+static bool is_known(const struct verify *v, uint64_t count, uint64_t seq)
+{
+    return count + 1 >= v->first_seq && (count >= seq || seq - count < RING);
+}
+
 static bool is_of_this_log(const struct verify *v, const struct checkpoint *c, uint64_t seq)
 {
     return c->count < seq && memcmp(v->ring[c->count % RING], c->head, sizeof c->head) == 0;
+}
+
+/* What a key says about this log. Signed is what was compared, and only by a key that may. */
+static void take_signature(struct verify *v, const struct audit_line *line, const struct checkpoint *c, uint64_t seq)
+{
+    bool known = is_known(v, c->count, seq), same = is_of_this_log(v, c, seq);
+    bool may = !v->run->nkeys || may_sign(v, c->key);
+    if (!known)
+        note(v, line->number, seq, "checkpoint",
+             "stands for record %" PRIu64 ", which is in none of these files or too far back to be compared", c->count);
+    else if (!same)
+        problem(v, line->number, seq, "checkpoint",
+                "record %" PRIu64 " is not the one that was signed: it, or one before it, was replaced", c->count);
+    if (!may)
+        problem(v, line->number, seq, "signer", "the checkpoint is signed by another key than --key");
+    if (v->has_signer && memcmp(v->signer, c->key, sizeof c->key) != 0)
+        note(v, line->number, seq, "signer", "from here on another key signs");
+    memcpy(v->signer, c->key, sizeof c->key);
+    v->has_signer = true;
+    if (known && same && may && c->count > v->signed_count)
+        v->signed_count = c->count;
 }
 
 static void check_checkpoint(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
@@ -156,77 +183,95 @@ static void check_checkpoint(struct verify *v, const struct audit_line *line, co
         return;
     }
     v->checkpoints++;
-    if (tenuo_audit_checkpoint_verify(c.key, c.head, c.count, c.signature, NULL)) {
+    if (tenuo_audit_checkpoint_verify(c.key, c.head, c.count, c.signature, NULL))
         problem(v, line->number, seq, "checkpoint", "the signature of the checkpoint does not verify");
-        return;
-    }
-    if (c.count < v->first_seq || (c.count < seq && seq - c.count >= RING))
-        note(v, line->number, seq, "checkpoint",
-             "stands for record %" PRIu64 ", which is in none of these files or too far back to be compared", c.count);
-    else if (!is_of_this_log(v, &c, seq))
-        problem(v, line->number, seq, "checkpoint",
-                "record %" PRIu64 " is not the one that was signed: it, or one before it, was replaced", c.count);
-    if (v->run->nkeys && !may_sign(v, c.key))
-        problem(v, line->number, seq, "signer", "the checkpoint is signed by another key than --key");
-    if (v->has_signer && memcmp(v->signer, c.key, sizeof c.key) != 0)
-        note(v, line->number, seq, "signer", "from here on another key signs");
-    memcpy(v->signer, c.key, sizeof c.key);
-    v->has_signer = true;
-    if (c.count > v->signed_count)
-        v->signed_count = c.count;
+    else
+        take_signature(v, line, &c, seq);
 }
 
-/* Only the chain's own records matter here; they name themselves near the beginning. */
-static void check_own(struct verify *v, const struct audit_line *line, uint64_t seq)
+/* As the sink begins them: nothing in a decision can be taken for it, whatever its arguments are. */
+static bool is_own(const struct audit_line *line)
+{
+    static const char lead[] = "{\"time\":\"", *const names[] = { "start", "recovery", "checkpoint" };
+    const size_t n = sizeof lead - 1;
+    const char *quote = line->len > n && memcmp(line->text, lead, n) == 0 ? strchr(line->text + n, '"') : NULL;
+    for (size_t i = 0; quote && i < sizeof names / sizeof names[0]; i++) {
+        char wanted[40];
+        snprintf(wanted, sizeof wanted, "\",\"event\":\"%s\",", names[i]);
+        if (strncmp(quote, wanted, strlen(wanted)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The chain's own records alone matter here. NULL: it is none of them. */
+static json_t *own_record(struct verify *v, const struct audit_line *line, uint64_t seq)
 {
     struct tenuo_error err = { 0 };
-    json_t *object;
-    const char *event;
-    if (!strstr(line->text, "\"event\":\""))
-        return;
-    object = cli_json_load("a record", line->text, line->len, &err);
-    event = text_of(object, "event");
+    json_t *object = is_own(line) ? cli_json_load("a record", line->text, line->len, &err) : NULL;
+    if (err.code)
+        problem(v, line->number, seq, "altered", "its hash holds, but no sink writes such JSON");
+    return object;
+}
+
+static void check_own(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
+{
+    const char *event = text_of(object, "event");
     if (strcmp(event, "checkpoint") == 0)
         check_checkpoint(v, line, object, seq);
     else if (strcmp(event, "recovery") == 0)
         note(v, line->number, seq, "recovery", "%s", text_of(object, "reason"));
     else if (strcmp(event, "start") == 0)
         note(v, line->number, seq, "start", "log %s begins, as %s", text_of(object, "log_id"), text_of(object, "path"));
-    json_decref(object);
 }
 
-static bool closes_torn_line(const struct audit_line *line)
+/* Arguments may read like this: members of the record itself count. */
+static bool closes_torn_line(const json_t *object)
 {
-    return strstr(line->text, "\"event\":\"recovery\",\"reason\":\"a torn line was closed\"") != NULL;
+    return strcmp(text_of(object, "event"), "recovery") == 0 &&
+           strcmp(text_of(object, "reason"), "a torn line was closed") == 0;
+}
+
+/* The hash of the record before is known: a checkpoint may stand for it. */
+static void begin(struct verify *v, const struct tn_link *first)
+{
+    v->first_seq = first->seq;
+    memcpy(v->ring[(first->seq - 1) % RING], first->prev, sizeof first->prev);
+}
+
+static bool take_loose(struct verify *v, const struct audit_line *line)
+{
+    if (!v->begun && v->loose_number)
+        return true; /* many lines before the chain are one note */
+    settle_loose(v, false, 0);
+    v->loose_number = line->number;
+    v->loose_bytes = line->len;
+    v->loose_path = v->path;
+    return true;
 }
 
 static bool take_line(void *arg, const struct audit_line *line)
 {
     struct verify *v = arg;
     struct tn_link link;
-    if (line->torn || line->len > AUDIT_MAX_LINE || !tn_link_read(line->text, line->len, &link)) {
-        if (!v->begun && v->loose_number)
-            return true; /* many lines before the chain are one note */
-        settle_loose(v, false);
-        v->loose_number = line->number;
-        v->loose_bytes = line->len;
-        v->loose_path = v->path;
-        return true;
-    }
+    if (line->torn || line->len > AUDIT_MAX_LINE || !tn_link_read(line->text, line->len, &link))
+        return take_loose(v, line);
     bool holds = tn_link_holds(line->text, line->len, &link);
-    settle_loose(v, holds && v->begun && closes_torn_line(line));
+    json_t *own = holds ? own_record(v, line, link.seq) : NULL;
+    settle_loose(v, v->begun && closes_torn_line(own), link.seq);
     if (!holds)
         problem(v, line->number, link.seq, "altered", "its hash does not hold: the record was altered");
     if (v->begun)
         check_order(v, line, &link);
     else
-        v->first_seq = link.seq;
+        begin(v, &link);
     v->begun = true;
     v->records++;
     v->last = link;
     memcpy(v->ring[link.seq % RING], link.hash, sizeof link.hash);
-    if (holds)
-        check_own(v, line, link.seq);
+    if (own)
+        check_own(v, line, own, link.seq);
+    json_decref(own);
     return true;
 }
 
@@ -256,6 +301,20 @@ static void check_beginning(struct verify *v)
     else
         note(v, 0, v->first_seq, "beginning", "the first record is %" PRIu64 ": what was before is not in these files",
              v->first_seq);
+}
+
+/* Who has no key can leave out checkpoints with all that was behind the last one that is left: what is not signed is
+ * worth what the file's owner is worth. */
+static void check_signed(struct verify *v)
+{
+    uint64_t before = v->first_seq - 1, behind = v->signed_count > before ? v->signed_count : before;
+    if (!v->begun)
+        return;
+    if (v->run->nkeys && v->signed_count == 0)
+        problem(v, 0, 0, "unsigned", "there is no checkpoint of --key for these records: all of them may be made up");
+    else if (v->run->has_max_unsigned && v->last.seq - behind > v->run->max_unsigned)
+        problem(v, 0, behind + 1, "unsigned", "records %" PRIu64 " to %" PRIu64 " are behind the last checkpoint",
+                behind + 1, v->last.seq);
 }
 
 /* ---- the answer ---- */
@@ -322,10 +381,11 @@ static int verify_all(struct verify *v, struct tenuo_error *err)
         code = audit_file_lines(&all.v[i], take_line, v, err);
     }
     if (!code && all.n + all.nheads) {
-        settle_loose(v, false);
+        settle_loose(v, false, v->begun ? 0 : 1);
         if (!v->begun)
             problem(v, 0, 0, "unchained", "there is no record of a chain: was the line written with chain=yes?");
         check_beginning(v);
+        check_signed(v);
         for (size_t i = 0; i < all.nheads; i++)
             check_end(v, &all.heads[i]);
     }

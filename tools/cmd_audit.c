@@ -8,6 +8,7 @@
 enum {
     OPT_KEY = CLI_OPT_FIRST,
     OPT_FROM_START,
+    OPT_MAX_UNSIGNED,
     OPT_SINCE,
     OPT_UNTIL,
     OPT_TOOL,
@@ -94,6 +95,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         cli_belongs(&in->choice, VERIFY, "--from-start");
         in->run.from_start = true;
         return 0;
+    case OPT_MAX_UNSIGNED:
+        cli_belongs(&in->choice, VERIFY, "--max-unsigned");
+        in->run.has_max_unsigned = true;
+        return cli_number_parse(arg, UINT64_MAX, &in->run.max_unsigned)
+                   ? 0
+                   : cli_usage(in->run.cli, "--max-unsigned wants a number of records");
     case OPT_RAW:
         cli_belongs(&in->choice, SHOW, "--raw");
         in->run.raw = true;
@@ -115,6 +122,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     { "key", OPT_KEY, "KEY", 0, "verify: the key that must have signed checkpoints (repeatable)", 9 },
     { "from-start", OPT_FROM_START, NULL, 0, "verify: the first record of all must be there", 9 },
+    { "max-unsigned", OPT_MAX_UNSIGNED, "N", 0, "verify: no more records than this behind the last checkpoint", 9 },
     { "since", OPT_SINCE, "TIME", 0, "show: records of this time or later", 10 },
     { "until", OPT_UNTIL, "TIME", 0, "show: records before this time", 10 },
     { "tool", OPT_TOOL, "NAME", 0, "show: of this tool", 10 },

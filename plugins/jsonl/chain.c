@@ -335,7 +335,8 @@ int jsonl_checkpoint(struct jsonl *s, bool always)
 {
     const struct ledger at = s->ledger; /* as of our own last record */
     uint64_t unsigned_records = at.seq - at.signed_seq;
-    if (s->key == NULL || at.seq == 0 || unsigned_records == 0 || (!always && unsigned_records < s->every))
+    bool due = always || at.signed_seq == 0 || unsigned_records >= s->every; /* the first at once: can the key sign? */
+    if (s->key == NULL || at.seq == 0 || unsigned_records == 0 || !due)
         return TENUO_OK;
     if (always || !jsonl_too_soon(s, s->retry_at, CHECKPOINT_RETRY_SECS)) {
         int r = sign_now(s, &at, always);

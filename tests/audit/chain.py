@@ -56,6 +56,21 @@ def relink(lines: list[tuple[pathlib.Path, bytes]], start: int) -> list[tuple[pa
     return out
 
 
+def renumber(lines: list[tuple[pathlib.Path, bytes]]) -> list[tuple[pathlib.Path, bytes]]:
+    """One chain of these lines, from 1 on."""
+    out, before = [], "0" * 64
+    for seq, (path, line) in enumerate(lines, 1):
+        body = line[:line.rindex(b',"seq":')] + f',"seq":{seq},"prev":"{before}"'.encode()
+        before = hashlib.sha256(body).hexdigest()
+        out.append((path, body + f',"hash":"{before}"}}\n'.encode()))
+    return out
+
+
+def stripped(lines: list[tuple[pathlib.Path, bytes]], keep: int) -> list[tuple[pathlib.Path, bytes]]:
+    """Without the checkpoints behind so many records, and made anew."""
+    return lines[:keep] + renumber([row for i, row in enumerate(lines) if i < keep or b'"event":"checkpoint"' not in row[1]])[keep:]
+
+
 def edited(line: bytes) -> bytes:
     """Another time."""
     place = line.index(b'"time":"') + 10
@@ -139,8 +154,18 @@ def tamper_whole(copy: Copy, other: Copy, key: str) -> None:
         tried += 1
         copy.write(lines, set(copy.files))
     ok(missed == 0, f"{tried} spliced records and chains made anew are found", str(missed))
+    for name, keep in (("no checkpoint", 0), ("only the first checkpoints", 60)):
+        bare = stripped(lines, keep)
+        copy.write(bare, set(copy.files))
+        head = pathlib.Path(f"{copy.files[-1]}.head")
+        before = head.read_bytes()
+        head.unlink()
+        answer = verify(copy.files, "--key", key, "--from-start", "--max-unsigned", "100")
+        ok(answer["status"] == 1 and [p["kind"] for p in answer["problems"]] == ["unsigned"], f"a chain made anew with {name} is found", json.dumps(answer))
+        head.write_bytes(before)
+        copy.write(lines, set(copy.files))
     answer = verify(copy.files, "--key", str(other.folder.parent / "other" / "alice.pub"))
-    ok(answer["status"] == 1 and {p["kind"] for p in answer["problems"]} == {"signer"}, "another key than the one that signs is found")
+    ok(answer["status"] == 1 and {p["kind"] for p in answer["problems"]} == {"signer", "unsigned"}, "another key than the one that signs is found")
 
 
 def check_show(host: Host) -> None:
@@ -162,6 +187,38 @@ def check_show(host: Host) -> None:
     ok(tenuo("audit", "show", "--code", "x", str(host.log), check=False).returncode == 2, "a code that is none")
     ok(tenuo("audit", "verify", str(host.log), "--tool", "x", check=False).returncode == 2, "an option of the other action")
     ok(tenuo("audit", "verify", str(host.root / "none"), check=False).returncode == 3, "a file that is not there")
+
+
+def check_strange_lines(host: Host, folder: pathlib.Path) -> None:
+    """Lines that other software may have made of a log, and some that only somebody could."""
+    lines = [line for path, line in host.lines() if path == host.files()[0]][:30]
+    log = folder / "strange.jsonl"
+
+    def kinds(content: bytes, *options: str) -> tuple[int, list[str]]:
+        log.write_bytes(content)
+        answer = verify([log], *options)
+        return answer["status"], [p["kind"] for p in answer["problems"]]
+
+    whole = b"".join(lines)
+    ok(kinds(whole) == (0, []), "some records alone")
+    ok(kinds(whole.replace(b"\n", b"\r\n")) == (1, ["unchained"]), "ends of lines of another system")
+    ok(kinds(b"") == (1, ["unchained"]), "an empty file")
+    ok(kinds(b"\n".join([lines[0][:-1], b"", *[line[:-1] for line in lines[1:]], b""])) == (1, ["foreign"]), "an empty line")
+    ok(kinds(lines[0] + b"x" * 300000 + b"\n" + b"".join(lines[1:])) == (1, ["foreign"]), "a very long line")
+    ok(kinds(lines[0] + b"\0" * 500 + b"\n" + b"".join(lines[1:])) == (1, ["foreign"]), "a line of NULs")
+    ok(kinds(b"before\n" + whole) == (0, []), "lines before the first record of all are none of the chain's")
+    ok(kinds(lines[4][:-2] + b" \n" + b"".join(lines[5:])) == (1, ["foreign"]), "but the first line of a later file is")
+    double = renumber([(log, line.replace(b'"event":"start"', b'"event":"start","event":"start"')) for line in lines[:3]])
+    ok(kinds(b"".join(line for _, line in double)) == (1, ["altered"]), "a member twice in a record of the chain's own")
+    decisions = [line for line in lines if b'"event":"checkpoint"' not in line]
+    args = b'"args":{"event":"recovery","reason":"a torn line was closed"},"request_id"'
+    disguised = renumber([(log, line.replace(b'"request_id"', args)) for line in decisions])
+    at = next(i for i, (_, line) in enumerate(disguised) if i > 1 and args in line)
+    ok(kinds(b"".join([*[line for _, line in disguised[:at]], b"{}\n", *[line for _, line in disguised[at:]]])) == (1, ["foreign"]),
+       "arguments that read like a record of the chain's own", str(kinds(log.read_bytes())))
+    deep = renumber([(log, line.replace(b'"request_id"', b'"args":{"n":18446744073709551616,"event":"start"},"request_id"')) for line in decisions])
+    ok(kinds(b"".join(line for _, line in deep)) == (0, []), "arguments may hold any number", str(kinds(log.read_bytes())))
+    ok(verify([log, log])["status"] == 1, "a file that is named twice")
 
 
 def check_torn(host: Host, key: str) -> None:
@@ -214,6 +271,7 @@ def main() -> None:
         tamper_whole(copy, strange, key)
         ok(verify(copy.files, "--key", key)["status"] == 0, "and unaltered it is whole again")
         check_torn(host, key)
+        check_strange_lines(other, top)
         check_live(top)
         plain = Host(top / "plain", "audit required jsonl path=$LOG max_age=1s")
         ok(plain.call("/data/a").returncode == 0, "a log without a chain")

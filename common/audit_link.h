@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #define TN_LINK_HASH_BYTES 32
+/* Of PATH.head: the first bytes are locked by who writes or looks at the log, the one behind them by who is signing. */
+#define TN_HEAD_LOCK_BYTES 1024
 #define TN_LINK_MAX 192 /* bytes that tn_link_close adds, with brace and newline */
 
 struct tn_link {

@@ -28,9 +28,9 @@ bool audit_is_head(const char *path)
 
 static void lock_to_read(int fd)
 {
-    struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+    struct flock log = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = TN_HEAD_LOCK_BYTES };
     for (int i = 0; i < LOCK_WAIT_MS; i++) {
-        if (fcntl(fd, F_OFD_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES && errno != EINTR))
+        if (fcntl(fd, F_OFD_SETLK, &log) == 0 || (errno != EAGAIN && errno != EACCES && errno != EINTR))
             return;
         (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     }

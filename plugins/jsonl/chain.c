@@ -331,6 +331,23 @@ void jsonl_checkpoint_locked(struct jsonl *s)
         signed_badly(s, r, s->ledger.seq - s->ledger.signed_seq);
 }
 
+/* TENUO_OK also when another process is at it: one slow store need not slow all of them. */
+static int sign_alone(struct jsonl *s, const struct ledger *at, bool always)
+{
+    uint64_t unsigned_records = at->seq - at->signed_seq;
+    bool alone = jsonl_sign_lock(s);
+    if (!alone && !always && unsigned_records < s->backlog)
+        return TENUO_OK;
+    int r = sign_now(s, at, always);
+    if (r == TENUO_OK)
+        signed_well(s);
+    else
+        signed_badly(s, r, unsigned_records);
+    if (alone)
+        jsonl_sign_unlock(s);
+    return r;
+}
+
 int jsonl_checkpoint(struct jsonl *s, bool always)
 {
     const struct ledger at = s->ledger; /* as of our own last record */
@@ -338,14 +355,8 @@ int jsonl_checkpoint(struct jsonl *s, bool always)
     bool due = always || at.signed_seq == 0 || unsigned_records >= s->every; /* the first at once: can the key sign? */
     if (s->key == NULL || at.seq == 0 || unsigned_records == 0 || !due)
         return TENUO_OK;
-    if (always || !jsonl_too_soon(s, s->retry_at, CHECKPOINT_RETRY_SECS)) {
-        int r = sign_now(s, &at, always);
-        if (r == TENUO_OK) {
-            signed_well(s);
-            return r;
-        }
-        signed_badly(s, r, unsigned_records);
-    }
+    if ((always || !jsonl_too_soon(s, s->retry_at, CHECKPOINT_RETRY_SECS)) && sign_alone(s, &at, always) == TENUO_OK)
+        return TENUO_OK;
     if (unsigned_records < s->backlog)
         return TENUO_OK;
     s->host->error(s->host, "%s: %llu records without a checkpoint: key '%s' cannot sign", s->path,

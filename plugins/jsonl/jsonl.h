@@ -79,6 +79,9 @@ int jsonl_ledger_lock(struct jsonl *s);
 /* After each record, so that whoever dies next leaves the log at most one record ahead. */
 void jsonl_ledger_store(struct jsonl *s);
 void jsonl_ledger_unlock(struct jsonl *s);
+/* Never waits: false when another process is signing. */
+bool jsonl_sign_lock(struct jsonl *s);
+void jsonl_sign_unlock(struct jsonl *s);
 void jsonl_ledger_close(struct jsonl *s);
 
 /* chain.c, all with the lock held */

@@ -96,13 +96,19 @@ static int reopen(struct jsonl *s)
     return open_head(s) == TENUO_OK ? TENUO_OK : TENUO_E_AUDIT_REFUSED;
 }
 
+/* Without waiting. */
+static bool lock(const struct jsonl *s, short type, off_t start, off_t len)
+{
+    struct flock part = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+    return fcntl(s->head_fd, F_OFD_SETLK, &part) == 0;
+}
+
 /* 1: locked; 0: somebody else has the lock, or the file has another name by now. */
 static int try_lock(struct jsonl *s)
 {
-    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if ((s->head_fd < 0 || s->head_pid != getpid()) && reopen(s) != TENUO_OK)
         return -1;
-    bool locked = fcntl(s->head_fd, F_OFD_SETLK, &whole) == 0;
+    bool locked = lock(s, F_WRLCK, 0, TN_HEAD_LOCK_BYTES);
     if (!locked && errno != EAGAIN && errno != EACCES && errno != EINTR) {
         s->host->error(s->host, "%s cannot be locked: %s", s->head_path, strerror(errno));
         return -1;
@@ -145,6 +151,15 @@ void jsonl_ledger_store(struct jsonl *s)
 
 void jsonl_ledger_unlock(struct jsonl *s)
 {
-    struct flock whole = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-    (void)fcntl(s->head_fd, F_OFD_SETLK, &whole);
+    (void)lock(s, F_UNLCK, 0, TN_HEAD_LOCK_BYTES);
+}
+
+bool jsonl_sign_lock(struct jsonl *s)
+{
+    return lock(s, F_WRLCK, TN_HEAD_LOCK_BYTES, 1);
+}
+
+void jsonl_sign_unlock(struct jsonl *s)
+{
+    (void)lock(s, F_UNLCK, TN_HEAD_LOCK_BYTES, 1);
 }

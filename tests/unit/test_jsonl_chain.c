@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -18,6 +20,7 @@ static const struct tenuo_audit_ops *ops;
 static unsigned deadline_ms = 5000;
 static int sign_code;
 static unsigned signed_times;
+static atomic_uint *slow_signatures; /* of all processes; NULL: signing takes no time */
 
 static uint32_t short_deadline(const struct tenuo_host *host)
 {
@@ -41,6 +44,10 @@ static int fake_sign(const struct tenuo_host *host, const char *key_id, const ui
     memset(ret_public_key, 1, 32);
     memset(ret_signature, 2, 64);
     signed_times += sign_code == 0;
+    if (slow_signatures != NULL) {
+        atomic_fetch_add(slow_signatures, 1);
+        nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
+    }
     return sign_code;
 }
 
@@ -566,6 +573,27 @@ static void check_processes(void)
     is_int((long long)l.recoveries, 0, "and never mended");
 }
 
+/* A slow store is asked by one process at a time; the others go on. */
+static void check_slow_store(void)
+{
+    const char *path = stage_path("slow");
+    int good = 0, status;
+    slow_signatures = mmap(NULL, sizeof *slow_signatures, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (slow_signatures == MAP_FAILED)
+        exit(1);
+    for (int w = 0; w < WRITERS; w++)
+        if (fork() == 0)
+            writer(path, w, 100);
+    for (int w = 0; w < WRITERS; w++)
+        good += wait(&status) > 0 && status == 0;
+    is_int(good, WRITERS, "all writers finish");
+    struct log l = read_log(path);
+    const unsigned most = 1 + WRITERS * 100 / 64 + WRITERS; /* the first, each 64 records, and who closes */
+    ok(*slow_signatures >= 2 && *slow_signatures <= most, "signed %u times", *slow_signatures);
+    is_int((long long)l.bad, 0, "one chain");
+    slow_signatures = NULL;
+}
+
 /* Writers that are killed at any instant leave a chain, at most with lines that were closed. */
 static void check_killed(void)
 {
@@ -677,6 +705,7 @@ int main(int argc, char **argv)
     check_ages();
     check_signing_clock();
     check_processes();
+    check_slow_store();
     check_killed();
     check_stopped();
     check_arguments();

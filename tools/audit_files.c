@@ -44,34 +44,37 @@ static void read_head(struct audit_head *head)
                   tn_link_unhex(hash, head->hash);
 }
 
-/* Takes the path. */
-static void add_head(struct audit_files *all, char *path)
+/* Takes the path. False with errno: there is none that can be read. */
+static bool add_head(struct audit_files *all, char *path)
 {
     for (size_t i = 0; i < all->nheads; i++)
         if (strcmp(all->heads[i].path, path) == 0) {
             free(path);
-            return;
+            return true;
         }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
+    if (fd >= 0)
+        all->heads[all->nheads++] = (struct audit_head){ .path = path, .fd = fd };
+    else
         free(path);
-        return;
-    }
-    all->heads[all->nheads++] = (struct audit_head){ .path = path, .fd = fd };
+    return fd >= 0;
 }
 
-static void find_heads(struct audit_files *all, const struct cli_words *paths)
+static int find_heads(struct audit_files *all, const struct cli_words *paths, struct tenuo_error *err)
 {
     for (size_t i = 0; i < paths->n; i++) {
+        bool named = audit_is_head(paths->v[i]);
         char *name = NULL;
-        if (asprintf(&name, "%s%s", paths->v[i], audit_is_head(paths->v[i]) ? "" : ".head") < 0)
+        if (asprintf(&name, "%s%s", paths->v[i], named ? "" : ".head") < 0)
             cli_no_memory();
-        add_head(all, name);
+        if (!add_head(all, name) && named)
+            return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", paths->v[i], strerror(errno));
     }
     for (size_t i = 0; i < all->nheads; i++) {
         lock_to_read(all->heads[i].fd);
         read_head(&all->heads[i]);
     }
+    return TENUO_OK;
 }
 
 static int open_file(struct audit_file *file, struct tenuo_error *err)
@@ -115,7 +118,7 @@ int audit_files_open(const struct cli_words *paths, struct audit_files *all, str
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    find_heads(all, paths);
+    code = find_heads(all, paths, err);
     for (size_t i = 0; i < paths->n && !code; i++)
         if (!audit_is_head(paths->v[i])) {
             all->v[all->n] = (struct audit_file){ .path = paths->v[i], .place = i };

@@ -380,7 +380,7 @@ static int verify_all(struct verify *v, struct tenuo_error *err)
         v->path = all.v[i].path;
         code = audit_file_lines(&all.v[i], take_line, v, err);
     }
-    if (!code && all.n + all.nheads) {
+    if (!code) {
         settle_loose(v, false, v->begun ? 0 : 1);
         if (!v->begun)
             problem(v, 0, 0, "unchained", "there is no record of a chain: was the line written with chain=yes?");
@@ -398,6 +398,7 @@ int audit_verify_run(struct audit_run *r)
 {
     struct tenuo_error err = { 0 };
     struct verify v = { .run = r,
+                        .path = r->files.v[0],
                         .problems = json_array(),
                         .notes = json_array(),
                         .ring = cli_alloc(RING, TN_LINK_HASH_BYTES) };

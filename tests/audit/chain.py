@@ -112,6 +112,8 @@ def tamper_ends(copy: Copy) -> None:
     last.unlink()
     answer = verify([*copy.files[:-1], pathlib.Path(f"{last}.head")])
     ok(answer["status"] == 1 and answer["problems"][0]["kind"] == "missing", "the present file left out is found, where its .head is named", json.dumps(answer))
+    ok(verify([pathlib.Path(f"{last}.head")])["status"] == 1, "a .head file alone is no log")
+    ok(verify([pathlib.Path(f"{last}.none.head")])["status"] == 3, "one that is not there is an error")
     last.write_bytes(b"".join(mine))
     for path in copy.files[:-1]:
         content = path.read_bytes()

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define JSON_MAX 100000 /* records in one answer */
 
@@ -128,13 +129,57 @@ static int finish(struct show *s)
     return CLI_YES;
 }
 
+/* ---- in order of time ---- */
+
+struct log_file {
+    const char *path;
+    size_t place;
+    char time[40]; /* of its first record: UTC in one form, which sorts as it is; empty: unknown */
+};
+
+static bool find_time(void *arg, const struct audit_line *line)
+{
+    struct log_file *file = arg;
+    struct tenuo_error err = { 0 };
+    json_t *record = line->len <= AUDIT_MAX_LINE ? cli_json_load("a record", line->text, line->len, &err) : NULL;
+    snprintf(file->time, sizeof file->time, "%s", text_of(record, "time"));
+    json_decref(record);
+    return file->time[0] == '\0';
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct log_file *x = a, *y = b;
+    int order = strcmp(x->time, y->time);
+    return order ? order : x->place < y->place ? -1 : x->place > y->place;
+}
+
+static int show_files(struct show *s, struct tenuo_error *err)
+{
+    const struct cli_words *paths = &s->run->files;
+    struct log_file *files = cli_alloc(paths->n, sizeof *files);
+    struct stat st;
+    size_t n = 0;
+    int code = TENUO_OK;
+    for (size_t i = 0; i < paths->n && !code; i++)
+        if (!audit_is_head(paths->v[i])) {
+            files[n] = (struct log_file){ .path = paths->v[i], .place = i };
+            if (paths->n > 1 && stat(paths->v[i], &st) == 0 && S_ISREG(st.st_mode))
+                code = audit_each_line(paths->v[i], find_time, &files[n], err);
+            n++;
+        }
+    qsort(files, n, sizeof *files, by_time);
+    for (size_t i = 0; i < n && !code && !s->too_many; i++)
+        code = audit_each_line(files[i].path, take, s, err);
+    free(files);
+    return code;
+}
+
 int audit_show_run(struct audit_run *r)
 {
     struct show s = { .run = r, .records = r->cli->json ? json_array() : NULL };
     struct tenuo_error err = { 0 };
-    int code = TENUO_OK;
-    for (size_t i = 0; i < r->files.n && !code && !s.too_many; i++)
-        code = audit_each_line(r->files.v[i], take, &s, &err);
+    int code = show_files(&s, &err);
     int status = code ? cli_fail(r->cli, &err) : finish(&s);
     json_decref(s.records);
     return status;

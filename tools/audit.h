@@ -43,6 +43,7 @@ struct audit_file {
     int fd;
     off_t size;           /* what is behind it was written later; -1: can be read once, to its end */
     size_t place;         /* on the command line */
+    bool regular;         /* by its name; opening it never waits */
     bool has_link;        /* there is a record of a chain in it */
     struct tn_link first; /* the first of them */
 };

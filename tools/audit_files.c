@@ -70,24 +70,47 @@ static int find_heads(struct audit_files *all, const struct cli_words *paths, st
         if (!add_head(all, name) && named)
             return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", paths->v[i], strerror(errno));
     }
-    for (size_t i = 0; i < all->nheads; i++) {
-        lock_to_read(all->heads[i].fd);
-        read_head(&all->heads[i]);
-    }
     return TENUO_OK;
+}
+
+/* Also what is not there: a rotation may be under way. */
+static bool is_regular(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") != 0 && (stat(path, &st) != 0 || S_ISREG(st.st_mode));
 }
 
 static int open_file(struct audit_file *file, struct tenuo_error *err)
 {
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (file->regular ? O_NONBLOCK : 0);
     struct stat st;
-    file->size = -1;
-    file->fd = strcmp(file->path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                            : open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    file->fd = strcmp(file->path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(file->path, flags);
     if (file->fd < 0)
         return cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot open: %s", file->path, strerror(errno));
     if (fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode) && lseek(file->fd, 0, SEEK_CUR) == 0)
         file->size = st.st_size;
     return TENUO_OK;
+}
+
+static int open_those(struct audit_files *all, bool regular, struct tenuo_error *err)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->v[i].regular == regular && open_file(&all->v[i], err))
+            return err->code;
+    return TENUO_OK;
+}
+
+/* Under the writers' lock. */
+static int open_logs(struct audit_files *all, struct tenuo_error *err)
+{
+    for (size_t i = 0; i < all->nheads; i++) {
+        lock_to_read(all->heads[i].fd);
+        read_head(&all->heads[i]);
+    }
+    int code = open_those(all, true, err);
+    for (size_t i = 0; i < all->nheads; i++)
+        close(all->heads[i].fd); /* and with it the lock */
+    return code;
 }
 
 static bool find_first(void *arg, const struct audit_line *line)
@@ -111,22 +134,23 @@ static int by_seq(const void *a, const void *b)
 int audit_files_open(const struct cli_words *paths, struct audit_files *all, struct tenuo_error *err)
 {
     struct rlimit files;
-    int code = TENUO_OK;
+    int code;
     *all = (struct audit_files){ .v = cli_alloc(paths->n + 1, sizeof *all->v),
                                  .heads = cli_alloc(paths->n + 1, sizeof *all->heads) };
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a log may have thousands */
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    code = find_heads(all, paths, err);
-    for (size_t i = 0; i < paths->n && !code; i++)
-        if (!audit_is_head(paths->v[i])) {
-            all->v[all->n] = (struct audit_file){ .path = paths->v[i], .place = i };
-            code = open_file(&all->v[all->n], err);
-            all->n += code == TENUO_OK;
-        }
-    for (size_t i = 0; i < all->nheads; i++)
-        close(all->heads[i].fd); /* and with it the lock */
+    for (size_t i = 0; i < paths->n; i++)
+        if (!audit_is_head(paths->v[i]))
+            all->v[all->n++] = (struct audit_file){
+                .path = paths->v[i], .fd = -1, .size = -1, .place = i, .regular = is_regular(paths->v[i])
+            };
+    code = open_those(all, false, err); /* a pipe may let us wait: not with the lock in the hand */
+    if (!code)
+        code = find_heads(all, paths, err);
+    if (!code)
+        code = open_logs(all, err);
     for (size_t i = 0; i < all->n && !code; i++)
         if (all->v[i].size >= 0)
             code = audit_file_lines(&all->v[i], find_first, &all->v[i], err);
@@ -138,7 +162,8 @@ int audit_files_open(const struct cli_words *paths, struct audit_files *all, str
 void audit_files_close(struct audit_files *all)
 {
     for (size_t i = 0; i < all->n; i++)
-        close(all->v[i].fd);
+        if (all->v[i].fd >= 0)
+            close(all->v[i].fd);
     for (size_t i = 0; i < all->nheads; i++)
         free(all->heads[i].path);
     free(all->heads);

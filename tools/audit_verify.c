@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SAID_MAX 1000 /* problems, and notes; more are counted */
 #define RING 262144 /* records that a checkpoint may look back, to be compared */
 
 struct verify {
     struct audit_run *run;
     json_t *problems, *notes;
+    uint64_t nproblems, nnotes;
     const char *path; /* where we are */
     bool begun;       /* there was a record */
     struct tn_link last;
@@ -28,6 +30,8 @@ struct verify {
 
 static void say(json_t *list, const char *path, uint64_t line, uint64_t seq, const char *kind, const char *text)
 {
+    if (json_array_size(list) == SAID_MAX)
+        return;
     json_t *entry = json_object();
     if (!entry)
         cli_no_memory();
@@ -49,6 +53,7 @@ __attribute__((format(printf, 5, 6))) static void problem(struct verify *v, uint
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    v->nproblems++;
     say(v->problems, v->path, line, seq, kind, text);
 }
 
@@ -60,6 +65,7 @@ __attribute__((format(printf, 5, 6))) static void note(struct verify *v, uint64_
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    v->nnotes++;
     say(v->notes, v->path, line, seq, kind, text);
 }
 
@@ -319,7 +325,7 @@ static void check_signed(struct verify *v)
 
 /* ---- the answer ---- */
 
-static void print_list(FILE *out, const json_t *list, const char *lead)
+static void print_list(FILE *out, const json_t *list, uint64_t count, const char *lead)
 {
     size_t i;
     const json_t *entry;
@@ -334,13 +340,15 @@ static void print_list(FILE *out, const json_t *list, const char *lead)
             snprintf(which, sizeof which, "record %" JSON_INTEGER_FORMAT ": ", record);
         cli_line(out, "%s%s%s: %s%s", lead, text_of(entry, "file"), place, which, text_of(entry, "message"));
     }
+    if (count > json_array_size(list))
+        cli_line(out, "%sand %" PRIu64 " more", lead, count - json_array_size(list));
 }
 
 static void print_text(const struct verify *v, size_t nfiles)
 {
     char key[TENUO_FINGERPRINT_TEXT_BYTES];
-    print_list(stdout, v->problems, "");
-    print_list(stdout, v->notes, "note: ");
+    print_list(stdout, v->problems, v->nproblems, "");
+    print_list(stdout, v->notes, v->nnotes, "note: ");
     printf("%" PRIu64 " records in %zu files, %" PRIu64 " checkpoints", v->records, nfiles, v->checkpoints);
     if (v->has_signer) {
         tenuo_fingerprint(v->signer, key);
@@ -366,6 +374,8 @@ static int answer(struct verify *v, size_t nfiles)
     if (v->has_signer)
         cli_set(object, "signer", cli_hex_json(v->signer, sizeof v->signer));
     cli_set(object, "signer_checked", json_boolean(v->run->nkeys != 0));
+    cli_set(object, "problem_count", cli_u64_json(v->nproblems));
+    cli_set(object, "note_count", cli_u64_json(v->nnotes));
     cli_set(object, "problems", json_incref(v->problems));
     cli_set(object, "notes", json_incref(v->notes));
     cli_emit(v->run->cli, object);

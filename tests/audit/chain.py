@@ -8,12 +8,15 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
+import time
 import typing
 
-from host import Host, Load, finish, ok, tenuo
+from host import TENUO, Host, Load, finish, ok, tenuo
 
 PROCESSES, CALLS = 8, 60
 
@@ -222,6 +225,16 @@ def check_strange_lines(host: Host, folder: pathlib.Path) -> None:
        "arguments that read like a record of the chain's own", str(kinds(log.read_bytes())))
     deep = renumber([(log, line.replace(b'"request_id"', b'"args":{"n":18446744073709551616,"event":"start"},"request_id"')) for line in decisions])
     ok(kinds(b"".join(line for _, line in deep)) == (0, []), "arguments may hold any number", str(kinds(log.read_bytes())))
+    log.write_bytes(whole + b"\n" * 20000)
+    answer = verify([log])
+    ok(answer["problem_count"] == 20000 and len(answer["problems"]) == 1000, "twenty thousand problems are a thousand, and a number")
+    os.mkfifo(folder / "pipe")
+    waiting = subprocess.Popen([TENUO, "audit", "verify", str(folder / "pipe"), str(host.log)], stdout=subprocess.PIPE)
+    time.sleep(0.3)
+    ok(host.call("/data/x").returncode == 0, "programs go on while a verification waits for a pipe")
+    (folder / "pipe").write_bytes(b"".join(line for path, line in host.lines() if path != host.log))
+    waiting.communicate()
+    ok(waiting.returncode == 0, "which is read once, and first")
     ok(verify([log, log])["status"] == 1, "a file that is named twice")
 
 
@@ -241,7 +254,7 @@ def check_live(top: pathlib.Path) -> None:
     files, load, wrong, tried = host.files(), Load(host, 2, 2500), [], 0
     while load.process.poll() is None:
         answer = verify([*files, pathlib.Path(f"{host.log}.head")], "--key", str(host.root / "alice.pub"))
-        wrong += [answer["problems"]] if answer["status"] != 0 else []
+        wrong += [answer] if answer["status"] != 0 else []
         tried += 1
     ok(len(load.answers()) > 100 and tried > 3 and not wrong, f"a log that is being written is whole: {tried} times", json.dumps(wrong[:2]))
 

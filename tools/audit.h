@@ -21,7 +21,7 @@ struct audit_run {
     struct cli_words files;
     struct audit_filter filter;
     bool raw, from_start, has_max_unsigned;
-    uint64_t max_unsigned; /* records behind the last checkpoint */
+    uint64_t max_unsigned; /* records behind a checkpoint */
     uint8_t (*keys)[TENUO_PUBLIC_KEY_BYTES]; /* that may sign checkpoints */
     size_t nkeys;
 };

@@ -160,6 +160,24 @@ static bool is_of_this_log(const struct verify *v, const struct checkpoint *c, u
     return c->count < seq && memcmp(v->ring[c->count % RING], c->head, sizeof c->head) == 0;
 }
 
+/*
+ * A service signs what it finds: who could write the log and its .head file can have made anew what was behind a
+ * checkpoint, and the next one stands for it. That leaves out all checkpoints in between.
+ */
+static void check_gap(struct verify *v, const struct audit_line *line, uint64_t seq, uint64_t from, uint64_t to)
+{
+    if (v->run->has_max_unsigned && to > from && to - from > v->run->max_unsigned)
+        problem(v, line ? line->number : 0, seq, "unsigned",
+                "records %" PRIu64 " to %" PRIu64 " have no checkpoint among them: more than --max-unsigned", from + 1,
+                to);
+}
+
+/* The last record that is signed, or the one before the first. */
+static uint64_t signed_through(const struct verify *v)
+{
+    return v->signed_count >= v->first_seq ? v->signed_count : v->first_seq - 1;
+}
+
 /* What a key says about this log. Signed is what was compared, and only by a key that may. */
 static void take_signature(struct verify *v, const struct audit_line *line, const struct checkpoint *c, uint64_t seq)
 {
@@ -177,8 +195,10 @@ static void take_signature(struct verify *v, const struct audit_line *line, cons
         note(v, line->number, seq, "signer", "from here on another key signs");
     memcpy(v->signer, c->key, sizeof c->key);
     v->has_signer = true;
-    if (known && same && may && c->count > v->signed_count)
-        v->signed_count = c->count;
+    if (!known || !same || !may || c->count <= v->signed_count)
+        return;
+    check_gap(v, line, seq, signed_through(v), c->count);
+    v->signed_count = c->count;
 }
 
 static void check_checkpoint(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
@@ -309,18 +329,14 @@ static void check_beginning(struct verify *v)
              v->first_seq);
 }
 
-/* Who has no key can leave out checkpoints with all that was behind the last one that is left: what is not signed is
- * worth what the file's owner is worth. */
 static void check_signed(struct verify *v)
 {
-    uint64_t before = v->first_seq - 1, behind = v->signed_count > before ? v->signed_count : before;
     if (!v->begun)
         return;
     if (v->run->nkeys && v->signed_count == 0)
         problem(v, 0, 0, "unsigned", "there is no checkpoint of --key for these records: all of them may be made up");
-    else if (v->run->has_max_unsigned && v->last.seq - behind > v->run->max_unsigned)
-        problem(v, 0, behind + 1, "unsigned", "records %" PRIu64 " to %" PRIu64 " are behind the last checkpoint",
-                behind + 1, v->last.seq);
+    else
+        check_gap(v, NULL, signed_through(v) + 1, signed_through(v), v->last.seq);
 }
 
 /* ---- the answer ---- */

@@ -122,7 +122,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     { "key", OPT_KEY, "KEY", 0, "verify: the key that must have signed checkpoints (repeatable)", 9 },
     { "from-start", OPT_FROM_START, NULL, 0, "verify: the first record of all must be there", 9 },
-    { "max-unsigned", OPT_MAX_UNSIGNED, "N", 0, "verify: no more records than this behind the last checkpoint", 9 },
+    { "max-unsigned", OPT_MAX_UNSIGNED, "N", 0, "verify: no more records than this without a checkpoint", 9 },
     { "since", OPT_SINCE, "TIME", 0, "show: records of this time or later", 10 },
     { "until", OPT_UNTIL, "TIME", 0, "show: records before this time", 10 },
     { "tool", OPT_TOOL, "NAME", 0, "show: of this tool", 10 },

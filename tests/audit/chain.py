@@ -238,6 +238,23 @@ def check_strange_lines(host: Host, folder: pathlib.Path) -> None:
     ok(verify([log, log])["status"] == 1, "a file that is named twice")
 
 
+def check_signed_afterwards(top: pathlib.Path) -> None:
+    """Somebody makes a log and its .head file anew, and the service signs that: only the checkpoints that are not there show it."""
+    host = Host(top / "afterwards", "audit required jsonl path=$LOG chain checkpoint_key=gate checkpoint_every=20")
+    Load(host, 1, 60000, 300).answers()
+    options = ["--key", str(host.root / "alice.pub"), "--from-start", "--max-unsigned", "40"]
+    ok(verify([host.log], *options)["status"] == 0, "little more than checkpoint_every between two checkpoints")
+    forged = stripped([(path, line if i != 55 else edited(line)) for i, (path, line) in enumerate(host.lines())], 50)
+    forged = renumber(forged)
+    host.log.write_bytes(b"".join(line for _, line in forged))
+    last, head, status = json.loads(forged[-1][1]), pathlib.Path(f"{host.log}.head"), host.log.stat()
+    born = int(head.read_text().split()[6])
+    head.write_text(f"tenuo-log-1 {last['seq']:020} {last['hash']} {50:020} {status.st_ino:020} {status.st_size:020} {born:020}\n")
+    ok(host.call("/data/x").returncode == 0, "the service goes on and signs")
+    answer = verify([host.log], *options)
+    ok([p["kind"] for p in answer["problems"]] == ["unsigned"], "which shows", json.dumps(answer))
+
+
 def check_torn(host: Host, key: str) -> None:
     with host.log.open("ab") as f:
         f.write(b'{"time":"20')
@@ -289,6 +306,7 @@ def main() -> None:
         ok(verify(copy.files, "--key", key)["status"] == 0, "and unaltered it is whole again")
         check_torn(host, key)
         check_strange_lines(other, top)
+        check_signed_afterwards(top)
         check_live(top)
         plain = Host(top / "plain", "audit required jsonl path=$LOG max_age=1s")
         ok(plain.call("/data/a").returncode == 0, "a log without a chain")

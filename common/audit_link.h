@@ -17,6 +17,9 @@
 #define TN_LINK_HASH_BYTES 32
 /* Of PATH.head: the first bytes are locked by who writes or looks at the log, the one behind them by who is signing. */
 #define TN_HEAD_LOCK_BYTES 1024
+/* Reasons of recovery records that mean something to who verifies. */
+#define TN_LINK_TORN "a torn line was closed"
+#define TN_LINK_CUT "a record that this program had written is not there"
 #define TN_LINK_MAX 192 /* bytes that tn_link_close adds, with brace and newline */
 
 struct tn_link {

@@ -240,13 +240,24 @@ static json_t *own_record(struct verify *v, const struct audit_line *line, uint6
     return object;
 }
 
+static void check_recovery(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
+{
+    if (strcmp(text_of(object, "reason"), TN_LINK_CUT) == 0)
+        problem(v, line->number, seq, "missing",
+                "its program had written record %" PRIu64 ", which was not there any more: the end was cut off or "
+                "replaced, and the .head file too",
+                number_of(object, "last_seq"));
+    else
+        note(v, line->number, seq, "recovery", "%s", text_of(object, "reason"));
+}
+
 static void check_own(struct verify *v, const struct audit_line *line, const json_t *object, uint64_t seq)
 {
     const char *event = text_of(object, "event");
     if (strcmp(event, "checkpoint") == 0)
         check_checkpoint(v, line, object, seq);
     else if (strcmp(event, "recovery") == 0)
-        note(v, line->number, seq, "recovery", "%s", text_of(object, "reason"));
+        check_recovery(v, line, object, seq);
     else if (strcmp(event, "start") == 0)
         note(v, line->number, seq, "start", "log %s begins, as %s", text_of(object, "log_id"), text_of(object, "path"));
 }
@@ -255,7 +266,7 @@ static void check_own(struct verify *v, const struct audit_line *line, const jso
 static bool closes_torn_line(const json_t *object)
 {
     return strcmp(text_of(object, "event"), "recovery") == 0 &&
-           strcmp(text_of(object, "reason"), "a torn line was closed") == 0;
+           strcmp(text_of(object, "reason"), TN_LINK_TORN) == 0;
 }
 
 /* The hash of the record before is known: a checkpoint may stand for it. */

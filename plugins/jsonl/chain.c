@@ -77,6 +77,7 @@ int jsonl_chain_append(struct jsonl *s, size_t n)
     int r = jsonl_append(s, n);
     if (r == TENUO_OK) {
         advance(s, s->fd, -1, &link);
+        s->mine = link;
         return r;
     }
     /* Not all of it, and the lock is ours: what there is of it goes, so that the chain has no torn line. Where the disk
@@ -202,7 +203,7 @@ static int compare(struct jsonl *s, const struct stat *st, const struct tail *t)
     if (s->ledger.seq == 0)
         return begin_chain(s, st);
     if (!t->whole)
-        return recover(s, "a torn line was closed", t);
+        return recover(s, TN_LINK_TORN, t);
     if (good)
         return why == NULL ? TENUO_OK : recover(s, why, t);
     if (!t->linked)
@@ -211,7 +212,7 @@ static int compare(struct jsonl *s, const struct stat *st, const struct tail *t)
                    t);
 }
 
-int jsonl_chain_heal(struct jsonl *s)
+static int heal_file(struct jsonl *s)
 {
     struct stat st;
     struct tail t;
@@ -229,6 +230,21 @@ int jsonl_chain_heal(struct jsonl *s)
     }
     s->torn = !t.whole;
     return compare(s, &st, &t);
+}
+
+/* The file and its ledger can be cut or made anew so that they agree. A program that goes on knows better. */
+static bool is_cut(const struct jsonl *s)
+{
+    return s->ledger.seq < s->mine.seq || (s->mine.seq != 0 && s->ledger.seq == s->mine.seq && !is_last(s, &s->mine));
+}
+
+int jsonl_chain_heal(struct jsonl *s)
+{
+    int r = heal_file(s);
+    if (r != TENUO_OK || !is_cut(s))
+        return r;
+    const struct tail own = { .linked = true, .link = s->mine };
+    return recover(s, TN_LINK_CUT, &own);
 }
 
 /* ---- checkpoints ---- */

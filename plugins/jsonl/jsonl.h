@@ -46,6 +46,7 @@ struct jsonl {
     int head_fd;          /* -1: a child could not open it yet */
     pid_t head_pid;       /* who opened it: a lock belongs to the open file, which a child would share */
     struct ledger ledger; /* while the lock is held */
+    struct tn_link mine;  /* last record of this instance; seq 0: none yet */
     uint64_t written;     /* records of this instance since its last checkpoint */
     int64_t retry_at;     /* signing failed: not again before */
     int64_t rotate_at;    /* and rotation */

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -255,6 +256,33 @@ def check_signed_afterwards(top: pathlib.Path) -> None:
     ok([p["kind"] for p in answer["problems"]] == ["unsigned"], "which shows", json.dumps(answer))
 
 
+def check_cut_while_running(top: pathlib.Path) -> None:
+    """The log and its .head file are put back to what they were, under a program that goes on."""
+    host = Host(top / "cut", "audit required jsonl path=$LOG chain")
+    head = pathlib.Path(f"{host.log}.head")
+    load = Load(host, 1, 60000)
+    while not host.log.exists() or host.log.stat().st_size < 20000:
+        time.sleep(0.01)
+    content = host.log.read_bytes()
+    content = content[:content.rindex(b"\n") + 1]
+    last = json.loads(content.splitlines()[-1])
+    time.sleep(0.1)
+    child = last["pid"]
+    os.kill(child, signal.SIGSTOP)
+    while pathlib.Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.001)
+    os.truncate(host.log, len(content))
+    head.write_text(f"tenuo-log-1 {last['seq']:020} {last['hash']} {0:020} {host.log.stat().st_ino:020} {len(content):020} {0:020}\n")
+    ok(verify([host.log], "--from-start")["status"] == 0, "cut off with the .head file, the log looks whole")
+    os.kill(child, signal.SIGCONT)
+    while host.log.stat().st_size < len(content) + 20000:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    load.process.communicate()
+    answer = verify([host.log], "--from-start")
+    ok(answer["status"] == 1 and answer["problems"][0]["kind"] == "missing", "but the program that goes on knows better", json.dumps(answer))
+
+
 def check_torn(host: Host, key: str) -> None:
     with host.log.open("ab") as f:
         f.write(b'{"time":"20')
@@ -307,6 +335,7 @@ def main() -> None:
         check_torn(host, key)
         check_strange_lines(other, top)
         check_signed_afterwards(top)
+        check_cut_while_running(top)
         check_live(top)
         plain = Host(top / "plain", "audit required jsonl path=$LOG max_age=1s")
         ok(plain.call("/data/a").returncode == 0, "a log without a chain")

@@ -304,6 +304,35 @@ static void check_head_behind(int rows, const char *torn, bool rotated)
     is_int((long long)l.recoveries, torn[0] != '\0' || rows > 1, "and told");
 }
 
+/* Who cuts off the end together with the ledger's memory of it is found out by a program that goes on. */
+static void check_cut_with_head(void)
+{
+    const char *path = stage_path("cut");
+    char head[1200];
+    size_t len = 0, head_len = 0;
+    void *self = opened(path, (struct options){ 0 }), *other = opened(path, (struct options){ 0 });
+    snprintf(head, sizeof head, "%s.head", path);
+    for (int i = 0; i < 4; i++)
+        is_int(put(i % 2 ? other : self, "x"), TENUO_OK, "a record");
+    is_int((long long)read_log(path).recoveries, 0, "two programs take turns");
+    char *text = stage_read(path, &len), *ledger = stage_read(head, &head_len);
+    for (int i = 0; i < 3; i++)
+        (void)put(self, "x");
+    stage_write("cut.head", ledger, head_len, 0640);
+    ok(truncate(path, (off_t)len) == 0, "the end is cut off, the ledger rewritten");
+    free(text);
+    free(ledger);
+    is_int(put(other, "x"), TENUO_OK, "who wrote before that goes on");
+    is_int((long long)read_log(path).recoveries, 0, "and sees nothing");
+    is_int(put(self, "x"), TENUO_OK, "who wrote what was cut goes on");
+    is_int(put(self, "x"), TENUO_OK, "twice");
+    struct log l = read_log(path);
+    is_int((long long)l.recoveries, 1, "and says so once");
+    is_int((long long)l.bad, 0, "in one chain");
+    ops->close(self);
+    ops->close(other);
+}
+
 /* Somebody's records are not taken for ours: they show. */
 static void check_strange_records(void)
 {
@@ -695,6 +724,7 @@ int main(int argc, char **argv)
     check_head_behind(9, "", false);
     check_head_behind(9, "{half", false);
     check_head_behind(300, "", true);
+    check_cut_with_head();
     check_strange_records();
     check_head_lost();
     check_torn_twice();

@@ -91,11 +91,33 @@ static void print_record(const json_t *record)
              text_of(record, "request_id")[0] != '\0' ? "  request " : "", text_of(record, "request_id"));
 }
 
+/* Names of arguments are the caller's own, and the parser takes none with a NUL: nobody hides a record by one. */
+static json_t *load_renamed(const struct audit_line *line)
+{
+    char *copy = strndup(line->text, line->len);
+    if (!copy)
+        cli_no_memory();
+    for (char *p = copy; (p = strstr(p, "\\u0000")); p += 6)
+        memcpy(p, "\\ufffd", 6);
+    json_t *record = strlen(copy) == line->len ? json_loads(copy, JSON_ALLOW_NUL, NULL) : NULL;
+    free(copy);
+    return record;
+}
+
+/* NULL: the line is none. */
+static json_t *load(const struct audit_line *line)
+{
+    struct tenuo_error err = { 0 };
+    if (line->len > AUDIT_MAX_LINE)
+        return NULL;
+    json_t *record = cli_json_load("a record", line->text, line->len, &err);
+    return record ? record : load_renamed(line);
+}
+
 static bool take(void *arg, const struct audit_line *line)
 {
     struct show *s = arg;
-    struct tenuo_error err = { 0 };
-    json_t *record = line->len <= AUDIT_MAX_LINE ? cli_json_load("a record", line->text, line->len, &err) : NULL;
+    json_t *record = load(line);
     if (!json_is_object(record)) {
         s->odd += line->len != 0;
     } else if (fits(record, &s->run->filter)) {
@@ -140,8 +162,7 @@ struct log_file {
 static bool find_time(void *arg, const struct audit_line *line)
 {
     struct log_file *file = arg;
-    struct tenuo_error err = { 0 };
-    json_t *record = line->len <= AUDIT_MAX_LINE ? cli_json_load("a record", line->text, line->len, &err) : NULL;
+    json_t *record = load(line);
     snprintf(file->time, sizeof file->time, "%s", text_of(record, "time"));
     json_decref(record);
     return file->time[0] == '\0';

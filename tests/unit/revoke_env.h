@@ -212,6 +212,20 @@ static inline void becomes(struct tenuo_ctx *ctx, int code, unsigned most_ms, co
 }
 
 /* The answer stays what it is for so long. */
+static inline double monotonic(void)
+{
+    struct timespec ts = { 0 };
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* One failure after the other is told a second apart at least: once, unless this machine stood still for so long. */
+static inline void told_once(const char *text, double began, const char *what)
+{
+    int n = logged_times(text), most = 1 + (int)(monotonic() - began);
+    ok(n >= 1 && n <= most, "%s: told once: \"%s\" %d times in %d s", what, text, n, most);
+}
+
 static inline void stays(struct tenuo_ctx *ctx, int code, unsigned for_ms, const char *what)
 {
     int got = ask(ctx);

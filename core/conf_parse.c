@@ -421,6 +421,7 @@ void tn_conf_free(struct tn_conf *conf)
     free(conf->set_lines);
     free(conf->files);
     free(conf->service);
+    free(conf->like);
     free(conf);
 }
 
@@ -447,13 +448,37 @@ static void warn_of_names(const struct tn_conf *conf, struct tn_diag *d)
         }
 }
 
+/* Rules above the first section are for all services, so a name without one is no error; but it may be misspelled. */
+static bool look_for_section(const struct tn_parsed *p, const char *service, struct tn_conf *conf)
+{
+    const char **names = calloc(p->nrules + p->nsets + 1, sizeof *names);
+    size_t n = 0;
+    if (names == NULL)
+        return false;
+    for (size_t i = 0; i < p->nrules; i++)
+        if (p->rules[i].section[0] != '\0')
+            names[n++] = p->rules[i].section;
+    for (size_t i = 0; i < p->nsets; i++)
+        if (p->sets[i].section[0] != '\0')
+            names[n++] = p->sets[i].section;
+    conf->no_section = n != 0 && service[0] != '\0';
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], service) == 0)
+            conf->no_section = false;
+    const char *like = conf->no_section ? tn_did_you_mean(service, names) : NULL;
+    conf->like = like != NULL ? strdup(like) : NULL;
+    free(names);
+    return like == NULL || conf->like != NULL;
+}
+
 static struct tn_conf *choose_service(struct tn_parsed *p, const char *service)
 {
     struct tn_conf *conf = calloc(1, sizeof *conf);
     if (conf == NULL)
         return NULL;
     conf->service = strdup(service);
-    if (conf->service == NULL || !take_rules(p, service, conf) || !take_settings(p, service, conf)) {
+    if (conf->service == NULL || !look_for_section(p, service, conf) || !take_rules(p, service, conf) ||
+        !take_settings(p, service, conf)) {
         tn_conf_free(conf);
         return NULL;
     }

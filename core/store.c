@@ -47,18 +47,27 @@ static void list_names(const struct tenuo_ctx *c, const char *only, char *buf, s
     }
 }
 
+/* How many lines there are of that name, or else at that place; the last one. */
+static size_t find_lines(struct tenuo_ctx *c, const char *store, bool by_place, struct tn_instance **ret)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < c->lines[TN_F_RESOLVER].n; k++) {
+        struct tn_instance *i = c->lines[TN_F_RESOLVER].v[k].instance;
+        if (strcmp(store, by_place ? i->place : tn_instance_name(i)) != 0)
+            continue;
+        *ret = i;
+        count++;
+    }
+    return count;
+}
+
 int tn_ctx_store(struct tenuo_ctx *c, const char *store, struct tn_instance **ret, struct tenuo_error *err)
 {
     char names[150], shown[72];
     struct tn_instance *found = NULL;
-    size_t count = 0;
-    for (size_t k = 0; k < c->lines[TN_F_RESOLVER].n; k++) {
-        struct tn_instance *i = c->lines[TN_F_RESOLVER].v[k].instance;
-        if (strcmp(store, tn_instance_name(i)) != 0)
-            continue;
-        found = i;
-        count++;
-    }
+    size_t count = find_lines(c, store, false, &found);
+    if (count == 0)
+        count = find_lines(c, store, true, &found);
     if (count == 1) {
         *ret = found;
         return TENUO_OK;

@@ -4,10 +4,10 @@
  * an opened context and the optional store operations of their plugins (spec design 4, 6 and 9 rows 4 and 8).
  *
  * A store is named by `name=` on its line, or else by its module; a name that fits several lines is refused (9001, the
- * sentence lists them). A key is named by a reference: ID, its newest version, or ID@N. All calls may come from any
- * thread, ask the store itself and never the key cache, and forget what the cache held of that id when they change it.
- * Errors besides those named: 9001 a bad name or reference, or a store that cannot do it; 9203 a plugin broke its
- * contract; 9301 the store did not answer; 9304 it refused.
+ * sentence lists them). FILE:LINE, as tenuo_ctx_store_name tells it, names one too. A key is named by a reference: ID,
+ * its newest version, or ID@N. All calls may come from any thread, ask the store itself and never the key cache, and
+ * forget what the cache held of that id when they change it. Errors besides those named: 9001 a bad name or reference,
+ * or a store that cannot do it; 9203 a plugin broke its contract; 9301 the store did not answer; 9304 it refused.
  */
 #ifndef TENUO_STORE_H
 #define TENUO_STORE_H

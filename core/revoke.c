@@ -106,8 +106,11 @@ static void look(struct tn_revoke *r, struct view *v)
 {
     *v = (struct view){ .stale_at = INT64_MAX, .due = UINT64_MAX };
     tn_chain_init(&v->chain, TN_CHAIN_RESOLVER);
+    for (size_t i = 0; i < r->nlines; i++)
+        r->lines[i].asked = false;
     for (size_t i = 0; i < r->nlines; i++) {
         struct tn_revoke_line *line = &r->lines[i];
+        line->asked = true;
         bool ran_out = line->list != NULL && line->failures == 0 && !tn_revoke_line_fresh(line, wall_clock());
         if (tn_clock_ms() >= line->next_ms || ran_out)
             tn_revoke_line_refresh(line, &r->env);
@@ -191,29 +194,46 @@ bool tn_revoke_take_news(struct tn_revoke *r, struct tn_revoke_news *ret_news)
     return line != NULL;
 }
 
-static struct tn_revoke_told told_of(const struct tn_revoke_line *line, uint64_t max_issued_age)
+struct told {
+    struct tn_revoke_told what;
+    struct tenuo_error why;
+};
+
+static void tell_of(const struct tn_revoke_line *line, uint64_t max_issued_age, struct told *ret)
 {
-    struct tn_revoke_told told = { .name = tn_instance_name(line->instance) };
+    struct tn_revoke_told *told = &ret->what;
+    *told = (struct tn_revoke_told){ .instance = line->instance,
+                                     .control = line->control,
+                                     .name = tn_instance_name(line->instance) };
+    ret->why = (struct tenuo_error){ 0 };
+    if (!tn_revoke_line_fresh(line, wall_clock()) && line->failures != 0)
+        ret->why = line->why;
+    else if (!tn_revoke_line_fresh(line, wall_clock()))
+        (void)tn_fail(&ret->why, TENUO_E_UNAVAILABLE, "%s: the list is too old", line->instance->origin);
     if (line->list == NULL)
-        return told;
-    told.fetched_at = line->fetched_at > 0 ? (uint64_t)line->fetched_at : 0;
-    told.issued_at = (uint64_t)tenuo_srl_issued_at(line->list);
-    told.version = tenuo_srl_version(line->list);
+        return;
+    told->fetched_at = line->fetched_at > 0 ? (uint64_t)line->fetched_at : 0;
+    told->issued_at = (uint64_t)tenuo_srl_issued_at(line->list);
+    told->version = tenuo_srl_version(line->list);
     if (max_issued_age != 0)
-        told.ends_at = told.issued_at + max_issued_age;
-    return told;
+        told->ends_at = told->issued_at + max_issued_age;
 }
 
 void tn_revoke_tell(struct tn_revoke *r, void (*each)(void *arg, const struct tn_revoke_told *told), void *arg)
 {
-    struct tn_revoke_told found[MOST_LINES] = { { 0 } };
-    if (!tn_lock_acquire_until(&r->refreshing, 0))
-        return;
-    for (size_t i = 0; i < r->nlines; i++)
-        found[i] = told_of(&r->lines[i], r->env.set->revocation_max_age);
-    tn_lock_release(&r->refreshing); /* what is told may wait for others */
-    for (size_t i = 0; i < r->nlines; i++)
-        each(arg, &found[i]);
+    struct told *found = calloc(r->nlines + 1, sizeof *found);
+    size_t n = 0;
+    if (found != NULL && tn_lock_acquire_until(&r->refreshing, 0)) {
+        for (size_t i = 0; i < r->nlines; i++)
+            if (r->lines[i].asked)
+                tell_of(&r->lines[i], r->env.set->revocation_max_age, &found[n++]);
+        tn_lock_release(&r->refreshing); /* what is told may wait for others */
+    }
+    for (size_t i = 0; i < n; i++) {
+        found[i].what.why = &found[i].why;
+        each(arg, &found[i].what);
+    }
+    free(found);
 }
 
 static bool same_text(const char *a, const char *b)

@@ -25,6 +25,7 @@ struct tn_revoke_line {
     uint8_t issuer[32];
     uint64_t refresh_ms, max_age;
     const char *floor; /* path */
+    bool asked; /* when the lists were last looked at: no line before it was enough */
     /* What is known now. */
     struct tenuo_srl *list; /* as accepted; NULL: none yet */
     struct tenuo_srl *used; /* with the ids that earlier lists had, under revocation_union; else the same list */
@@ -78,11 +79,15 @@ struct tn_revoke_news {
 bool tn_revoke_take_news(struct tn_revoke *revoke, struct tn_revoke_news *ret_news);
 /* What a line has; all 0 without a list. Unix times. */
 struct tn_revoke_told {
+    struct tn_instance *instance;
+    enum tn_control control;
     const char *name;
+    const struct tenuo_error *why; /* why it has no list that may be used; code 0: it has one */
     uint64_t fetched_at, issued_at, version;
     uint64_t ends_at; /* when it is too old by revocation_max_age; 0: never */
 };
-/* Each line. Nothing while another thread is fetching. */
+/* Each line that was asked when the lists were last looked at; those that nobody needs are no news. Nothing while
+ * another thread is fetching. */
 void tn_revoke_tell(struct tn_revoke *revoke, void (*each)(void *arg, const struct tn_revoke_told *told), void *arg);
 /* The verifier for a decision that is made now: a reference. Refreshes what is due when nobody else does. */
 struct tenuo_verifier *tn_revoke_verifier(struct tn_revoke *revoke);

@@ -17,6 +17,7 @@
 #define SOON_SECS (14 * 86400)
 #define OLD_LIST_SECS (30 * 86400)
 #define OLD_KEY_SECS (365 * 86400)
+#define COMPARE_CLOCKS "compare this host's clock with the issuer's: `date -u` on both"
 
 static double now_ms(void)
 {
@@ -25,23 +26,50 @@ static double now_ms(void)
     return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
+static bool has_word(const char *message, const char *const *words)
+{
+    for (; *words; words++)
+        if (strstr(message, *words))
+            return true;
+    return false;
+}
+
+/* What the message itself asks for, or names well enough; NULL: neither. */
+static const char *remedy_in(const struct doctor *d, const char *message)
+{
+    static const char *const told[] = { "chmod ", "chown ", "make it with: ", "readlink -f", "give them name=", NULL };
+    static const char *const missing[] = { "o such file", "cannot be created in", NULL };
+    static const char *const sockets[] = { "cannot be reached", "cannot connect", "cannot send to", NULL };
+    if (has_word(message, told))
+        return "do what the line says, and look again";
+    if (strstr(message, "not permitted") && d->confined)
+        return "this process is confined (see above): let the unit's filter or the profile allow it";
+    if (strstr(message, "in the future"))
+        return COMPARE_CLOCKS;
+    if (has_word(message, missing) && !has_word(message, sockets))
+        return "make the file or directory, or mend the path on the line";
+    if (strstr(message, "o space left") || strstr(message, "uota exceeded"))
+        return "make room: `required` lines deny every call until there is some";
+    if (strstr(message, "ead-only file system"))
+        return "let it be written: ReadWritePaths= of the unit, or mount it so; or name another path";
+    if (strstr(message, "ermission denied") && d->confined)
+        return "look at owner, group and mode on the way there; if this user may, it is the confinement (see above)";
+    if (strstr(message, "not permitted") || strstr(message, "ermission denied") || strstr(message, "may not look"))
+        return "look at owner, group and mode on the way there, and at the user that the service runs as";
+    return NULL;
+}
+
 /* What to do about a code, in a sentence. */
 static const char *remedy_of(const struct doctor *d, int code, const char *message)
 {
-    bool refused = strstr(message, "not permitted") || strstr(message, "ermission denied");
-    if (refused && d->confined)
-        return "this process is confined (see above): let the unit's filter or the profile allow it";
-    if (strstr(message, "make it with: "))
-        return "make it, as the line says, or mend the path";
-    if (strstr(message, "o such file or directory"))
-        return "make the file or directory, or mend the path on the line";
-    if (strstr(message, "o space left"))
-        return "make room: `required` lines deny every call until there is some";
-    if (refused)
-        return "look at owner, group and mode on the way there, and at the user that the service runs as";
+    const char *known = code == TENUO_E_KEY_NOT_FOUND ? NULL : remedy_in(d, message);
+    if (known)
+        return known;
     switch (code) {
     case TENUO_E_UNAVAILABLE:
         return "is its server running, and reachable from here? `timeout=` on the line is how long it is waited for";
+    case TENUO_E_KEY_NOT_FOUND:
+        return "make it, `tenuo keygen --to STORE:ID`, or name a key that there is: `tenuo key list`";
     case TENUO_E_KEY_DENIED:
         return "the store answers and refuses: look at the token, role or policy that the line uses";
     case TENUO_E_KEY_INVALID:
@@ -49,7 +77,7 @@ static const char *remedy_of(const struct doctor *d, int code, const char *messa
     case TENUO_E_AUDIT_REFUSED:
         return "no record is stored there: mend it, or make the line optional and lose records knowingly";
     case TENUO_E_CONF:
-        return "mend the line; `tenuo plugin info MODULE` has its options";
+        return "mend it there: tenuo.conf(5) has the words, `tenuo plugin info MODULE` a plugin's options";
     case TENUO_E_PLUGIN_PROTOCOL:
     case TENUO_E_PLUGIN_ABI:
         return "the plugin does not fit this library: install the one of the same version";
@@ -72,10 +100,11 @@ static const char *without_place(const char *message, const char *origin)
 static void take_diagnostic(void *arg, int is_error, const char *line)
 {
     bool missing = strstr(line, ": no ") && strstr(line, " line: ");
-    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line,
-               missing ? "add one, or go without it knowingly: tenuo.conf(5) has examples"
-                       : "mend it there: tenuo.conf(5) has the words, `tenuo plugin info MODULE` a plugin's options",
-               -1);
+    const char *remedy = missing ? "add one, or go without it knowingly: tenuo.conf(5) has examples"
+                         : strstr(line, ": no section [")
+                             ? "is the name the one that the program uses? else it is well: the section is not needed"
+                             : remedy_of(arg, TENUO_E_CONF, line);
+    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line, remedy, -1);
 }
 
 static void ignore_log(void *arg, int level, const char *line)
@@ -166,9 +195,9 @@ static void check_store(struct doctor *d, size_t index)
     char place[300], text[120];
     double began = now_ms();
     snprintf(place, sizeof place, "%.120s %.120s", store, origin);
-    int code = tenuo_store_abilities(d->cli->ctx, store, &can, &err);
+    int code = tenuo_store_abilities(d->cli->ctx, origin, &can, &err);
     if (!code)
-        code = ask_store(d, store, can, &l, &err);
+        code = ask_store(d, origin, can, &l, &err);
     double took = now_ms() - began;
     if (code) {
         enum doctor_level level = tenuo_ctx_store_required(d->cli->ctx, index) ? DOCTOR_ERROR : DOCTOR_WARNING;
@@ -190,10 +219,11 @@ static void check_store(struct doctor *d, size_t index)
 static void take_list_stat(struct doctor *d, const struct tenuo_stat *stat, int64_t now, int64_t when)
 {
     char text[160];
-    if (stat->what == TENUO_STAT_REVOCATION_FETCHED && when == 0)
-        doctor_say(d, DOCTOR_ERROR, "revocation", stat->label, "there is no list that may be used",
-                   "every call is denied until there is one: `tenuo srl verify` judges a list", -1);
-    if (stat->what == TENUO_STAT_REVOCATION_ISSUED && when != 0) {
+    if (stat->what == TENUO_STAT_REVOCATION_ISSUED && when > now) {
+        d->list_issued = when;
+        snprintf(text, sizeof text, "a list is in force, signed %" PRId64 " s ahead of this host's clock", when - now);
+        doctor_say(d, DOCTOR_WARNING, "revocation", stat->label, text, COMPARE_CLOCKS, -1);
+    } else if (stat->what == TENUO_STAT_REVOCATION_ISSUED && when != 0) {
         bool old = now - when > OLD_LIST_SECS;
         d->list_issued = when;
         snprintf(text, sizeof text, "a list is in force, signed %" PRId64 " s ago", now - when);
@@ -202,7 +232,7 @@ static void take_list_stat(struct doctor *d, const struct tenuo_stat *stat, int6
                    -1);
     }
     if (stat->what == TENUO_STAT_REVOCATION_ENDS && when - now <= (when - d->list_issued) / 4) {
-        snprintf(text, sizeof text, "the list is too old in %" PRId64 " s, and then every call is denied", when - now);
+        snprintf(text, sizeof text, "the list is too old in %" PRId64 " s, and then not used any more", when - now);
         doctor_say(d, DOCTOR_WARNING, "revocation", stat->label, text, RENEW, -1);
     }
 }
@@ -228,6 +258,73 @@ static void check_roots(struct doctor *d)
     snprintf(text, sizeof text, "trusted roots: %zu", tenuo_ctx_root_count(d->cli->ctx));
     doctor_say(d, DOCTOR_OK, "root", "", text, NULL, -1);
     tenuo_ctx_stats(d->cli->ctx, take_stat, d);
+}
+
+struct lists {
+    struct doctor *d;
+    size_t good;
+};
+
+static void count_list(void *arg, const struct tenuo_probe *p)
+{
+    struct lists *l = arg;
+    l->good += p->code == 0;
+}
+
+static const char *list_remedy(const struct doctor *d, const struct tenuo_probe *p)
+{
+    const char *known = remedy_in(d, p->message);
+    if (known)
+        return known;
+    switch (p->code) {
+    case TENUO_E_UNAVAILABLE:
+        return "is its server running, and reachable from here, or its list too old? the issuer signs one anew with "
+               "`tenuo srl create`";
+    case TENUO_E_SRL_ROLLBACK:
+    case TENUO_E_SRL_CHANGED:
+        return "whoever serves the list serves an old or another one: ask the issuer, and do not remove the floor";
+    case TENUO_E_CONF:
+        return remedy_of(d, p->code, p->message);
+    default:
+        return "`tenuo srl verify` judges the list: its issuer has to be a root, or the issuer= of the line";
+    }
+}
+
+/* Any line that must have a list and has none denies, and so do all together when none has one. */
+static void take_list(void *arg, const struct tenuo_probe *p)
+{
+    struct lists *l = arg;
+    char place[300], text[400];
+    bool denies = p->required || l->good == 0;
+    if (p->code == 0)
+        return; /* told with its age */
+    snprintf(place, sizeof place, "%.120s %.120s", p->name, p->origin);
+    snprintf(text, sizeof text, "there is no list that may be used%s: %.260s",
+             denies ? ", so every call is denied" : "", without_place(p->message, p->origin));
+    doctor_say(l->d, denies ? DOCTOR_ERROR : DOCTOR_WARNING, "revocation", place, text, list_remedy(l->d, p), -1);
+}
+
+static void check_lists(struct doctor *d)
+{
+    struct lists l = { d, 0 };
+    tenuo_ctx_probe_revocation(d->cli->ctx, count_list, &l);
+    tenuo_ctx_probe_revocation(d->cli->ctx, take_list, &l);
+}
+
+/* ---- replay ---- */
+
+static void take_replay(void *arg, const struct tenuo_probe *p)
+{
+    struct doctor *d = arg;
+    double ms = (double)p->duration_ns / 1e6;
+    char place[300];
+    snprintf(place, sizeof place, "%.120s %.120s", p->name, p->origin);
+    if (p->code)
+        doctor_say(d, DOCTOR_ERROR, "replay", place, without_place(p->message, p->origin),
+                   remedy_of(d, p->code, p->message), ms);
+    else
+        doctor_say(d, ms > 100 ? DOCTOR_WARNING : DOCTOR_OK, "replay", place, "remembers proofs",
+                   ms > 100 ? "slow: every decision waits for it" : NULL, ms);
 }
 
 /* ---- sinks ---- */
@@ -260,6 +357,8 @@ bool doctor_service(struct doctor *d)
     check_roots(d);
     for (size_t i = 0; i < tenuo_ctx_store_count(d->cli->ctx); i++)
         check_store(d, i);
+    check_lists(d);
+    tenuo_ctx_probe_replay(d->cli->ctx, take_replay, d);
     tenuo_ctx_probe_audit(d->cli->ctx, take_probe, d);
     return true;
 }

@@ -145,6 +145,15 @@ struct tenuo_probe {
  * Sinks that take no notices are only opened. Nothing with keys_only. */
 TENUO_API void tenuo_ctx_probe_audit(struct tenuo_ctx *ctx, void (*each)(void *arg, const struct tenuo_probe *probe),
                                      void *arg);
+/* Every replay line, in order, is asked about a proof that nobody made; it remembers that one for a minute. Nothing
+ * with keys_only. */
+TENUO_API void tenuo_ctx_probe_replay(struct tenuo_ctx *ctx, void (*each)(void *arg, const struct tenuo_probe *probe),
+                                      void *arg);
+/* Every revocation line that was asked last time, in order: 0 when it has a list that may be used, else why it has
+ * none. A line behind a `sufficient` one that has a list is not asked and not told. Lists that are due are fetched
+ * first. duration_ns is 0. Nothing with keys_only, and nothing while another thread fetches. */
+TENUO_API void tenuo_ctx_probe_revocation(struct tenuo_ctx *ctx,
+                                          void (*each)(void *arg, const struct tenuo_probe *probe), void *arg);
 struct tenuo_stat;
 /* What the context counts itself, and how its lists, roots and keys are: the numbers of host->stats in plugin.h, which
  * declares the structure. Asks no store. `each` returns non-zero to stop. */

@@ -108,6 +108,7 @@ enum tenuo_stat_what {
     TENUO_STAT_RESOLVER_NS,         /* counter, likewise: nanoseconds that the calls took together */
     TENUO_STAT_RESOLVER_BUCKET,     /* counter, likewise: calls that took at most bound_ns; cumulative */
     TENUO_STAT_AUDIT_LOST,          /* counter, label: name of the line. Records that an optional line did not take */
+    /* Of revocation lines: those that were asked last time, so none behind a `sufficient` one that has a list. */
     TENUO_STAT_REVOCATION_FETCHED,  /* label: name of the line. Unix time at which its list was current; 0: none yet */
     TENUO_STAT_REVOCATION_VERSION,  /* likewise: version of the list */
     TENUO_STAT_KEY_CREATED,         /* label: key id. Unix time; only keys in use whose store tells it */

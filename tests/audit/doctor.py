@@ -87,7 +87,7 @@ def main() -> None:
         check(got, 1, "error", "audit", "no journal listens", "make the line optional", "a required sink that is dead")
         ok(has(got[1], "warning", "audit", "cannot send to"), "an optional one is a warning")
         check(doctor(Host(top / "list", "audit required jsonl path=$LOG\nrevocation required file path=$ROOT/none.srl floor=$ROOT/floor").conf), 1, "error", "revocation",
-              "no list that may be used", "every call is denied", "no revocation list")
+              "no list that may be used, so every call is denied", "make the file", "no revocation list")
         rotated = Host(top / "rotated", "audit required jsonl path=$LOG")
         done = [subprocess.run([TENUO, "key", "rotate", "file:gate", "--conf", str(rotated.conf)], capture_output=True, text=True, timeout=30),
                 subprocess.run([TENUO, "key", "remove", "file:gate@1", "--yes", "--conf", str(rotated.conf)], capture_output=True, text=True, timeout=30)]
@@ -97,6 +97,9 @@ def main() -> None:
         check_user(top)
         check_roots(top)
         check_lists(top)
+        check_chains(top)
+        check_dependencies(top)
+        check_names(top)
         check_agent(top)
         check_journal(top)
         check_seccomp(top)
@@ -156,7 +159,69 @@ def check_lists(top: pathlib.Path) -> None:
     time.sleep(6.5)
     check(doctor(host.conf), 0, "warning", "revocation", "too old in", "the issuer signs a list anew", "a list that is over soon")
     time.sleep(3)
-    check(doctor(host.conf), 1, "error", "revocation", "no list that may be used", "every call is denied", "and when it is over")
+    check(doctor(host.conf), 1, "error", "revocation", "no list that may be used, so every call is denied", "tenuo srl create", "and when it is over")
+
+
+def sign_list(host: Host, name: str, key: str = "root") -> None:
+    subprocess.run([TENUO, "srl", "create", str(host.root / name), "--key", str(host.root / f"{key}.key")], check=True, capture_output=True, timeout=60)
+
+
+def check_chains(top: pathlib.Path) -> None:
+    """What a list that is not there means hangs on its line, and the reason is told."""
+    lines = "audit required jsonl path=$LOG\nrevocation {} file path=$ROOT/a.srl floor=$ROOT/a.floor\nrevocation {} file path=$ROOT/b.srl floor=$ROOT/b.floor"
+    host = Host(top / "fallback", lines.format("sufficient", "required"))
+    sign_list(host, "a.srl")
+    got = doctor(host.conf)
+    ok(got[0] == 0 and [f["level"] for f in got[1] if f["area"] == "revocation"] == ["ok"] and host.call("/data/x").returncode == 0, "a list to fall back to that nobody needs now", got[2][:3000])
+    (host.root / "a.srl").unlink()
+    got = doctor(host.conf)
+    check(got, 1, "error", "revocation", "so every call is denied", "make the file", "neither of the two")
+    ok(host.call("/data/x").returncode != 0, "and every call is denied")
+    sign_list(host, "b.srl")
+    got = doctor(host.conf)
+    check(got, 0, "warning", "revocation", "tenuo.conf:5", "make the file", "a list that another one stands in for")
+    ok(host.call("/data/x").returncode == 0, "and calls pass")
+    host = Host(top / "optional", lines.format("required", "optional"))
+    sign_list(host, "a.srl")
+    check(doctor(host.conf), 0, "warning", "revocation", "there is no list that may be used", "make the file", "an optional list")
+    sign_list(host, "b.srl")
+    (host.root / "a.srl").unlink()
+    sign_list(host, "a.srl", "alice")
+    check(doctor(host.conf), 1, "error", "revocation", "signed by a key that is not trusted for it", "issuer=", "a list of a stranger")
+
+
+def check_dependencies(top: pathlib.Path) -> None:
+    """What is wanted for a decision, or after a thousand of them, besides stores and sinks."""
+    host = Host(top / "replay", "replay required redis socket=$ROOT/none.sock\naudit required jsonl path=$LOG")
+    check(doctor(host.conf), 1, "error", "replay", "cannot be reached", "is its server running", "a replay store that is dead")
+    ok(host.call("/data/x").returncode != 0, "and every call is denied")
+    host = Host(top / "remembers", "replay required memory strict_start=yes\naudit required jsonl path=$LOG")
+    got = doctor(host.conf)
+    ok(got[0] == 0 and has(got[1], "ok", "replay", "remembers proofs"), "one that remembers", got[2][:2500])
+    for name, conf, what in (("receipts", "set receipt_key seal\naudit required receipt path=$ROOT/log/receipts", "receipt_key"),
+                             ("checkpoints", "audit required jsonl path=$LOG chain checkpoint_key=seal", "checkpoint_key")):
+        host = Host(top / name, conf)
+        check(doctor(host.conf), 1, "error", "audit", what, "tenuo keygen --to", f"a {what} that there is not")
+        shutil.copy(host.root / "alice.key", host.root / "keys" / "seal.key")
+        got = doctor(host.conf)
+        ok(got[0] == 0 and has(got[1], "ok", "audit", "tenuo.conf"), "and with it", got[2][:2500])
+    host = Host(top / "hash-key", "set audit_hash_key $ROOT/hash\naudit required jsonl path=$LOG")
+    (host.root / "hash").write_bytes(bytes(32))
+    (host.root / "hash").chmod(0o644)
+    check(doctor(host.conf), 3, "error", "service", "chmod 600 it", "do what the line says", "a hash key that others may read")
+
+
+def check_names(top: pathlib.Path) -> None:
+    host = Host(top / "names", "audit required jsonl path=$LOG\nresolver required file path=$ROOT/more\n[shop]\nset pop_windows 3")
+    (host.root / "more").mkdir(mode=0o700)
+    shutil.copy(host.root / "alice.key", host.root / "more" / "other.key")
+    got = doctor(host.conf, "--service", "shop")
+    ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 keys"]) == 2, "two stores without names are both looked at", got[2][:3000])
+    ok(not has(got[1], "warning", "configuration", "no section"), "a service with a section")
+    check(doctor(host.conf, "--service", "shpo"), 0, "warning", "configuration", "no section [shpo]: this service has the rules above the first section (did you mean 'shop'?)",
+          "is the name the one", "a service that is misspelled")
+    host.conf.write_text(host.conf.read_text().split("[shop]")[0])
+    ok(not has(doctor(host.conf, "--service", "shpo")[1], "warning", "configuration", "no section"), "without sections all services are alike")
 
 
 def check_agent(top: pathlib.Path) -> None:

@@ -73,7 +73,7 @@ static const char *remedy_of(const struct doctor *d, int code, const char *messa
     case TENUO_E_KEY_DENIED:
         return "the store answers and refuses: look at the token, role or policy that the line uses";
     case TENUO_E_KEY_INVALID:
-        return "something under this id is no usable key: `tenuo key list` shows which";
+        return "what is stored under this id is no usable key: import it again, or remove it";
     case TENUO_E_AUDIT_REFUSED:
         return "no record is stored there: mend it, or make the line optional and lose records knowingly";
     case TENUO_E_CONF:
@@ -150,9 +150,27 @@ static bool open_service(struct doctor *d, const char *service)
 
 struct listing {
     struct doctor *d;
-    const char *store;
-    size_t keys;
+    const char *store, *origin;
+    size_t keys, unusable;
 };
+
+#define MOST_REASONS 16 /* each may be a question to a server */
+
+/* A list says that something is no key; asked for it alone the store says why. */
+static void tell_unusable(struct listing *l, const struct tenuo_stored_key *key, const char *place)
+{
+    struct tenuo_stored_key again = { .size = sizeof again };
+    struct tenuo_error err = { 0 };
+    int code = l->unusable++ < MOST_REASONS
+                   ? tenuo_store_describe(l->d->cli->ctx, l->origin, key->id, &again, &err)
+                   : TENUO_OK;
+    if (code)
+        doctor_say(l->d, DOCTOR_WARNING, "key", place, without_place(err.msg, l->origin),
+                   remedy_of(l->d, code, err.msg), -1);
+    else
+        doctor_say(l->d, DOCTOR_WARNING, "key", place, key->note[0] != '\0' ? key->note : "is no usable key",
+                   "import it again, or remove it", -1);
+}
 
 static int take_key(void *arg, const struct tenuo_stored_key *key)
 {
@@ -170,8 +188,7 @@ static int take_key(void *arg, const struct tenuo_stored_key *key)
         doctor_say(l->d, DOCTOR_WARNING, "key", place, text, "rotate it: tenuo key rotate", -1);
     }
     if (!key->has_public_key)
-        doctor_say(l->d, DOCTOR_WARNING, "key", place, key->note[0] != '\0' ? key->note : "is no usable key",
-                   "import it again, or remove it", -1);
+        tell_unusable(l, key, place);
     return 0;
 }
 
@@ -189,7 +206,7 @@ static int ask_store(struct doctor *d, const char *store, unsigned can, struct l
 static void check_store(struct doctor *d, size_t index)
 {
     const char *module = "", *origin = "", *store = tenuo_ctx_store_name(d->cli->ctx, index, &module, &origin);
-    struct listing l = { d, store, 0 };
+    struct listing l = { d, store, origin, 0, 0 };
     struct tenuo_error err = { 0 };
     unsigned can = 0;
     char place[300], text[120];

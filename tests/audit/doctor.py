@@ -81,7 +81,11 @@ def main() -> None:
         (host.root / "plugins" / "tenuo_jsonl.so").chmod(0o755)
         (host.root / "keys" / "gate.key").chmod(0o644)
         got = doctor(host.conf)
-        ok(has(got[1], "warning", "key", "file:gate", "import it again"), "a key file that others may read", got[2][:2500])
+        ok(has(got[1], "warning", "key", "chmod 600 it", "do what the line says"), "a key file that others may read", got[2][:2500])
+        (host.root / "keys" / "rag.key").write_text("no key")
+        (host.root / "keys" / "rag.key").chmod(0o600)
+        ok(has(doctor(host.conf)[1], "warning", "key", "holds no Ed25519 secret key", "import it again"), "a key file that holds none")
+        (host.root / "keys" / "rag.key").unlink()
         (host.root / "keys" / "gate.key").chmod(0o600)
         got = doctor(Host(top / "dead", "audit required journald socket=$ROOT/none\naudit optional syslog socket=$ROOT/none").conf)
         check(got, 1, "error", "audit", "no journal listens", "make the line optional", "a required sink that is dead")
@@ -125,6 +129,9 @@ def check_user(top: pathlib.Path) -> None:
     got = doctor(host.conf, user="nobody")
     ok(got[0] == 0 and has(got[1], "ok", "user", "nobody") and host.log.stat().st_uid == pwd.getpwnam("nobody").pw_uid,
        "its own log, which is then that user's", got[2][:2500])
+    shutil.chown(host.root / "keys" / "gate.key", "root")
+    got = doctor(host.conf, user="nobody")
+    ok(has(got[1], "warning", "key", "file:gate", "look at owner"), "a key that only root may read", got[2][:2500])
     got = doctor(host.conf, user="root", before=lambda: os.setuid(pwd.getpwnam("nobody").pw_uid))
     ok(got[0] == 2 and "only root can become 'root'" in got[2], "nobody becomes another", got[2])
 

@@ -190,6 +190,14 @@ static int jsonl_check(const struct tenuo_host *host, const struct tenuo_arg *ar
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
         host->error(host, "%s cannot be written to: its directory is not there", path);
         r = TENUO_E_UNAVAILABLE;
+    } else if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0) {
+        host->error(host, "%s can be replaced by everybody, as its directory has mode %04o: chmod o-w it", path,
+                    (unsigned)(st.st_mode & 07777));
+        r = TENUO_E_UNAVAILABLE;
+    } else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) != 0) {
+        host->error(host, "%s can be written by everybody, mode %04o: chmod o-w it", path,
+                    (unsigned)(st.st_mode & 07777));
+        r = TENUO_E_UNAVAILABLE;
     }
     free(dir);
     return r;

@@ -87,6 +87,10 @@ def main() -> None:
         ok(has(doctor(host.conf)[1], "warning", "key", "holds no Ed25519 secret key", "import it again"), "a key file that holds none")
         (host.root / "keys" / "rag.key").unlink()
         (host.root / "keys" / "gate.key").chmod(0o600)
+        for path, mode, other in ((host.log.parent, 0o700, 0o777), (host.log, 0o640, 0o666)):
+            path.chmod(other)
+            check(doctor(host.conf), 0, "warning", "configuration", "by everybody", "do what the line says", f"a {path.name} that others may write")
+            path.chmod(mode)
         got = doctor(Host(top / "dead", "audit required journald socket=$ROOT/none\naudit optional syslog socket=$ROOT/none").conf)
         check(got, 1, "error", "audit", "no journal listens", "make the line optional", "a required sink that is dead")
         ok(has(got[1], "warning", "audit", "cannot send to"), "an optional one is a warning")

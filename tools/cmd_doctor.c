@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tenuo doctor. Everything that a service depends on, tried, with a remedy for what does not work. Changes nothing but
- * that sinks record the visit. */
+ * what the service changes when it starts, and that sinks record the visit. */
 #include "doctor.h"
 
 #include <string.h>

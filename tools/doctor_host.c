@@ -43,7 +43,8 @@ static void check_clock(struct doctor *d)
     }
     if (t.status & STA_UNSYNC) {
         doctor_say(d, DOCTOR_WARNING, "clock", "", "the clock is not synchronised",
-                   "run an NTP client (chrony, systemd-timesyncd): a proof of possession holds for 30-second windows",
+                   "run an NTP client (systemd-timesyncd, chrony with `rtcsync`): a proof of possession holds for "
+                   "30-second windows",
                    -1);
         return;
     }
@@ -67,6 +68,13 @@ static int seccomp_mode(void)
     return mode;
 }
 
+/* Not what only has a name: "unconfined" and "NAME (unconfined)", "NAME (complain)", SELinux's unconfined_t. */
+static bool confines(const char *profile)
+{
+    return profile[0] != '\0' && strcmp(profile, "unconfined") != 0 && !strstr(profile, "(unconfined)") &&
+           !strstr(profile, "(complain)") && !strstr(profile, ":unconfined_t:");
+}
+
 static void check_confinement(struct doctor *d)
 {
     char profile[160] = "", text[240];
@@ -76,8 +84,7 @@ static void check_confinement(struct doctor *d)
                    "an \"Operation not permitted\" below may be the filter's: look at SystemCallFilter= of the unit",
                    -1);
     }
-    if (!first_line("/proc/self/attr/current", profile, sizeof profile) || strcmp(profile, "unconfined") == 0 ||
-        profile[0] == '\0')
+    if (!first_line("/proc/self/attr/current", profile, sizeof profile) || !confines(profile))
         return;
     d->confined = true;
     snprintf(text, sizeof text, "the profile \"%.140s\" confines this process", profile);

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define MOST_LINES_READ 10000
+#define DEFAULT_INTERVAL "30s" /* journald.conf(5); an empty word means it too */
+#define DEFAULT_BURST "10000"
 
 struct limit {
     char interval[32], burst[32];
@@ -26,9 +28,9 @@ static void take_word(struct limit *l, char *line)
     value += strspn(value, " \t");
     value[strcspn(value, " \t\r\n")] = '\0';
     if (strcmp(line, "RateLimitIntervalSec") == 0 || strcmp(line, "RateLimitInterval") == 0)
-        snprintf(l->interval, sizeof l->interval, "%.31s", value);
+        snprintf(l->interval, sizeof l->interval, "%.31s", value[0] != '\0' ? value : DEFAULT_INTERVAL);
     else if (strcmp(line, "RateLimitBurst") == 0)
-        snprintf(l->burst, sizeof l->burst, "%.31s", value);
+        snprintf(l->burst, sizeof l->burst, "%.31s", value[0] != '\0' ? value : DEFAULT_BURST);
 }
 
 static void read_file(struct limit *l, const char *path)
@@ -87,7 +89,7 @@ static bool is_off(const char *word)
 
 void doctor_journal(struct doctor *d, const char *place)
 {
-    struct limit l = { "30s", "10000" }; /* journald.conf(5) */
+    struct limit l = { DEFAULT_INTERVAL, DEFAULT_BURST };
     char text[200];
     read_file(&l, "/etc/systemd/journald.conf");
     read_drop_ins(&l);

@@ -39,7 +39,7 @@ static const char *remedy_in(const struct doctor *d, const char *message)
 {
     static const char *const told[] = { "chmod ", "chown ", "make it with: ", "readlink -f", "give them name=", NULL };
     static const char *const missing[] = { "o such file", "cannot be created in", NULL };
-    static const char *const sockets[] = { "cannot be reached", "cannot connect", "cannot send to", NULL };
+    static const char *const sockets[] = { "cannot be reached", "cannot connect", "cannot send to", "running?", NULL };
     if (has_word(message, told))
         return "do what the line says, and look again";
     if (strstr(message, "not permitted") && d->confined)
@@ -70,6 +70,8 @@ static const char *remedy_of(const struct doctor *d, int code, const char *messa
         return "is its server running, and reachable from here? `timeout=` on the line is how long it is waited for";
     case TENUO_E_KEY_NOT_FOUND:
         return "make it, `tenuo keygen --to STORE:ID`, or name a key that there is: `tenuo key list`";
+    case TENUO_E_INVALID_ARGUMENT:
+        return "say it as the sentence asks for";
     case TENUO_E_KEY_DENIED:
         return "the store answers and refuses: look at the token, role or policy that the line uses";
     case TENUO_E_KEY_INVALID:
@@ -152,6 +154,7 @@ struct listing {
     struct doctor *d;
     const char *store, *origin;
     size_t keys, unusable;
+    bool refused; /* to list them */
 };
 
 #define MOST_REASONS 16 /* each may be a question to a server */
@@ -193,20 +196,31 @@ static int take_key(void *arg, const struct tenuo_stored_key *key)
 }
 
 /* "Not there" is an answer. */
-static int ask_store(struct doctor *d, const char *store, unsigned can, struct listing *l, struct tenuo_error *err)
+static int ask_for_key(struct doctor *d, const char *origin, struct tenuo_error *err)
 {
     struct tenuo_stored_key key = { .size = sizeof key };
-    int code;
-    if (can & TENUO_STORE_LISTS)
-        return tenuo_store_list(d->cli->ctx, store, take_key, l, err);
-    code = tenuo_store_describe(d->cli->ctx, store, PROBE_KEY, &key, err);
+    int code = tenuo_store_describe(d->cli->ctx, origin, PROBE_KEY, &key, err);
     return code == TENUO_E_KEY_NOT_FOUND ? TENUO_OK : code;
+}
+
+/* No service wants the list: a store that has none for this user, or not in time, may serve keys all the same. */
+static int ask_store(struct listing *l, const char *place, unsigned can, struct tenuo_error *err)
+{
+    struct tenuo_error other = { 0 };
+    int code = can & TENUO_STORE_LISTS ? tenuo_store_list(l->d->cli->ctx, l->origin, take_key, l, err)
+                                       : ask_for_key(l->d, l->origin, err);
+    if (!code || !(can & TENUO_STORE_LISTS) || ask_for_key(l->d, l->origin, &other))
+        return code;
+    l->refused = true;
+    doctor_say(l->d, DOCTOR_WARNING, "store", place, without_place(err->msg, l->origin),
+               "the service needs no list; but no key was looked at: `tenuo key test` tries one", -1);
+    return TENUO_OK;
 }
 
 static void check_store(struct doctor *d, size_t index)
 {
     const char *module = "", *origin = "", *store = tenuo_ctx_store_name(d->cli->ctx, index, &module, &origin);
-    struct listing l = { d, store, origin, 0, 0 };
+    struct listing l = { .d = d, .store = store, .origin = origin };
     struct tenuo_error err = { 0 };
     unsigned can = 0;
     char place[300], text[120];
@@ -214,14 +228,14 @@ static void check_store(struct doctor *d, size_t index)
     snprintf(place, sizeof place, "%.120s %.120s", store, origin);
     int code = tenuo_store_abilities(d->cli->ctx, origin, &can, &err);
     if (!code)
-        code = ask_store(d, origin, can, &l, &err);
+        code = ask_store(&l, place, can, &err);
     double took = now_ms() - began;
     if (code) {
         enum doctor_level level = tenuo_ctx_store_required(d->cli->ctx, index) ? DOCTOR_ERROR : DOCTOR_WARNING;
         doctor_say(d, level, "store", place, without_place(err.msg, origin), remedy_of(d, code, err.msg), took);
         return;
     }
-    if (can & TENUO_STORE_LISTS)
+    if (can & TENUO_STORE_LISTS && !l.refused)
         snprintf(text, sizeof text, "answers: %zu keys", l.keys);
     else
         snprintf(text, sizeof text, "answers");
@@ -362,6 +376,25 @@ static void take_probe(void *arg, const struct tenuo_probe *p)
         doctor_journal(d, place);
 }
 
+/* A line of `conf show`: what only its arguments tell. */
+static void take_line(void *arg, const char *line)
+{
+    const char *place = strstr(line, "  # ");
+    if (strncmp(line, "audit ", 6) == 0 && strstr(line, " syslog ") && strstr(line, " server=udp://") && place)
+        doctor_say(arg, DOCTOR_NOTE, "audit", place + 4, "what is lost on the way to a server by UDP is lost unseen",
+                   "server=tcp://... waits until the server's machine has each record", -1);
+}
+
+static void check_lines(struct doctor *d, const char *service)
+{
+    struct tenuo_open_options o;
+    struct tenuo_error err = { 0 };
+    cli_open_options(d->cli, &o);
+    o.diag = NULL;
+    if (tenuo_conf_show(service, &o, take_line, d, &err))
+        doctor_say(d, DOCTOR_WARNING, "configuration", "", err.msg, remedy_of(d, err.code, err.msg), -1);
+}
+
 bool doctor_service(struct doctor *d)
 {
     const char *service = d->cli->service ? d->cli->service : "";
@@ -377,5 +410,6 @@ bool doctor_service(struct doctor *d)
     check_lists(d);
     tenuo_ctx_probe_replay(d->cli->ctx, take_replay, d);
     tenuo_ctx_probe_audit(d->cli->ctx, take_probe, d);
+    check_lines(d, service);
     return true;
 }

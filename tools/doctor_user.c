@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,13 @@ static bool become(const struct passwd *user)
 {
     return initgroups(user->pw_name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0 &&
            (user->pw_uid == 0 || setuid(0) != 0);
+}
+
+/* As the service manager sets them. What a client library finds in a home directory is not to be root's. */
+static bool take_home(const struct passwd *user)
+{
+    return setenv("HOME", user->pw_dir, 1) == 0 && setenv("USER", user->pw_name, 1) == 0 &&
+           setenv("LOGNAME", user->pw_name, 1) == 0 && setenv("SHELL", user->pw_shell, 1) == 0;
 }
 
 bool doctor_become(struct doctor *d, int *ret_status)
@@ -30,7 +38,7 @@ bool doctor_become(struct doctor *d, int *ret_status)
                                 d->user);
     else if (geteuid() != 0 && user->pw_uid != geteuid())
         *ret_status = cli_failf(d->cli, TENUO_E_INVALID_ARGUMENT, "--user: only root can become '%.64s'", d->user);
-    else if (geteuid() == 0 && !become(user))
+    else if (geteuid() == 0 && (!take_home(user) || !become(user)))
         *ret_status = cli_failf(d->cli, TENUO_E_INVALID_ARGUMENT, "--user: cannot become '%.64s': %s", d->user,
                                 strerror(errno));
     else

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define REFUSAL_MS 50       /* longest wait for word that nobody listens */
 #define DISCARD_MAX 1048576 /* bytes of what a server says, in front of one record */
 
 /* ---- addresses ---- */
@@ -260,5 +261,20 @@ int syslog_send(struct syslog *s, size_t n)
     else
         s->host->error(s->host, "cannot send to %s: %s: is a syslog daemon listening there?", s->place,
                        strerror(failed));
+    return TENUO_E_AUDIT_REFUSED;
+}
+
+/* Who sends a datagram to a machine where nobody listens may hear of it, but only afterwards. */
+int syslog_await_no(struct syslog *s)
+{
+    const uint32_t left = s->host->deadline(s->host);
+    const int wait = left > 2 * REFUSAL_MS ? REFUSAL_MS : (int)left / 2;
+    int failed = 0;
+    socklen_t n = sizeof failed;
+    struct pollfd p = { .fd = s->fd };
+    if (s->type != SOCK_DGRAM || s->to.ss_family == AF_UNIX || poll(&p, 1, wait) <= 0 ||
+        getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failed, &n) != 0 || failed == 0)
+        return TENUO_OK;
+    s->host->error(s->host, "cannot send to %s: %s: is a syslog daemon listening there?", s->place, strerror(failed));
     return TENUO_E_AUDIT_REFUSED;
 }

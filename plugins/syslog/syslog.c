@@ -84,7 +84,8 @@ static int syslog_tell(void *self, const struct tenuo_audit_notice *notice)
 {
     size_t n = 0;
     bool fits = syslog_notice(self, notice, &n);
-    return deliver(self, fits, n);
+    int r = deliver(self, fits, n);
+    return r == TENUO_OK && notice->kind == TENUO_NOTICE_PROBE ? syslog_await_no(self) : r;
 }
 
 static void syslog_close(void *self)

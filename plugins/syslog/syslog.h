@@ -39,6 +39,8 @@ bool syslog_notice(struct syslog *s, const struct tenuo_audit_notice *notice, si
 int syslog_address(struct syslog *s, const char *server, const char *path);
 /* All of the n bytes at s->text, or TENUO_E_AUDIT_REFUSED with a sentence. Connects when it must. */
 int syslog_send(struct syslog *s, size_t n);
+/* After a datagram to a server: TENUO_E_AUDIT_REFUSED when word comes that nobody listens there. */
+int syslog_await_no(struct syslog *s);
 void syslog_disconnect(struct syslog *s);
 
 #endif

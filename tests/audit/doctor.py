@@ -109,6 +109,9 @@ def main() -> None:
         check_dependencies(top)
         check_names(top)
         check_agent(top)
+        check_datagrams(top)
+        check_many_keys(top)
+        check_home(top)
         check_journal(top)
         check_seccomp(top)
     bare = [f for f in every if f["level"] in ("warning", "error") and not f.get("remedy")]
@@ -249,6 +252,44 @@ def check_agent(top: pathlib.Path) -> None:
     check(doctor(host.conf), 1, "error", "store", "agent", "is its server running", "the same store when it is gone")
     host.conf.write_text(host.conf.read_text().replace("resolver required ssh_agent", "resolver sufficient ssh_agent"))
     check(doctor(host.conf), 0, "warning", "store", "agent", "is its server running", "the same on a line that is not required")
+
+
+def check_datagrams(top: pathlib.Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        host = Host(top / "udp", f"audit required syslog server=udp://127.0.0.1:{server.getsockname()[1]}")
+        got = doctor(host.conf)
+        ok(got[0] == 0 and has(got[1], "ok", "audit", "takes records") and has(got[1], "note", "audit", "lost unseen", "tcp://"), "a server by UDP", got[2][:2500])
+    check(doctor(host.conf), 1, "error", "audit", "is a syslog daemon listening there", "", "one that is not there")
+
+
+def check_many_keys(top: pathlib.Path) -> None:
+    """A store that does not list in time, and serves its keys all the same."""
+    host = Host(top / "many", "audit required jsonl path=$LOG")
+    host.conf.write_text(host.conf.read_text().replace("resolver required file", "resolver required file timeout=100ms"))
+    for i in range(1000):
+        shutil.copy(host.root / "alice.key", host.root / "keys" / f"k{i}.key")
+    check(doctor(host.conf), 0, "warning", "store", "after its deadline", "the service needs no list", "a store of a thousand keys")
+
+
+def check_home(top: pathlib.Path) -> None:
+    """What root has at home is not the service's."""
+    if os.geteuid() != 0:
+        skip("the home of the service's user", "run this as root")
+        return
+    host = Host(top / "home", "audit required jsonl path=$LOG\nresolver optional aws region=eu-west-1 endpoint=http://127.0.0.1:9 timeout=1s")
+    if not (host.root / "plugins" / "tenuo_aws.so").exists():
+        skip("the home of the service's user", "the plugin aws is not built")
+        return
+    (host.root / ".aws").mkdir(mode=0o755)
+    (host.root / ".aws" / "credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    (host.root / ".aws" / "credentials").chmod(0o600)
+    for path in (top, host.root, host.root / "plugins"):
+        path.chmod(0o755)
+    for path in (host.root / "keys", host.root / "log", host.root / "keys" / "gate.key"):
+        shutil.chown(path, "nobody")
+    got = doctor(host.conf, user="nobody", env={"HOME": str(host.root), "AWS_EC2_METADATA_DISABLED": "true"})
+    ok(has(got[1], "warning", "store", "aws") and str(host.root / ".aws") not in got[2], "root's home is not looked into", got[2][:3000])
 
 
 def check_journal(top: pathlib.Path) -> None:

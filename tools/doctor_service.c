@@ -17,6 +17,8 @@
 #define SOON_SECS (14 * 86400)
 #define OLD_LIST_SECS (30 * 86400)
 #define OLD_KEY_SECS (365 * 86400)
+#define POLICY_WORDS "the policy needs" /* of a store that knows who asks */
+#define LATE_WORDS "answered after its deadline"
 #define COMPARE_CLOCKS "compare this host's clock with the issuer's: `date -u` on both"
 
 static double now_ms(void)
@@ -37,12 +39,14 @@ static bool has_word(const char *message, const char *const *words)
 /* What the message itself asks for, or names well enough; NULL: neither. */
 static const char *remedy_in(const struct doctor *d, const char *message)
 {
-    static const char *const told[] = { "chmod ", "chown ", "make it with: ", "readlink -f", "give them name=", NULL };
+    static const char *const told[] = { "chmod ", "chown ", "make it with: ", "readlink -f", "give them name=",
+                                        POLICY_WORDS, NULL };
     static const char *const missing[] = { "o such file", "cannot be created in", NULL };
+    static const char *const refused[] = { "Operation not permitted", "Permission denied", "may not look", NULL };
     static const char *const sockets[] = { "cannot be reached", "cannot connect", "cannot send to", "running?", NULL };
     if (has_word(message, told))
         return "do what the line says, and look again";
-    if (strstr(message, "not permitted") && d->confined)
+    if (strstr(message, "Operation not permitted") && d->confined)
         return "this process is confined (see above): let the unit's filter or the profile allow it";
     if (strstr(message, "in the future"))
         return COMPARE_CLOCKS;
@@ -52,9 +56,9 @@ static const char *remedy_in(const struct doctor *d, const char *message)
         return "make room: `required` lines deny every call until there is some";
     if (strstr(message, "ead-only file system"))
         return "let it be written: ReadWritePaths= of the unit, or mount it so; or name another path";
-    if (strstr(message, "ermission denied") && d->confined)
+    if (strstr(message, "Permission denied") && d->confined)
         return "look at owner, group and mode on the way there; if this user may, it is the confinement (see above)";
-    if (strstr(message, "not permitted") || strstr(message, "ermission denied") || strstr(message, "may not look"))
+    if (has_word(message, refused))
         return "look at owner, group and mode on the way there, and at the user that the service runs as";
     return NULL;
 }
@@ -203,13 +207,21 @@ static int ask_for_key(struct doctor *d, const char *origin, struct tenuo_error 
     return code == TENUO_E_KEY_NOT_FOUND ? TENUO_OK : code;
 }
 
-/* No service wants the list: a store that has none for this user, or not in time, may serve keys all the same. */
-static int ask_store(struct listing *l, const char *place, unsigned can, struct tenuo_error *err)
+/* No service wants the list: a store that has none for this user, or not in time, may serve keys all the same. One that
+ * is away is not waited for twice. */
+static bool serves_keys(const struct listing *l, int code, const char *message)
 {
     struct tenuo_error other = { 0 };
+    if (code == TENUO_E_UNAVAILABLE && !strstr(message, LATE_WORDS))
+        return false;
+    return !ask_for_key(l->d, l->origin, &other) || (code == TENUO_E_KEY_DENIED && strstr(message, POLICY_WORDS));
+}
+
+static int ask_store(struct listing *l, const char *place, unsigned can, struct tenuo_error *err)
+{
     int code = can & TENUO_STORE_LISTS ? tenuo_store_list(l->d->cli->ctx, l->origin, take_key, l, err)
                                        : ask_for_key(l->d, l->origin, err);
-    if (!code || !(can & TENUO_STORE_LISTS) || ask_for_key(l->d, l->origin, &other))
+    if (!code || !(can & TENUO_STORE_LISTS) || !serves_keys(l, code, err->msg))
         return code;
     l->refused = true;
     doctor_say(l->d, DOCTOR_WARNING, "store", place, without_place(err->msg, l->origin),

@@ -111,6 +111,7 @@ def main() -> None:
         check_agent(top)
         check_datagrams(top)
         check_many_keys(top)
+        check_silent(top)
         check_home(top)
         check_journal(top)
         check_seccomp(top)
@@ -270,6 +271,22 @@ def check_many_keys(top: pathlib.Path) -> None:
     for i in range(1000):
         shutil.copy(host.root / "alice.key", host.root / "keys" / f"k{i}.key")
     check(doctor(host.conf), 0, "warning", "store", "after its deadline", "the service needs no list", "a store of a thousand keys")
+
+
+def check_silent(top: pathlib.Path) -> None:
+    """A server that takes connections and says nothing is waited for once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(8)
+        host = Host(top / "silent", f"audit required jsonl path=$LOG\nresolver required vault url=http://127.0.0.1:{server.getsockname()[1]} auth=token token_file=$ROOT/token timeout=1s")
+        if not (host.root / "plugins" / "tenuo_vault.so").exists():
+            skip("a store that is silent", "the plugin vault is not built")
+            return
+        (host.root / "token").write_text("word")
+        (host.root / "token").chmod(0o600)
+        got = doctor(host.conf)
+        check(got, 1, "error", "store", "did not answer in time", "is its server running", "a store that is silent")
+        ok(all(f["milliseconds"] < 1900 for f in got[1] if f["area"] == "store"), "which is waited for once", got[2][:3000])
 
 
 def check_home(top: pathlib.Path) -> None:

@@ -159,6 +159,7 @@ struct listing {
     const char *store, *origin;
     size_t keys, unusable;
     bool refused; /* to list them */
+    char first[TENUO_KEY_ID_BYTES]; /* that is a key */
 };
 
 #define MOST_REASONS 16 /* each may be a question to a server */
@@ -196,6 +197,8 @@ static int take_key(void *arg, const struct tenuo_stored_key *key)
     }
     if (!key->has_public_key)
         tell_unusable(l, key, place);
+    else if (l->first[0] == '\0')
+        memcpy(l->first, key->id, sizeof l->first);
     return 0;
 }
 
@@ -229,6 +232,16 @@ static int ask_store(struct listing *l, const char *place, unsigned can, struct 
     return TENUO_OK;
 }
 
+/* What lists keys may be files, and what opens one a TPM or a server that is away. Whether this user may open this very
+ * key is no question of the store. */
+static int open_first(const struct listing *l, struct tenuo_error *err)
+{
+    struct tenuo_signer *signer = NULL;
+    int code = l->first[0] != '\0' ? tenuo_store_signer(l->d->cli->ctx, l->origin, l->first, &signer, err) : TENUO_OK;
+    tenuo_signer_free(signer);
+    return code >= TENUO_E_KEY_NOT_FOUND && code != TENUO_E_UNAVAILABLE ? TENUO_OK : code;
+}
+
 static void check_store(struct doctor *d, size_t index)
 {
     const char *module = "", *origin = "", *store = tenuo_ctx_store_name(d->cli->ctx, index, &module, &origin);
@@ -241,6 +254,8 @@ static void check_store(struct doctor *d, size_t index)
     int code = tenuo_store_abilities(d->cli->ctx, origin, &can, &err);
     if (!code)
         code = ask_store(&l, place, can, &err);
+    if (!code)
+        code = open_first(&l, &err);
     double took = now_ms() - began;
     if (code) {
         enum doctor_level level = tenuo_ctx_store_required(d->cli->ctx, index) ? DOCTOR_ERROR : DOCTOR_WARNING;

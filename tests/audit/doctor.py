@@ -6,6 +6,7 @@ ssh-agent goes away, a real seccomp filter forbids. Prints TAP."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import json
 import os
@@ -112,6 +113,7 @@ def main() -> None:
         check_datagrams(top)
         check_many_keys(top)
         check_silent(top)
+        check_tpm(top)
         check_home(top)
         check_journal(top)
         check_seccomp(top)
@@ -287,6 +289,39 @@ def check_silent(top: pathlib.Path) -> None:
         got = doctor(host.conf)
         check(got, 1, "error", "store", "did not answer in time", "is its server running", "a store that is silent")
         ok(all(f["milliseconds"] < 1900 for f in got[1] if f["area"] == "store"), "which is waited for once", got[2][:3000])
+
+
+def free_pair() -> int:
+    while True:
+        with socket.socket() as a, socket.socket() as b:
+            a.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                b.bind(("127.0.0.1", int(a.getsockname()[1]) + 1))
+                return int(a.getsockname()[1])
+
+
+def check_tpm(top: pathlib.Path) -> None:
+    """The files of its keys stay when the TPM goes."""
+    program = shutil.which("swtpm")
+    port = free_pair()
+    host = Host(top / "tpm", f"audit required jsonl path=$LOG\nresolver required tpm2 path=$ROOT/sealed tcti=swtpm:host=127.0.0.1,port={port}")
+    helper = pathlib.Path(os.environ["PLUGIN_BUILD_DIR"]) / "tenuo-tpm2"
+    if program is None or not helper.exists():
+        skip("a TPM", "swtpm or the plugin tpm2 is not there")
+        return
+    shutil.copy(helper, host.root / "plugins")
+    (host.root / "sealed").mkdir(mode=0o700)
+    (host.root / "state").mkdir(mode=0o700)
+    with running(program, "socket", "--tpm2", "--tpmstate", f"dir={host.root}/state", "--server", f"type=tcp,port={port},bindaddr=127.0.0.1,disconnect=off",
+                 "--ctrl", f"type=tcp,port={port + 1},bindaddr=127.0.0.1", "--flags", "not-need-init,startup-clear"):
+        for _ in range(50):
+            made = subprocess.run([TENUO, "keygen", "--to", "tpm2:web", "--conf", str(host.conf)], capture_output=True, text=True, timeout=60)
+            if made.returncode == 0:
+                break
+            time.sleep(0.1)
+        got = doctor(host.conf)
+        ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 keys"]) == 2, "a TPM that answers", got[2][:3000] + made.stderr)
+    check(doctor(host.conf), 1, "error", "store", "tpm2", "", "and when it is gone")
 
 
 def check_home(top: pathlib.Path) -> None:

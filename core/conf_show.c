@@ -3,11 +3,13 @@
  * What `tenuo conf check` and `tenuo conf show` say: findings of a configuration, and the merged result for one service
  * with the place of every line. Opens no store; with `load` it loads plugins and asks them about their arguments.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf_parse.h"
+#include "ctx.h"
 #include "err.h"
 #include "instance.h"
 #include "plugin_load.h"
@@ -120,6 +122,20 @@ static void warn_of_idle_key(const struct tn_conf *conf, struct tn_diag *d)
                             "'audit required receipt path=/PATH'");
 }
 
+/* Only a warning: the service may be another user. */
+static void look_at_hash_key(const struct tn_conf *conf, struct tn_diag *d)
+{
+    struct tenuo_error why = { 0 };
+    uint8_t key[32];
+    if (conf->set.audit_hash_key == NULL)
+        return;
+    int r = tn_hash_key_read(conf->set.audit_hash_key, key, &why);
+    sodium_memzero(key, sizeof key);
+    for (size_t i = 0; r != TENUO_OK && i < conf->nset_lines; i++)
+        if (strcmp(conf->set_lines[i].key, "audit_hash_key") == 0)
+            tn_diag_warning(d, &conf->set_lines[i].place, "%s", why.msg);
+}
+
 static void load_rules(const struct tn_conf *conf, const char *plugin_dir, struct tn_diag *d)
 {
     struct claims claims = { { NULL } };
@@ -159,8 +175,10 @@ int tenuo_conf_check(const char *service, const struct tenuo_open_options *optio
     if (r != TENUO_OK)
         return r;
     warn_of_gaps(conf, &d);
-    if (load)
+    if (load) {
+        look_at_hash_key(conf, &d);
         load_rules(conf, conf->set.plugin_dir != NULL ? conf->set.plugin_dir : o.plugin_dir, &d);
+    }
     tn_conf_free(conf);
     return d.errors == 0 ? TENUO_OK : tn_fail(reterr, TENUO_E_CONF, "%s", d.first.msg);
 }

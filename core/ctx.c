@@ -226,20 +226,17 @@ static int open_revocation(struct tenuo_ctx *c, const struct tenuo_ctx *old, str
 }
 
 /* Everything in the file, of any length, into one key. A file of a line of text has it with its newline. */
-static int read_hash_key(struct tenuo_ctx *c, struct tenuo_error *err)
+int tn_hash_key_read(const char *path, uint8_t ret_key[32], struct tenuo_error *err)
 {
-    const char *path = c->conf->set.audit_hash_key;
     uint8_t *buf;
     char why[160] = "";
     size_t n = 0;
-    if (path == NULL)
-        return TENUO_OK;
     buf = malloc(TN_KEYFILE_MAX);
     if (buf == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
     enum tn_keyfile_result r = tn_keyfile_read(AT_FDCWD, path, 0, buf, &n, why);
     if (r == TN_KEYFILE_OK && n >= 32)
-        tn_sha256(c->args_hash_key, (struct tn_str){ buf, n });
+        tn_sha256(ret_key, (struct tn_str){ buf, n });
     sodium_memzero(buf, TN_KEYFILE_MAX);
     free(buf);
     if (r == TN_KEYFILE_OK && n >= 32)
@@ -257,8 +254,8 @@ static int fill(struct tenuo_ctx *c, const struct tenuo_ctx *old, struct tn_diag
     int r = tn_conf_load(&from, c->service, d, &c->conf, err);
     if (r == TENUO_OK)
         r = tn_conf_policy_hash(c->conf, c->policy_hash, err);
-    if (r == TENUO_OK && !c->keys_only)
-        r = read_hash_key(c, err);
+    if (r == TENUO_OK && !c->keys_only && c->conf->set.audit_hash_key != NULL)
+        r = tn_hash_key_read(c->conf->set.audit_hash_key, c->args_hash_key, err);
     if (r == TENUO_OK)
         r = load_rules(c, d, err);
     if (r == TENUO_OK && !c->keys_only)

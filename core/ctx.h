@@ -63,6 +63,9 @@ void tn_ctx_drop(struct tenuo_ctx *c, struct tn_key_found *f);
 int tn_ctx_make_signer(struct tenuo_ctx *c, const char *key_id, const struct tn_key_found *found,
                        struct tenuo_signer **ret, struct tenuo_error *err);
 
+/* ctx.c: the key of audit_hash_key from its file; 9100 says what is wrong with it. */
+int tn_hash_key_read(const char *path, uint8_t ret_key[32], struct tenuo_error *err);
+
 /* store.c: the one resolver line of that name; 9001 with the names when there is none or more than one. */
 int tn_ctx_store(struct tenuo_ctx *c, const char *store, struct tn_instance **ret, struct tenuo_error *err);
 /* describe of the line; without one, what the key itself says. */

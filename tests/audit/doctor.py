@@ -226,6 +226,8 @@ def check_dependencies(top: pathlib.Path) -> None:
     (host.root / "hash").write_bytes(bytes(32))
     (host.root / "hash").chmod(0o644)
     check(doctor(host.conf), 3, "error", "service", "chmod 600 it", "do what the line says", "a hash key that others may read")
+    text = subprocess.run([TENUO, "conf", "check", str(host.conf)], capture_output=True, text=True, timeout=60).stdout
+    ok(re.search(r"^warning: .*tenuo.conf:4:\d+: audit_hash_key: .*chmod 600 it$", text, re.M) is not None, "which conf check tells, with its line", text)
 
 
 def check_names(top: pathlib.Path) -> None:

@@ -137,6 +137,8 @@ static void tell_roots(struct teller *t, const struct tenuo_ctx *c)
     for (size_t i = 0; i < tenuo_ctx_root_count(c); i++) {
         const struct tn_root *root = &c->verifier->policy.roots[i];
         tn_hex(label, root->key, 8);
+        if (root->not_before != 0)
+            tell(t, TENUO_STAT_ROOT_BEGINS, label, root->not_before);
         if (root->not_after != UINT64_MAX)
             tell(t, TENUO_STAT_ROOT_ENDS, label, root->not_after);
     }

@@ -12,6 +12,7 @@ struct doctor {
     bool strict, confined; /* confined: under seccomp or a security module's profile */
     const char *user;      /* --user, whom this process became; else NULL */
     int64_t list_issued; /* of the revocation list that is being told of */
+    size_t idle_roots; /* that are not trusted now */
     json_t *findings;
     unsigned count[DOCTOR_ERROR + 1];
 };

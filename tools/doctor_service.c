@@ -299,7 +299,12 @@ static int take_stat(void *arg, const struct tenuo_stat *stat)
 {
     struct doctor *d = arg;
     int64_t now = (int64_t)time(NULL), when = stat->value > INT64_MAX ? INT64_MAX : (int64_t)stat->value;
-    if (stat->what == TENUO_STAT_ROOT_ENDS && when <= now)
+    d->idle_roots += (stat->what == TENUO_STAT_ROOT_ENDS && when <= now) ||
+                     (stat->what == TENUO_STAT_ROOT_BEGINS && when > now);
+    if (stat->what == TENUO_STAT_ROOT_BEGINS && when > now)
+        doctor_say(d, DOCTOR_NOTE, "root", stat->label, "is not trusted yet: its time begins later",
+                   "is not_before= right, and this host's clock?", -1);
+    else if (stat->what == TENUO_STAT_ROOT_ENDS && when <= now)
         doctor_say(d, DOCTOR_ERROR, "root", stat->label, "is no longer trusted: its time is over",
                    "warrants under it are denied (1406): replace the root's key", -1);
     else if (stat->what == TENUO_STAT_ROOT_ENDS && when - now < SOON_SECS)
@@ -313,9 +318,14 @@ static int take_stat(void *arg, const struct tenuo_stat *stat)
 static void check_roots(struct doctor *d)
 {
     char text[64];
-    snprintf(text, sizeof text, "trusted roots: %zu", tenuo_ctx_root_count(d->cli->ctx));
-    doctor_say(d, DOCTOR_OK, "root", "", text, NULL, -1);
+    size_t n = tenuo_ctx_root_count(d->cli->ctx);
     tenuo_ctx_stats(d->cli->ctx, take_stat, d);
+    snprintf(text, sizeof text, "trusted roots: %zu", n - d->idle_roots);
+    if (n > d->idle_roots)
+        doctor_say(d, DOCTOR_OK, "root", "", text, NULL, -1);
+    else
+        doctor_say(d, DOCTOR_ERROR, "root", "", "none is trusted now, so every warrant is denied (1406)",
+                   "add a root whose time it is, or mend not_before= and not_after=", -1);
 }
 
 struct lists {

@@ -114,7 +114,8 @@ enum tenuo_stat_what {
     TENUO_STAT_KEY_CREATED,         /* label: key id. Unix time; only keys in use whose store tells it */
     TENUO_STAT_ROOT_ENDS,           /* label: first 8 bytes of the root's key, hex. Unix time; only roots that end */
     TENUO_STAT_REVOCATION_ISSUED,   /* label: name of the line. Unix time at which its list was signed; 0: none yet */
-    TENUO_STAT_REVOCATION_ENDS      /* likewise: when that list is too old; only under revocation_max_age */
+    TENUO_STAT_REVOCATION_ENDS,     /* likewise: when that list is too old; only under revocation_max_age */
+    TENUO_STAT_ROOT_BEGINS          /* as TENUO_STAT_ROOT_ENDS; only roots that have a begin */
 };
 
 struct tenuo_stat {

@@ -157,6 +157,9 @@ def check_roots(top: pathlib.Path) -> None:
     check(doctor(host.conf), 0, "warning", "root", "ends within two weeks", "add the next root", "a root whose time is nearly over")
     (host.root / "root.pub").write_text(f"{word} not_after={over}\n")
     check(doctor(host.conf), 1, "error", "root", "its time is over", "replace", "a root whose time is over")
+    (host.root / "root.pub").write_text(f"{word} not_before={soon}\n")
+    check(doctor(host.conf), 1, "error", "root", "none is trusted now", "not_before=", "a root whose time is still to come")
+    ok(host.call("/data/x").returncode != 0, "and every call is denied")
     ok(conf == host.conf.read_text(), "the configuration is as it was")
 
 
@@ -168,6 +171,12 @@ def check_lists(top: pathlib.Path) -> None:
         roots.write(vector["issuer"] + "\n")
     (host.root / "list.srl").write_bytes(bytes.fromhex(vector["srl"]))
     check(doctor(host.conf), 0, "warning", "revocation", "a list is in force, signed", "is the issuer still at work?", "a list that nobody signs anew")
+    for tolerance, status, level, text in (("1h", 0, "warning", "s ahead of this host's clock"), ("30s", 1, "error", "in the future")):
+        host = Host(top / f"list-of-the-future-{tolerance}", f"set clock_tolerance {tolerance}\nset revocation_max_age 1d\naudit required jsonl path=$LOG\n"
+                    "revocation required file path=$ROOT/list.srl floor=$ROOT/floor")
+        subprocess.run([TENUO, "srl", "create", str(host.root / "list.srl"), "--key", str(host.root / "root.key"), "--at",
+                        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1200))], check=True, capture_output=True, timeout=60)
+        check(doctor(host.conf), status, level, "revocation", text, "date -u", f"a list from the future, with a tolerance of {tolerance}")
     host = Host(top / "short-list", "set revocation_max_age 8s\nset clock_tolerance 0s\naudit required jsonl path=$LOG\n"
                 "revocation required file path=$ROOT/list.srl floor=$ROOT/floor refresh=1s max_age=1m")
     subprocess.run([TENUO, "srl", "create", str(host.root / "list.srl"), "--key", str(host.root / "root.key")], check=True, capture_output=True, timeout=60)

@@ -48,7 +48,9 @@ static int check_owner(struct walk *w, const struct stat *st)
         return TENUO_OK;
     return tn_fail(w->err, w->code, "%s: owned by uid %u, mode %04o, and must belong to root: chown root it%s",
                    shown(w), (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777),
-                   st->st_uid == UNMAPPED_UID ? " (65534: an owner that this user namespace does not map)" : "");
+                   st->st_uid == UNMAPPED_UID ? " (65534: an owner that this user namespace does not map)"
+                   : geteuid() == 0           ? ", or run this as its owner"
+                                              : "");
 }
 
 /* `ancestor`: a sticky directory is good enough above a component whose owner passes, since nobody else can replace

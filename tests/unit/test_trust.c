@@ -122,7 +122,7 @@ static void owners(void)
     if (chown(file, 12345, 0) != 0 || chown(dir, 65534, 0) != 0)
         stage_die("chown");
     is_int(open_file(file), TENUO_E_PLUGIN_UNTRUSTED, "a file of somebody else");
-    says("owned by uid 12345, mode 0644, and must belong to root: chown root it", "owner");
+    says("owned by uid 12345, mode 0644, and must belong to root: chown root it, or run this as its owner", "owner");
     is_int(open_file(in), TENUO_E_PLUGIN_UNTRUSTED, "root's file in somebody else's directory");
     says("user namespace does not map", "65534");
     chmod(stage_root, 0777 | S_ISVTX);

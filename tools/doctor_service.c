@@ -44,12 +44,16 @@ static const char *remedy_in(const struct doctor *d, const char *message)
     static const char *const missing[] = { "o such file", "cannot be created in", NULL };
     static const char *const refused[] = { "Operation not permitted", "Permission denied", "may not look", NULL };
     static const char *const sockets[] = { "cannot be reached", "cannot connect", "cannot send to", "running?", NULL };
+    if (strstr(message, "no list can be accepted by this user") && !strstr(message, ": damaged: "))
+        return "give the line a floor of the service's own, floor=/var/lib/NAME/srl.floor, or every call is denied";
     if (has_word(message, told))
         return "do what the line says, and look again";
     if (strstr(message, "Operation not permitted") && d->confined)
         return "this process is confined (see above): let the unit's filter or the profile allow it";
     if (strstr(message, "in the future"))
         return COMPARE_CLOCKS;
+    if (strstr(message, "a syslog daemon") || strstr(message, "no journal listens"))
+        return "start the daemon or mend the path; until then `required` denies every call, `optional` loses records";
     if (has_word(message, missing) && !has_word(message, sockets))
         return "make the file or directory, or mend the path on the line";
     if (strstr(message, "o space left") || strstr(message, "uota exceeded"))
@@ -103,14 +107,22 @@ static const char *without_place(const char *message, const char *origin)
 
 /* ---- configuration ---- */
 
+/* What a finding says by itself is more than what its code does; most of these have none. */
+static const char *remedy_of_line(const struct doctor *d, const char *line)
+{
+    if (strstr(line, ": no ") && strstr(line, " line: "))
+        return "add one, or go without it knowingly: tenuo.conf(5) has examples";
+    if (strstr(line, "revocation_max_age is off"))
+        return "set revocation_max_age to somewhat more than the time between two lists of the issuer";
+    if (strstr(line, ": no section ["))
+        return "is the name the one that the program uses? else it is well: the section is not needed";
+    return remedy_of(d, TENUO_E_CONF, line);
+}
+
 static void take_diagnostic(void *arg, int is_error, const char *line)
 {
-    bool missing = strstr(line, ": no ") && strstr(line, " line: ");
-    const char *remedy = missing ? "add one, or go without it knowingly: tenuo.conf(5) has examples"
-                         : strstr(line, ": no section [")
-                             ? "is the name the one that the program uses? else it is well: the section is not needed"
-                             : remedy_of(arg, TENUO_E_CONF, line);
-    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line, remedy, -1);
+    doctor_say(arg, is_error ? DOCTOR_ERROR : DOCTOR_WARNING, "configuration", "", line, remedy_of_line(arg, line),
+               -1);
 }
 
 static void ignore_log(void *arg, int level, const char *line)

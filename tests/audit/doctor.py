@@ -93,10 +93,12 @@ def main() -> None:
             check(doctor(host.conf), 0, "warning", "configuration", "by everybody", "do what the line says", f"a {path.name} that others may write")
             path.chmod(mode)
         got = doctor(Host(top / "dead", "audit required journald socket=$ROOT/none\naudit optional syslog socket=$ROOT/none").conf)
-        check(got, 1, "error", "audit", "no journal listens", "make the line optional", "a required sink that is dead")
-        ok(has(got[1], "warning", "audit", "cannot send to"), "an optional one is a warning")
+        check(got, 1, "error", "audit", "no journal listens", "start the daemon", "a required sink that is dead")
+        ok(has(got[1], "warning", "audit", "cannot send to", "start the daemon"), "an optional one is a warning")
         check(doctor(Host(top / "list", "audit required jsonl path=$LOG\nrevocation required file path=$ROOT/none.srl floor=$ROOT/floor").conf), 1, "error", "revocation",
               "no list that may be used, so every call is denied", "make the file", "no revocation list")
+        got = doctor(Host(top / "floor", "audit required jsonl path=$LOG\nrevocation required file path=$ROOT/none.srl floor=$ROOT/none/floor").conf)
+        ok(has(got[1], "warning", "configuration", "no list can be accepted", "floor="), "no place for the version floor: which word of the line names one", got[2][:2000])
         rotated = Host(top / "rotated", "audit required jsonl path=$LOG")
         done = [subprocess.run([TENUO, "key", "rotate", "file:gate", "--conf", str(rotated.conf)], capture_output=True, text=True, timeout=30),
                 subprocess.run([TENUO, "key", "remove", "file:gate@1", "--yes", "--conf", str(rotated.conf)], capture_output=True, text=True, timeout=30)]

@@ -85,6 +85,10 @@ class Decision:
     def warrant_id(self) -> str | None:
         return self.chain_ids[-1] if self.chain_ids else None
 
+    def __bool__(self) -> bool:
+        """May the call go on? So that `if ctx.authorize(...)` is no yes to a denial."""
+        return self.allowed
+
     def raise_denial(self) -> None:
         """Raises the class of the code unless the call is allowed."""
         if not self.allowed:

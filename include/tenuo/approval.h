@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Human approvals: which calls need them (gates), what an approver is asked, and what an approver signs (spec
- * governance.md 2 to 8).
+ * Human approvals: which calls need them (gates), what an approver is asked, and what an approver signs.
  *
  * A gate fires for a call; the decision is then 1707 and carries an approval request. Approvers sign its request hash;
  * the signed approvals are added to the request, and the call is decided again. Everything here but a fresh nonce and a
@@ -263,7 +262,7 @@ TENUO_API uint32_t tenuo_decision_approvals_rejected(const struct tenuo_decision
 /* How many the call needs; 0 when no gate fired. */
 TENUO_API uint32_t tenuo_decision_approvals_required(const struct tenuo_decision *d);
 
-/* Preflight of names: can this set of arguments pass at all (temporal.md 11.2, row 19)? */
+/* Preflight of names: can this set of arguments pass at all? */
 
 struct tenuo_prevalidation;
 

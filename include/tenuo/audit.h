@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proofs about audit logs that are kept as a hash chain (spec design 9 rows 1 and 2, tenuo_jsonl(8)): a checkpoint is
+ * Proofs about audit logs that are kept as a hash chain (tenuo_jsonl(8)): a checkpoint is
  * the statement of a service's key that a log had so many records, the last of which has this hash. All functions are
  * pure: no clock, no I/O, any thread.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Argument constraints: construct, read, match, compare (spec constraints.md).
+ * Argument constraints: construct, read, match, compare.
  *
  * A constraint is immutable. Matching has three outcomes, because a refusal below a Not must not turn into a yes:
  * TENUO_MATCH, TENUO_NO_MATCH, or an error. Types 5 (Regex), 15 (Cel) and 128-255 but Shlex need a matcher plugin;
@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* Type ids on the wire (constraints.md 1). */
+/* Type ids on the wire. */
 enum tenuo_constraint_type {
     TENUO_C_EXACT = 1,
     TENUO_C_PATTERN = 2,
@@ -116,7 +116,7 @@ TENUO_API unsigned tenuo_constraint_needs_matcher(const struct tenuo_constraint 
  */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_check(const struct tenuo_constraint *constraint,
                                                     const struct tenuo_matchers *matchers, struct tenuo_error *reterr);
-/* 0 when the child may replace the parent in a delegation; 1501, 1502 or 1503 when not (constraints.md 7). Matchers
+/* 0 when the child may replace the parent in a delegation; 1501, 1502 or 1503 when not. Matchers
  * are told `as_of` when an Exact child is tried. */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_attenuates(const struct tenuo_constraint *parent,
                                                          const struct tenuo_constraint *child,
@@ -141,7 +141,7 @@ TENUO_API size_t tenuo_constraint_set_count(const struct tenuo_constraint_set *s
 /* In byte order of names; NULL when out of range. The constraint is lent. */
 TENUO_API const struct tenuo_constraint *tenuo_constraint_set_get(const struct tenuo_constraint_set *set, size_t index,
                                                                   const char **ret_name, size_t *ret_len);
-/* constraints.md 3, set attenuation. */
+/* Attenuation of whole sets. */
 TENUO_API TENUO_MUST_USE int tenuo_constraint_set_attenuates(const struct tenuo_constraint_set *parent,
                                                              const struct tenuo_constraint_set *child,
                                                              const struct tenuo_matchers *matchers, int64_t as_of,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A service's configuration, opened: roots, policy, key stores and audit sinks (spec design "two layers",
- * style.md 4.7).
+ * A service's configuration, opened: roots, policy, key stores and audit sinks.
  *
  * This is what guarded programs use, and the only way to get an allow that is audited. A context is reference-counted
  * and its configuration never changes; a reload opens a new one and leaves the old one as it was. Revocation lists are

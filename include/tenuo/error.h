@@ -2,7 +2,7 @@
 /*
  * Error numbers, names and the error structure that every fallible function can fill.
  *
- * Numbers 1000-2199 are the wire codes of the protocol and never change meaning (spec warrant.md 9). Numbers from 9000
+ * Numbers 1000-2199 are the wire codes of the protocol and never change meaning. Numbers from 9000
  * are this library's own: conditions in which no answer about a warrant was reached.
  *
  * Conventions of the whole API:
@@ -101,7 +101,7 @@ TENUO_API const char *tenuo_err_name(int code);
 /* One English sentence for the code alone. Never NULL. Static storage; any thread. */
 TENUO_API const char *tenuo_err_text(int code);
 
-/* HTTP status that the protocol assigns to the code (spec warrant.md 9); 500 for everything without one. */
+/* HTTP status that the protocol assigns to the code; 500 for everything without one. */
 TENUO_API int tenuo_err_http_status(int code);
 
 #ifdef __cplusplus

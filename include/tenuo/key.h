@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ed25519 keys: public keys as 32 bytes with their text forms, and signers, which hold a secret that never leaves them
- * (spec warrant.md 3.4).
+ * Ed25519 keys: public keys as 32 bytes with their text forms, and signers, which hold a secret that never leaves them.
  *
  * A signer is local (a seed in guarded memory) or remote (a store signs; opened through a context). Both sign only
  * messages that this library builds, always under the protocol's domain prefix, so a signer is no oracle for other
@@ -49,7 +48,7 @@ TENUO_API int tenuo_signer_is_local(const struct tenuo_signer *signer);
 /* Signs a message that no part of the protocol takes for its own and verifies it: 0 when the key works, 9203 when its
  * store returns what its public key does not verify, else what the store says. */
 TENUO_API TENUO_MUST_USE int tenuo_signer_self_test(const struct tenuo_signer *signer, struct tenuo_error *reterr);
-/* Signs "tenuo-warrant-v1" + message (spec governance.md 1). A remote signer refuses: no signing oracle. */
+/* Signs "tenuo-warrant-v1" + message. A remote signer refuses: no signing oracle. */
 TENUO_API TENUO_MUST_USE int tenuo_signer_sign(const struct tenuo_signer *signer, const uint8_t *message, size_t len,
                                                uint8_t ret_signature[TENUO_SIGNATURE_BYTES],
                                                struct tenuo_error *reterr);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Matcher plugins without a configuration: what answers for Regex, Cel and the experimental constraint types
- * (constraints.md 5.5, 5.15; design "Plugin kinds").
+ * Matcher plugins without a configuration: what answers for Regex, Cel and the experimental constraint types.
  *
  * One set is opened once and then immutable; it may be shared by verifiers, mint builders and threads, and used in a
  * forked child. It remembers what was compiled, within bounds (64 MiB, 4096 constraints), which can only change how

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making warrants: a root, a narrower child of the same type, or an execution warrant from an issuer warrant (spec
- * warrant.md 6).
+ * Making warrants: a root, a narrower child of the same type, or an execution warrant from an issuer warrant.
  *
  * One builder type; what it makes is fixed when it is created. Nothing is implied for tools: a child carries only what
  * is named. The result is decoded by our own decoder and, for a child, checked as a link before it is returned.
@@ -79,7 +78,7 @@ TENUO_API TENUO_MUST_USE int tenuo_mint_add_approver(struct tenuo_mint *mint, co
                                                      struct tenuo_error *reterr);
 TENUO_API void tenuo_mint_set_min_approvals(struct tenuo_mint *mint, uint32_t n);
 /*
- * Approval gates (spec governance.md 6). A child inherits its parent's approvers, and the gates of what it carries;
+ * Approval gates. A child inherits its parent's approvers, and the gates of what it carries;
  * what is added here is merged: a whole tool beats single arguments, and the parent's gate for an argument stays, so
  * that another one for it is refused when the child is signed (1502).
  * Approvers need gates and gates approvers (1201); a minimum above the number of approvers is 1502. The minimum of a
@@ -100,7 +99,7 @@ TENUO_API TENUO_MUST_USE int tenuo_mint_add_arg_gate(struct tenuo_mint *mint, co
 TENUO_API TENUO_MUST_USE int tenuo_mint_set_gate_message(struct tenuo_mint *mint, const char *tool, size_t tool_len,
                                                          const char *text, size_t len, struct tenuo_error *reterr);
 
-/* One shot: checks, signs, returns the whole chain. Order of checks and codes: warrant.md 6. `now` is Unix seconds. */
+/* One shot: checks, signs, returns the whole chain. `now` is Unix seconds. */
 TENUO_API TENUO_MUST_USE int tenuo_mint_sign(struct tenuo_mint *mint, const struct tenuo_signer *signer, uint64_t now,
                                              struct tenuo_stack **ret_stack, struct tenuo_error *reterr);
 /*

@@ -304,7 +304,7 @@ struct tenuo_audit_notice {
 };
 
 /*
- * One receipt to be kept (governance.md 11). Each is signed over the digest of the one before it, so the sink first
+ * One receipt to be kept. Each is signed over the digest of the one before it, so the sink first
  * takes its journal for itself, also against other processes, then asks for the receipt that follows, then stores it.
  */
 struct tenuo_receipt_job {
@@ -349,7 +349,7 @@ struct tenuo_revocation_ops {
     void (*close)(void *self);
     int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
     /*
-     * The current signed list (governance.md 10.1) as its issuer wrote it, at most TENUO_REVOCATION_LIST_MAX bytes,
+     * The current signed list as its issuer wrote it, at most TENUO_REVOCATION_LIST_MAX bytes,
      * owned by the plugin until `release`. *ret_fetched_at: Unix time at which the store said that this is its current
      * list. The host verifies signature, issuer and version: bring bytes, judge nothing.
      * unchanged_ok 1: the host has accepted what the last fetch of this instance handed over. When the store says that

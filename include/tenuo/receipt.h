@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receipts: signed statements of an authorizer about one decision, each linked to the one before
- * (spec governance.md 11).
+ * Receipts: signed statements of an authorizer about one decision, each linked to the one before.
  *
  * A receipt proves who said it. What it says is proven by the checks below, each against something that the reader
  * already has: roots, arguments, a published list. Parsed receipts are immutable and may be shared between threads; a
@@ -29,7 +28,7 @@ struct tenuo_receipt;
 struct tenuo_receipt_chain;
 
 /*
- * What a receipt says; the number is the payload key of governance.md 11.2. Text is UTF-8 with a length, NULL when
+ * What a receipt says; the number is the key in the signed payload. Text is UTF-8 with a length, NULL when
  * absent; hashes are 32 bytes, NULL when absent. Zero-initialise, set `size`, then what is to be said.
  */
 struct tenuo_receipt_fields {
@@ -92,7 +91,7 @@ TENUO_API void tenuo_receipt_digest(const struct tenuo_receipt *receipt,
                                     uint8_t ret_digest[TENUO_RECEIPT_DIGEST_BYTES]);
 
 /*
- * More than the signature (governance.md 11.3). Each returns 0 when the claim holds; 1201 when the receipt does not
+ * More than the signature. Each returns 0 when the claim holds; 1201 when the receipt does not
  * make it or it is another; other codes as said.
  */
 /* Key 2 is a chain that this verifier accepts at the instant of key 5; the codes of tenuo_verify. */
@@ -114,7 +113,7 @@ TENUO_API TENUO_MUST_USE int tenuo_receipt_check_list(const struct tenuo_receipt
                                                       const uint8_t *list, size_t len, struct tenuo_error *reterr);
 
 /*
- * A run of receipts (governance.md 11.4): one signer throughout, each linked to the one before. Shows removal,
+ * A run of receipts: one signer throughout, each linked to the one before. Shows removal,
  * insertion, change and reordering within the run, not a cut at its end: compare the head with one published elsewhere.
  */
 /* `signer` (32 bytes) pins the key; NULL takes the first receipt's. `before` (32 bytes) is the digest that the first

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A call to be decided: typed arguments, the proof of possession over them, and what the guarding program adds
- * (spec warrant.md 2, 7 and 8).
+ * A call to be decided: typed arguments, the proof of possession over them, and what the guarding program adds.
  *
  * Values are built bottom-up and are immutable once built. They are held in the protocol's canonical encoding, so the
  * same value always yields the same PoP bytes, whichever way it came in.
@@ -38,7 +37,7 @@ TENUO_API TENUO_MUST_USE int tenuo_value_list(const struct tenuo_value *const *i
 TENUO_API TENUO_MUST_USE int tenuo_value_object(const char *const *keys, const size_t *key_lens,
                                                 const struct tenuo_value *const *items, size_t count,
                                                 struct tenuo_value **ret, struct tenuo_error *reterr);
-/* One value from CBOR, under the strict rules of warrant.md 1.7 and 2.1: 1202 when refused. Key order is free. */
+/* One value from CBOR, under the protocol's strict rules: 1202 when refused. Key order is free. */
 TENUO_API TENUO_MUST_USE int tenuo_value_parse(const uint8_t *cbor, size_t len, struct tenuo_value **ret,
                                                struct tenuo_error *reterr);
 TENUO_API void tenuo_value_free(struct tenuo_value *value);
@@ -57,7 +56,7 @@ TENUO_API size_t tenuo_args_count(const struct tenuo_args *args);
 
 /* Challenge, signature and hashes of a call. `args` may be NULL for none. `when` is Unix seconds. */
 
-/* The preimage of warrant.md 8.1, "tenuo-pop-v1" + challenge; the signed message has the outer prefix in front.
+/* The preimage, "tenuo-pop-v1" + challenge; the signed message has the outer prefix in front.
    *ret_bytes is allocated; free it with tenuo_bytes_free. */
 TENUO_API TENUO_MUST_USE int tenuo_pop_preimage(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
                                                 const struct tenuo_args *args, int64_t when, uint8_t **ret_bytes,
@@ -69,11 +68,11 @@ TENUO_API TENUO_MUST_USE int tenuo_pop_sign(const struct tenuo_signer *signer, c
                                             const char *tool, size_t tool_len, const struct tenuo_args *args,
                                             int64_t when, uint8_t ret_signature[TENUO_SIGNATURE_BYTES],
                                             struct tenuo_error *reterr);
-/* 32 bytes: what approvers sign and audit records (governance.md 2). `holder` may be NULL (unknown). */
+/* 32 bytes: what approvers sign and audit records. `holder` may be NULL (unknown). */
 TENUO_API TENUO_MUST_USE int tenuo_request_hash(const char *warrant_id_text, const char *tool, size_t tool_len,
                                                 const struct tenuo_args *args, const uint8_t *holder,
                                                 uint8_t ret_hash[32], struct tenuo_error *reterr);
-/* 64 hex digits + NUL: key under which replays of the call are recognised (warrant.md 8.3). */
+/* 64 hex digits + NUL: key under which replays of the call are recognised. */
 TENUO_API TENUO_MUST_USE int tenuo_pop_dedup_key(const struct tenuo_warrant *warrant, const char *tool, size_t tool_len,
                                                  const struct tenuo_args *args, char ret_hex[65],
                                                  struct tenuo_error *reterr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Revocation: signed lists of warrant ids, the rules by which a newer list replaces an older one, the snapshot that a
- * verifier consults, and signed requests to revoke (spec governance.md 10).
+ * verifier consults, and signed requests to revoke.
  *
  * Everything here is pure: no file, no clock, no memory of earlier calls. What must outlive a process (the version
  * floor) goes in and comes out as a plain structure; whoever keeps it does the I/O. Lists, snapshots and requests are

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Key stores as an administrator sees them: what `tenuo key` and `tenuo keygen --to` do, through the resolver lines of
- * an opened context and the optional store operations of their plugins (spec design 4, 6 and 9 rows 4 and 8).
+ * an opened context and the optional store operations of their plugins.
  *
  * A store is named by `name=` on its line, or else by its module; a name that fits several lines is refused (9001, the
  * sentence lists them). FILE:LINE, as tenuo_ctx_store_name tells it, names one too. A key is named by a reference: ID,

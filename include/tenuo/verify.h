@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pure decision: verifier + warrants + request + time -> decision (spec warrant.md 5, 7, 8; design "two layers").
+ * The pure decision: verifier + warrants + request + time -> decision.
  *
  * No I/O, no clock, no randomness. A verifier is immutable and reference-counted; it may be shared by any number of
  * threads. Its link cache remembers which signatures were good and can only change how long an answer takes.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Warrants as received: bytes or text to immutable objects, and what they say (spec warrant.md 1, 3 and 4).
+ * Warrants as received: bytes or text to immutable objects, and what they say.
  *
  * Parsing checks the size, strict CBOR, every structural rule and the signature under the key that the warrant names as
  * its issuer. It says nothing about trust: a parsed warrant is well formed, not authorized. Objects are immutable and
@@ -31,7 +31,7 @@ struct tenuo_warrant; /* one warrant; lives inside its stack */
 struct tenuo_stack;   /* one or more warrants, root first, leaf last */
 
 /*
- * Parses one binary warrant or one binary stack; which of the two is told by the first element (spec warrant.md 4). A
+ * Parses one binary warrant or one binary stack; which of the two is told by the first element. A
  * single warrant becomes a stack of length 1. Errors: 1900 too large, 1202 malformed or bad signature, 1201, 1402, 1404
  * structural, 9000.
  */
@@ -46,7 +46,7 @@ TENUO_API TENUO_MUST_USE int tenuo_stack_parse_array(const uint8_t *bytes, size_
 
 /*
  * Parses any form in which warrants travel: binary, `.tenuo` file (magic), chain PEM, warrant PEM blocks in order,
- * base64url of a warrant or of a stack (spec warrant.md 3.1-3.3). `len` excludes any NUL.
+ * base64url of a warrant or of a stack. `len` excludes any NUL.
  */
 TENUO_API TENUO_MUST_USE int tenuo_stack_parse_any(const uint8_t *text, size_t len, struct tenuo_stack **ret_stack,
                                                    struct tenuo_error *reterr);
@@ -135,14 +135,14 @@ TENUO_API const uint8_t *tenuo_warrant_extension_value(const struct tenuo_warran
 TENUO_API const uint8_t *tenuo_warrant_extension(const struct tenuo_warrant *w, const char *key, size_t key_len,
                                                  size_t *ret_len);
 
-/* Warrant id text, spec warrant.md 3.5. Always writes TENUO_WARRANT_ID_TEXT_BYTES including the NUL. */
+/* Warrant id text. Always writes TENUO_WARRANT_ID_TEXT_BYTES including the NUL. */
 TENUO_API void tenuo_warrant_id_text(const uint8_t id[TENUO_WARRANT_ID_BYTES],
                                      char ret_text[TENUO_WARRANT_ID_TEXT_BYTES]);
 /* Any accepted spelling to 16 bytes; 1201 otherwise. */
 TENUO_API TENUO_MUST_USE int tenuo_warrant_id_parse(const char *text, size_t len,
                                                     uint8_t ret_id[TENUO_WARRANT_ID_BYTES], struct tenuo_error *reterr);
 
-/* Clearance word ("internal") or number 0..255 to a level; 1201 otherwise (spec governance.md 9). */
+/* Clearance word ("internal") or number 0..255 to a level; 1201 otherwise. */
 TENUO_API TENUO_MUST_USE int tenuo_clearance_parse(const char *text, size_t len, uint8_t *ret_level,
                                                    struct tenuo_error *reterr);
 /* Word for a level, or NULL where there is none. */

@@ -23,6 +23,7 @@ class Header:
         body = text[text.index("#ifndef TENUO_"):]
         body = re.sub(r"#ifdef __cplusplus\n.*?#endif\n", "", body, flags=re.S)
         self.items = list(items(body))
+        self.uses = set(re.findall(r"#include <tenuo/(\w+)\.h>", text))
         self.functions = [item for item in self.items if item["kind"] == "function"]
 
 
@@ -132,9 +133,16 @@ def groups(header: Header) -> list[str]:
     return [line for line in out if line] + [".El"]
 
 
-def page(header: Header, date: str) -> str:
+def see_also(header: Header, all_headers: list[Header]) -> list[str]:
+    """The pages of headers that this one includes or that include it, and where a program begins."""
+    near = {h.name for h in all_headers if h.name in header.uses or header.name in h.uses} | {"context", "request"}
+    pages = [("tenuo", 1), *((f"tenuo-{name}", 3) for name in sorted(near | {"plugin"}) if name != header.name), ("tenuo.conf", 5)]
+    return [f".Xr {name} {section} ," for name, section in pages[:-1]] + [f".Xr {pages[-1][0]} {pages[-1][1]}"]
+
+
+def page(header: Header, date: str, all_headers: list[Header]) -> str:
     names = [signature(f["text"])[1] for f in header.functions]
-    about = header.about[0].split(". ")[0].split(" (spec")[0].rstrip(".:")
+    about = header.about[0].split(". ")[0].rstrip(".:")
     out = ['.\\" SPDX-License-Identifier: Apache-2.0', f".Dd {date}", f".Dt TENUO-{header.name.upper()} 3", ".Os", ".Sh NAME"]
     out += [f".Nm {name} ," for name in names[:-1]] + [f".Nm {names[-1]}", f".Nd {roff(about[0].lower() + about[1:] if not about[1:2].isupper() else about)}"]
     out += [".Sh LIBRARY", "libtenuo (pkg-config tenuo, -ltenuo)", ".Sh SYNOPSIS", f".In tenuo/{header.name}.h"]
@@ -152,7 +160,7 @@ def page(header: Header, date: str) -> str:
     out += [".Ss Functions", *groups(header)]
     out += [".Sh RETURN VALUES", "Functions that can fail return 0 or an error code, and nothing else: see", ".Xr tenuo.conf 5 .",
             "The structure", ".Fa reterr", "may be NULL, and is written on failure alone; outputs are written on success alone."]
-    out += [".Sh SEE ALSO", ".Xr tenuo 1 ,", ".Xr tenuo-plugin 3 ,", ".Xr tenuo.conf 5"]
+    out += [".Sh SEE ALSO", *see_also(header, all_headers)]
     return "\n".join(out) + "\n"
 
 
@@ -174,7 +182,7 @@ def main() -> None:
     out, date = pathlib.Path(sys.argv[3]), sys.argv[4]
     out.mkdir(exist_ok=True)
     for header in all_headers:
-        (out / header.page).write_text(page(header, date), encoding="utf-8")
+        (out / header.page).write_text(page(header, date, all_headers), encoding="utf-8")
     for name, target in links(all_headers).items():
         (out / name).write_text(f".so {target}\n", encoding="utf-8")
 

@@ -158,6 +158,7 @@ def functions(tap):
 def commands(tap, pages):
     """Each command's page against the command table: what it is for, its actions, its options, and no other."""
     faults = []
+    whole = (ROOT / "man/tenuo.1").read_text(encoding="utf-8").split(".Sh DESCRIPTION")[0]
     for entry in json.loads(tenuo("help", "--json")[1])["commands"]:
         name = entry["command"]
         found = [page for page in (ROOT / f"man/tenuo-{name}.1", pages / f"tenuo-{name}.1") if page.is_file()]
@@ -178,6 +179,7 @@ def commands(tap, pages):
             faults += [f"{found[0].name}: --{long} is no option" for long in sorted(listed - built)]
             faults += [] if f"\n.Nd {entry['help']}\n" in text else [f"{found[0].name}: NAME is not '{entry['help']}'"]
         faults += [f"{found[0].name}: {word} is not in the synopsis" for word in sorted(actions) if not re.search(rf"\b{word}\b", synopsis)]
+        faults += [] if re.search(rf"(?m)^\.Cm {name}\b", whole) else [f"tenuo.1: {name} is not in the synopsis"]
     tap.report("each command has one page, with its purpose, actions and options as in its help", faults)
 
 
@@ -193,6 +195,8 @@ def manual(tap):
     faults += [f"{name}: more than once" for have in (named, shown, said) for name, n in have.items() if n != 1]
     faults += [f"{name}.3: no link" for name in exported if not (pages / f"{name}.3").is_file()]
     tap.report(f"each of {len(exported)} public functions has its name, synopsis and text in one page", faults if exported else ["no exports"])
+    faults = [f"{page.name}: {found}" for page, text in texts.items() for found in re.findall(r"\w+\.md\b|\bspec \w+|\(spec", text)]
+    tap.report("no page of functions names a text that does not come along", faults)
     commands(tap, pages)
     if shutil.which("mandoc") is None:
         return

@@ -28,15 +28,32 @@ static bool next(FILE *f, off_t *left, char *buf, struct audit_line *line)
     return c != EOF || n != 0;
 }
 
+/* As logrotate leaves files: no record would be found in it, and each line be called an altered one. */
+static const char *packed_by(const struct audit_line *line)
+{
+    static const struct {
+        const char *magic, *reader;
+    } kinds[] = {
+        { "\x1f\x8b\x08", "zcat" }, { "\xfd\x37zXZ", "xzcat" }, { "(\xb5/\xfd", "zstdcat" }, { "BZh", "bzcat" }
+    };
+    for (size_t i = 0; line->number == 1 && i < sizeof kinds / sizeof *kinds; i++)
+        if (strncmp(line->text, kinds[i].magic, strlen(kinds[i].magic)) == 0)
+            return kinds[i].reader;
+    return NULL;
+}
+
 static int each_line(FILE *f, const char *path, off_t left, audit_line_fn *each, void *arg, struct tenuo_error *err)
 {
     char *buf = cli_alloc(AUDIT_MAX_LINE + 2, 1);
     struct audit_line line = { .text = buf };
-    while (next(f, &left, buf, &line))
+    const char *reader = NULL;
+    while (next(f, &left, buf, &line) && !(reader = packed_by(&line)))
         if (!each(arg, &line))
             break;
     int failed = ferror(f) ? errno : 0;
     free(buf);
+    if (reader)
+        return cli_set_error(err, TENUO_E_SYSTEM, "%s: compressed: give <(%s %s) instead", path, reader, path);
     return failed ? cli_set_error(err, TENUO_E_SYSTEM, "%s: cannot read: %s", path, strerror(failed)) : TENUO_OK;
 }
 

@@ -6,6 +6,7 @@ altered in every way that one record, one file or a whole chain can be. Prints T
 from __future__ import annotations
 
 import concurrent.futures
+import gzip
 import hashlib
 import json
 import os
@@ -195,6 +196,14 @@ def check_show(host: Host) -> None:
     ok(tenuo("audit", "show", "--code", "x", str(host.log), check=False).returncode == 2, "a code that is none")
     ok(tenuo("audit", "verify", str(host.log), "--tool", "x", check=False).returncode == 2, "an option of the other action")
     ok(tenuo("audit", "verify", str(host.root / "none"), check=False).returncode == 3, "a file that is not there")
+    oldest, *others = host.files()
+    packed = host.root / "oldest.gz"
+    packed.write_bytes(gzip.compress(oldest.read_bytes()))
+    for action in ("verify", "show"):
+        done = tenuo("audit", action, str(packed), *map(str, others), check=False)
+        ok(done.returncode == 3 and f"<(zcat {packed})" in done.stderr, f"{action}: a compressed file is called one", done.stdout + done.stderr)
+    done = subprocess.run(["bash", "-c", f'"$0" audit verify --from-start "$@" <(zcat {packed})', TENUO, *map(str, others)], capture_output=True, text=True, timeout=60)
+    ok(done.returncode == 0, "and is read in the way that is said", done.stdout + done.stderr)
 
 
 def check_strange_lines(host: Host, folder: pathlib.Path) -> None:

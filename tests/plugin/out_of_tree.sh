@@ -87,6 +87,38 @@ printf '#include <tenuo/tenuo.h>\n#include <stdio.h>\nint main(void) { return pu
 (cd "$stage" && cc app.c $(pkg-config --cflags --libs tenuo) -o app && ./app) >"$stage/log" 2>&1
 check $? 'an application builds with tenuo.pc and runs'
 
+# ---- a guarded program ----
+mkdir "$stage/build.guard"
+cp "$source/examples/guard.c" "$stage/build.guard/"
+blocks "$source/examples/README.md" guard.c 1 1 | sed 's/^cc /&-Wall -Wextra -Werror /' >"$stage/commands"
+(cd "$stage/build.guard" && [ -s ../commands ] && sh -eu ../commands) >"$stage/log" 2>&1
+check $? 'guard.c: builds with the documented command, without a warning'
+[ "$(wc -l <"$source/examples/guard.c")" -lt 80 ]
+check $? 'guard.c: less than 80 lines'
+mkdir -m 0700 "$stage/shop"
+run keygen shop/root
+run mint --key shop/root.key --holder shop/root.pub --tool read_file -c path="subpath:$stage/shop" --ttl 1h -o shop/w.tenuo
+cat >"$stage/shop/guard.conf" <<CONF
+set plugin_dir $plugindir
+[shop]
+trust required file path=$stage/shop/root.pub
+audit required jsonl path=$stage/shop/log
+CONF
+guard() { # PATH [PROOF]
+    proof=${2-$("$command" sign "$stage/shop/w.tenuo" --key "$stage/shop/root.key" --form hex --tool read_file -a path="$1")}
+    TENUO_CONF=$stage/shop/guard.conf "$stage/build.guard/guard" shop "$stage/shop/w.tenuo" "$proof" "$1" 2>&1
+}
+echo 12 apples >"$stage/shop/prices"
+[ "$(guard "$stage/shop/prices")" = '12 apples' ]
+check $? 'guard.c: an allowed call is carried out'
+for call in '/etc/passwd' "$stage/shop/prices ''"; do
+    answer=$(eval "guard $call")
+    [ $? -eq 1 ] && case $answer in 'guard: denied: '*) true ;; *) false ;; esac
+    check $? "guard.c: another one, or one without a proof, is not: $answer"
+done
+case $("$command" audit show "$stage/shop/log") in *' allow '*' deny '*' deny '*) true ;; *) false ;; esac
+check $? 'guard.c: all three are recorded'
+
 # ---- the resolver ----
 example resolver_dir.c
 mkdir -m 0700 "$stage/keys"

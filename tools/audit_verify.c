@@ -376,10 +376,11 @@ static void print_text(const struct verify *v, size_t nfiles)
     char key[TENUO_FINGERPRINT_TEXT_BYTES];
     print_list(stdout, v->problems, v->nproblems, "");
     print_list(stdout, v->notes, v->nnotes, "note: ");
-    printf("%" PRIu64 " records in %zu files, %" PRIu64 " checkpoints", v->records, nfiles, v->checkpoints);
+    printf("%" PRIu64 " record%s in %zu file%s, %" PRIu64 " checkpoint%s", v->records, v->records == 1 ? "" : "s",
+           nfiles, nfiles == 1 ? "" : "s", v->checkpoints, v->checkpoints == 1 ? "" : "s");
     if (v->has_signer) {
         tenuo_fingerprint(v->signer, key);
-        printf(" signed by %s%s; unsigned since record %" PRIu64, key,
+        printf(" signed by %s%s; the last one signs all up to record %" PRIu64, key,
                v->run->nkeys ? "" : " (whose key that is was not asked: --key)", v->signed_count);
     }
     printf("\n%s\n", json_array_size(v->problems) ? "NOT WHOLE" : "whole");

@@ -338,6 +338,8 @@ def main() -> None:
         ok(answer["records"] == len(host.lines()) == answer["last_record"], "each record has its number")
         ok(sum(b'"decision":' in line for _, line in host.lines()) == PROCESSES * CALLS, "nothing lost, nothing twice")
         ok(answer["checkpoints"] >= PROCESSES * CALLS // 20 and answer["signed_through"] > 0, f"{answer['checkpoints']} checkpoints")
+        text = tenuo("audit", "verify", "--key", key, *map(str, host.files())).stdout
+        ok(f"signs all up to record {answer['signed_through']}\nwhole\n" in text, "text for people says how far", text[-300:])
         tenuo("audit", "verify", *map(str, host.log.parent.glob("audit.jsonl*")))
         check_show(host)
         copy, strange = Copy(top / "copy", host), Copy(top / "strange", other)

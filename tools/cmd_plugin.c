@@ -76,7 +76,7 @@ static const struct argp parser = {
     "Examples:\n"
     "  tenuo plugin list --service web\n"
     "  tenuo plugin info jsonl\n"
-    "  tenuo plugin info /usr/lib/tenuo/tenuo_env.so\n"
+    "  tenuo plugin info ./tenuo_mine.so\n"
     "  tenuo plugin test file path=/var/lib/tenuo/keys --key-id alice\n"
     "  tenuo plugin test ./tenuo_mine.so url=https://store.test timeout=2s --write\n",
     children,

@@ -95,7 +95,7 @@ const char *tn_instance_name(const struct tn_instance *i);
 uint64_t tn_instance_duration(const struct tn_instance *i, const char *key, uint64_t missing);
 
 /* The calls. Outputs are written on success alone. err gets "FILE:LINE: MODULE: sentence". */
-/* TENUO_RESOLVER_...: what the line can, at least one. */
+/* TENUO_RESOLVER_...: what the line can, at least one, and what it cannot. */
 int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error *err);
 /* version 0: the newest. *ret_version: which one it was, 0 when the store keeps none; what sign wants. */
 int tn_resolver_public_key(struct tn_instance *i, const char *key_id, uint32_t version, uint8_t ret_key[32],

@@ -42,6 +42,10 @@ static int call_can(const void *ops, void *self, void *arg)
     return TENUO_OK;
 }
 
+/* The bits of `can` that only take away. */
+#define NOT_BITS                                                                                                       \
+    (TENUO_RESOLVER_NO_LIST | TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT | TENUO_RESOLVER_NO_REMOVE)
+
 int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error *err)
 {
     const struct tenuo_resolver_ops *ops = i->ops;
@@ -51,7 +55,7 @@ int tn_resolver_can(struct tn_instance *i, unsigned *ret_can, struct tenuo_error
         r = tn_instance_call(i, "can", "", no_codes, call_can, &c, err);
     if (r != TENUO_OK)
         return r;
-    if (c.can == 0 || (c.can & ~ways_of(ops)) != 0)
+    if ((c.can & ways_of(ops)) == 0 || (c.can & ~(ways_of(ops) | NOT_BITS)) != 0)
         return tn_fail(err, TENUO_E_PLUGIN_PROTOCOL, "%s: can answered %u, which it has no calls for", i->origin,
                        c.can);
     *ret_can = c.can;

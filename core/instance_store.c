@@ -25,11 +25,11 @@ int tn_store_abilities(struct tn_instance *i, unsigned *ret_abilities, struct te
         return r;
     all |= (can & TENUO_RESOLVER_SIGNS) != 0 ? TENUO_STORE_SIGNS : 0u;
     all |= (can & TENUO_RESOLVER_EXPORTS) != 0 ? TENUO_STORE_EXPORTS : 0u;
-    all |= ops->list != NULL ? TENUO_STORE_LISTS : 0u;
+    all |= ops->list != NULL && (can & TENUO_RESOLVER_NO_LIST) == 0 ? TENUO_STORE_LISTS : 0u;
     all |= ops->describe != NULL ? TENUO_STORE_DESCRIBES : 0u;
-    all |= ops->generate != NULL ? TENUO_STORE_GENERATES : 0u;
-    all |= ops->import != NULL ? TENUO_STORE_IMPORTS : 0u;
-    all |= ops->remove != NULL ? TENUO_STORE_REMOVES : 0u;
+    all |= ops->generate != NULL && (can & TENUO_RESOLVER_NO_GENERATE) == 0 ? TENUO_STORE_GENERATES : 0u;
+    all |= ops->import != NULL && (can & TENUO_RESOLVER_NO_IMPORT) == 0 ? TENUO_STORE_IMPORTS : 0u;
+    all |= ops->remove != NULL && (can & TENUO_RESOLVER_NO_REMOVE) == 0 ? TENUO_STORE_REMOVES : 0u;
     *ret_abilities = all;
     return TENUO_OK;
 }

@@ -82,12 +82,23 @@ static int import_seed(struct make *m, struct tenuo_error *err)
     return r;
 }
 
+/* One that does not work on this line is better than none: the store says why. */
+static bool makes_itself(const struct make *m, unsigned can)
+{
+    const struct tenuo_resolver_ops *ops = m->instance->ops;
+    return m->signer == NULL && ops->generate != NULL &&
+           ((can & TENUO_STORE_GENERATES) != 0 || (can & TENUO_STORE_IMPORTS) == 0);
+}
+
 static int put(struct make *m, struct tenuo_error *reterr)
 {
     struct tenuo_error why = { 0 }, *err = reterr != NULL ? reterr : &why;
     const struct tenuo_resolver_ops *ops = m->instance->ops;
-    int r;
-    if (m->signer == NULL && ops->generate != NULL)
+    unsigned can = 0;
+    int r = tn_store_abilities(m->instance, &can, err);
+    if (r != TENUO_OK)
+        return r;
+    if (makes_itself(m, can))
         r = tn_store_generate(m->instance, m->key_id, m->flags, m->key, &m->version, err);
     else if (ops->import != NULL)
         r = import_seed(m, err);

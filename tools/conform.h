@@ -185,6 +185,8 @@ int conform_import(struct conform *c, const char *id, unsigned flags, const uint
 int conform_remove(struct conform *c, const char *id, uint32_t version);
 /* TENUO_RESOLVER_... of the opened line, as the host takes it; 0: it broke the contract. */
 unsigned conform_can(struct conform *c);
+/* What `can` says not to work on the opened line is as if the plugin had it not. */
+void conform_drop_ops(struct conform *c);
 /* Public key by the way that the line has; *ret_version 0 when it tells none. */
 int conform_lookup(struct conform *c, const char *id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],
                    uint32_t *ret_version);

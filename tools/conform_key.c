@@ -151,10 +151,12 @@ void conform_check_can(struct conform *c, struct conform_verdict *v)
         if (conform_can(c) != can)
             conform_fail(v, "`can` answers differently each time: it is the arguments of the line that decide");
     conform_close(c);
-    conform_good(v, "%s",
-                 can == TENUO_RESOLVER_SIGNS     ? "the store signs, the secret stays there"
-                 : can == TENUO_RESOLVER_EXPORTS ? "the seed is handed over, the host signs"
-                                                 : "signs, and hands over seeds");
+    unsigned ways = can & (TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_EXPORTS);
+    conform_good(v, "%s%s",
+                 ways == TENUO_RESOLVER_SIGNS     ? "the store signs, the secret stays there"
+                 : ways == TENUO_RESOLVER_EXPORTS ? "the seed is handed over, the host signs"
+                                                  : "signs, and hands over seeds",
+                 can != ways ? "; not every store operation works on this line" : "");
 }
 
 static void judge_seed(struct conform *c, const uint8_t key[TENUO_PUBKEY_BYTES], uint32_t version,
@@ -355,7 +357,7 @@ void conform_check_list(struct conform *c, struct conform_verdict *v)
     if (!conform_open(c, v))
         return;
     if (!c->ops.resolver.list) {
-        conform_skip(v, "it has none: `tenuo key list` cannot show what is there");
+        conform_skip(v, "it has none here: `tenuo key list` cannot show what is there");
         conform_close(c);
         return;
     }

@@ -302,6 +302,8 @@ bool conform_open(struct conform *c, struct conform_verdict *v)
         conform_fail(v, "open answered %s", conform_code(code));
         return false;
     }
+    if (c->kind == CONFORM_RESOLVER)
+        conform_drop_ops(c);
     if (c->kind == CONFORM_RESOLVER && c->ops.resolver.export_seed && c->shared->key_id[0] != '\0' &&
         conform_export(c, c->shared->key_id, 0, seed) == TENUO_OK)
         conform_learn(c, seed);

@@ -229,6 +229,9 @@ int conform_remove(struct conform *c, const char *id, uint32_t version)
 
 /* ---- what follows from them ---- */
 
+#define CANNOT                                                                                                         \
+    (TENUO_RESOLVER_NO_LIST | TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT | TENUO_RESOLVER_NO_REMOVE)
+
 unsigned conform_can(struct conform *c)
 {
     static const int none[] = { 0 };
@@ -241,7 +244,21 @@ unsigned conform_can(struct conform *c)
     conform_begin(c, &call, "can");
     unsigned can = ops->can(c->self);
     conform_end(c, &call, none, TENUO_OK);
-    return (can & ~ways) == 0 ? can : 0;
+    return (can & ways) != 0 && (can & ~(ways | CANNOT)) == 0 ? can : 0;
+}
+
+void conform_drop_ops(struct conform *c)
+{
+    struct tenuo_resolver_ops *ops = &c->ops.resolver;
+    unsigned can = conform_can(c);
+    if ((can & TENUO_RESOLVER_NO_LIST) != 0)
+        ops->list = NULL;
+    if ((can & TENUO_RESOLVER_NO_GENERATE) != 0)
+        ops->generate = NULL;
+    if ((can & TENUO_RESOLVER_NO_IMPORT) != 0)
+        ops->import = NULL;
+    if ((can & TENUO_RESOLVER_NO_REMOVE) != 0)
+        ops->remove = NULL;
 }
 
 int conform_lookup(struct conform *c, const char *id, uint32_t version, uint8_t ret_key[TENUO_PUBKEY_BYTES],

@@ -55,7 +55,7 @@ void conform_check_generate(struct conform *c, struct conform_verdict *v)
     if (!conform_open(c, v))
         return;
     if (!can_make(c)) {
-        conform_skip(v, "it has neither generate nor import: keys come into the store by other means");
+        conform_skip(v, "it has neither generate nor import here: keys come into the store by other means");
     } else {
         int code = conform_make(c, c->own_id, 0, key, &version);
         if (code != TENUO_OK)
@@ -161,14 +161,17 @@ void conform_check_import(struct conform *c, struct conform_verdict *v)
     if (!conform_open(c, v))
         return;
     if (!c->ops.resolver.import) {
-        conform_skip(v, "it has none: keys that exist cannot be brought into this store");
+        conform_skip(v, "it has none here: keys that exist cannot be brought into this store");
         conform_close(c);
         return;
     }
     randombytes_buf(seed, sizeof seed);
     int code = conform_import(c, c->second_id, 0, seed, &version);
     if (code == TENUO_E_INVALID_ARGUMENT && c->ops.resolver.generate)
-        conform_skip(v, "this line makes its keys itself and takes no seed: %s", conform_last());
+        conform_warn(v,
+                     "this line takes no seed (%s): when its arguments decide that, `can` says "
+                     "TENUO_RESOLVER_NO_IMPORT",
+                     conform_last());
     else if (code != TENUO_OK)
         conform_fail(v, "import answered %s", conform_code(code));
     else if (conform_public_of(seed, key))
@@ -211,7 +214,7 @@ void conform_check_remove(struct conform *c, struct conform_verdict *v)
     if (!begin(c, v))
         return;
     if (!c->ops.resolver.remove) {
-        conform_warn(v, "it has none, so '%s' stays in the store: remove it by hand", c->own_id);
+        conform_warn(v, "it has none here, so '%s' stays in the store: remove it by hand", c->own_id);
         conform_close(c);
         return;
     }

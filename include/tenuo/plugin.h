@@ -183,6 +183,11 @@ struct tenuo_key_entry { /* one answer of list or describe; the host has set `si
 
 #define TENUO_RESOLVER_SIGNS 1u   /* `can`: sign works on this line, and the secret stays in the store */
 #define TENUO_RESOLVER_EXPORTS 2u /* `can`: export_seed works on this line */
+/* `can`, since 1.1: an op that the plugin has never works on this line, whatever it is asked. */
+#define TENUO_RESOLVER_NO_LIST 4u
+#define TENUO_RESOLVER_NO_GENERATE 8u
+#define TENUO_RESOLVER_NO_IMPORT 16u
+#define TENUO_RESOLVER_NO_REMOVE 32u
 
 #define TENUO_STORE_NEW_VERSION 1u /* generate, import: the id is there already and gets a newer version */
 
@@ -192,8 +197,8 @@ struct tenuo_resolver_ops {
     int (*open)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs, void **ret_self);
     void (*close)(void *self);
     int (*check)(const struct tenuo_host *host, const struct tenuo_arg *args, size_t nargs);
-    /* Optional: which of the two ways this line has, when its arguments decide that (TENUO_RESOLVER_...). Without it
-     * the ops that are there do. Answers at once. */
+    /* Optional: which of the two ways this line has, and which store operations it has not, when its arguments decide
+     * that (TENUO_RESOLVER_...). Without it the ops that are there do. Answers at once, and always alike. */
     unsigned (*can)(void *self);
     /* At least one of sign / export_seed; sign needs public_key. The host signs with the version that public_key named,
      * so that no rotation comes between, and verifies what sign returns. */
@@ -207,7 +212,8 @@ struct tenuo_resolver_ops {
      * version, until it returns non-zero. generate and import answer TENUO_E_KEY_CONFLICT when the id is there already
      * (with TENUO_STORE_NEW_VERSION: TENUO_E_KEY_NOT_FOUND when it is not); either the key is in the store afterwards
      * or nothing changed. Without generate the host makes a seed and calls import. `remove` with version 0 removes all
-     * versions; the newest alone cannot go while older ones stay (TENUO_E_INVALID_ARGUMENT).
+     * versions; the newest alone cannot go while older ones stay (TENUO_E_INVALID_ARGUMENT). What `can` says not to
+     * work may be called all the same, for the sentence: it changes nothing and says why.
      */
     int (*list)(void *self, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);
     int (*describe)(void *self, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry);

@@ -80,10 +80,16 @@ static int aws_check(const struct tenuo_host *host, const struct tenuo_arg *args
     return r;
 }
 
+unsigned aws_hands_out(const struct aws *a)
+{
+    (void)a;
+    return TENUO_RESOLVER_EXPORTS;
+}
+
 static unsigned aws_can(void *self)
 {
     const struct aws *a = self;
-    return a->service->can;
+    return a->service->can(a);
 }
 
 static int cannot(const struct aws *a, const char *what)

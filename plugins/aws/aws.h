@@ -38,7 +38,7 @@ struct aws_service {
     const char *name;   /* of the service in signatures and host names */
     const char *target; /* goes before the action in X-Amz-Target */
     const char *label;  /* for people */
-    unsigned can;
+    unsigned (*can)(const struct aws *a);
     int (*public_key)(struct aws *a, const char *key_id, uint32_t version, uint8_t ret_key[32], uint32_t *ret_version);
     int (*sign)(struct aws *a, const char *key_id, uint32_t version, const uint8_t *message, size_t len,
                 uint8_t ret_signature[64]);
@@ -73,6 +73,7 @@ struct aws {
 /* aws.c. Says the sentence and returns the code. */
 int aws_fail(const struct aws *a, int code, const char *fmt, ...) TENUO_PRINTF(3, 4);
 void aws_public_of(const uint8_t seed[32], uint8_t ret_key[32]);
+unsigned aws_hands_out(const struct aws *a); /* `can` of a service that keeps seeds and takes them */
 
 /* settings.c: the arguments of a line. `open` also makes what speaks to the service. */
 extern const struct tenuo_arg_spec aws_args[];

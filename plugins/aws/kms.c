@@ -256,11 +256,18 @@ static int kms_remove(struct aws *a, const char *key_id, uint32_t version)
     return r;
 }
 
+/* Without a key to wrap new ones with, those that are there can be read and removed. */
+static unsigned kms_can(const struct aws *a)
+{
+    return TENUO_RESOLVER_EXPORTS |
+           (a->kms_key == NULL ? TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT : 0);
+}
+
 const struct aws_service aws_kms = {
     .name = "kms",
     .target = "TrentService",
     .label = "keys wrapped by AWS KMS",
-    .can = TENUO_RESOLVER_EXPORTS,
+    .can = kms_can,
     .public_key = kms_public_key,
     .export_seed = kms_export,
     .list = kms_list,

@@ -118,9 +118,20 @@ static int kms_sign_describe(struct aws *a, const char *key_id, uint32_t version
 
 /* ---- for the administrator ---- */
 
+static bool is_alias(const struct aws *a)
+{
+    return !a->one_key && strncmp(a->before, ALIAS, sizeof ALIAS - 1) == 0;
+}
+
+static unsigned kms_sign_can(const struct aws *a)
+{
+    const unsigned not = TENUO_RESOLVER_NO_LIST | TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_REMOVE;
+    return TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_NO_IMPORT | (is_alias(a) ? 0 : not);
+}
+
 static int only_alias(const struct aws *a)
 {
-    if (!a->one_key && strncmp(a->before, ALIAS, sizeof ALIAS - 1) == 0)
+    if (is_alias(a))
         return TENUO_OK;
     return aws_fail(a, TENUO_E_INVALID_ARGUMENT,
                     "key= names no alias with {key_id} in it: keys are made and removed in KMS");
@@ -281,7 +292,7 @@ const struct aws_service aws_kms_sign = {
     .name = "kms",
     .target = "TrentService",
     .label = "AWS KMS",
-    .can = TENUO_RESOLVER_SIGNS,
+    .can = kms_sign_can,
     .public_key = kms_sign_public_key,
     .sign = kms_sign_sign,
     .list = kms_sign_list,

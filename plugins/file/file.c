@@ -137,6 +137,14 @@ static int file_open(const struct tenuo_host *host, const struct tenuo_arg *args
     return TENUO_OK;
 }
 
+/* Credentials belong to the service manager. */
+static unsigned file_can(void *self)
+{
+    const struct store *s = self;
+    const unsigned not = TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT | TENUO_RESOLVER_NO_REMOVE;
+    return TENUO_RESOLVER_EXPORTS | (s->path == NULL ? not : 0);
+}
+
 bool file_valid_id(const char *id)
 {
     char copy[TENUO_KEY_ID_MAX + 1];
@@ -353,6 +361,7 @@ static const struct tenuo_resolver_ops ops = {
     .open = file_open,
     .close = file_close,
     .check = file_check,
+    .can = file_can,
     .public_key = file_public_key,
     .export_seed = file_export_seed,
     .list = file_list,

@@ -210,11 +210,16 @@ static int list_one(void *arg, const char *entry, size_t len)
     return l->each(l->arg, &e);
 }
 
+bool kv_can_list(const struct vault *v)
+{
+    return strchr(v->after, '/') == NULL;
+}
+
 int kv_list(struct vault *v, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg)
 {
     struct listing l = { v, each, arg, TENUO_OK };
     char api[VAULT_API_BYTES];
-    if (strchr(v->after, '/') != NULL)
+    if (!kv_can_list(v))
         return vault_say(v, TENUO_E_INVALID_ARGUMENT, "path_template: only ids in the last part of it can be listed");
     snprintf(api, sizeof api, "%s%s", v->engine == ENGINE_KV2 ? "metadata/" : "", v->folder);
     int r = vault_each(v, api, false, list_one, &l);

@@ -329,7 +329,9 @@ static int vault_check(const struct tenuo_host *host, const struct tenuo_arg *ar
 static unsigned vault_can(void *self)
 {
     const struct vault *v = self;
-    return v->engine == ENGINE_TRANSIT ? TENUO_RESOLVER_SIGNS : TENUO_RESOLVER_EXPORTS;
+    if (v->engine == ENGINE_TRANSIT)
+        return TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_NO_IMPORT;
+    return TENUO_RESOLVER_EXPORTS | (kv_can_list(v) ? 0 : TENUO_RESOLVER_NO_LIST);
 }
 
 static int check_id(const char *key_id)

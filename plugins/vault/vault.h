@@ -136,6 +136,7 @@ int kv1_versions(struct vault *v, const char *key_id, struct tn_versions *ret);
 #define KV1_REMOVED "removed" /* field of what is left of ID@N, so that numbers are not given twice */
 int kv1_read_name(struct vault *v, const char *name, struct kv_key *ret);
 
+bool kv_can_list(const struct vault *v);
 int kv_list(struct vault *v, int (*each)(void *arg, const struct tenuo_key_entry *entry), void *arg);
 int kv_describe(struct vault *v, const char *key_id, uint32_t version, struct tenuo_key_entry *ret_entry);
 int kv_import(struct vault *v, const char *key_id, unsigned flags, const uint8_t seed[TENUO_SEED_BYTES],

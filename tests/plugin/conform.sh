@@ -50,11 +50,14 @@ fault() { # FAULT CHECK [WORD...]: the check fails, and no other but those in $w
     [ "$status" -eq 1 ] && grep -q "^FAIL $check: " "$top/report"
     ok $? "fault '$name' is found by '$check'"
 }
-warning() { # FAULT CHECK
+warning() { # FAULT CHECK [WORD...]
+    name=$1
+    check=$2
+    shift 2
     fill
-    run fault path="$top/store" timeout=400ms fault="$1" --key-id mine
-    [ "$status" -eq 0 ] && grep -q "^warn $2: " "$top/report"
-    ok $? "fault '$1' is a warning of '$2'"
+    run fault path="$top/store" timeout=400ms fault="$name" --key-id mine "$@"
+    [ "$status" -eq 0 ] && grep -q "^warn $check: " "$top/report"
+    ok $? "fault '$name' is a warning of '$check'"
 }
 
 fill
@@ -146,6 +149,12 @@ fault rotate rotate --write
 fault rotate_nothing rotate --write
 fault import import --write
 fault remove remove --write
+fault unknown_ability can
+warning unsaid import --write
+fill
+run fault path="$top/store" fault=refuses_seeds --key-id mine --write
+[ "$status" -eq 0 ] && grep -q ' ok, 0 failed, 0 warnings, 1 skipped$' "$top/report" && grep -q '^skip import: ' "$top/report"
+ok $? 'a line that says that it takes no seed is asked for none'
 fault newest remove --write
 # The file itself
 run no_help

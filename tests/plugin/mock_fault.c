@@ -317,6 +317,10 @@ static unsigned fault_can(void *self)
     struct store *s = self;
     if (has(s, "can"))
         return ++s->asked % 2 == 0 ? TENUO_RESOLVER_SIGNS : TENUO_RESOLVER_EXPORTS;
+    if (has(s, "refuses_seeds"))
+        return TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_EXPORTS | TENUO_RESOLVER_NO_IMPORT;
+    if (has(s, "unknown_ability"))
+        return TENUO_RESOLVER_EXPORTS | 1u << 31;
     return has(s, "cannot") ? 0 : TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_EXPORTS;
 }
 
@@ -405,6 +409,8 @@ static int fault_import(void *self, const char *key_id, unsigned flags, const ui
     struct store *s = self;
     uint8_t kept[TENUO_SEED_BYTES];
     uint32_t n;
+    if (has(s, "refuses_seeds") || has(s, "unsaid"))
+        return TENUO_E_INVALID_ARGUMENT;
     int r = make_room(s, key_id, flags, &n);
     if (r != TENUO_OK)
         return r;

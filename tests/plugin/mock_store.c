@@ -149,7 +149,7 @@ static void public_of(const uint8_t *seed, uint8_t ret_key[32])
 static unsigned store_can(void *self)
 {
     const struct self *s = self;
-    return s->w->can != 0 ? s->w->can : TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_EXPORTS;
+    return s->w->can != 0 ? s->w->can | s->w->cannot : s->w->cannot | TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_EXPORTS;
 }
 
 static int store_public(void *self, const char *id, uint32_t version, uint8_t ret_key[32], uint32_t *ret_version)

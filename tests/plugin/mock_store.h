@@ -45,6 +45,7 @@ struct mock_store {
     } keys[MOCK_STORE_KEYS];
     bool versions;
     unsigned can; /* 0: both */
+    unsigned cannot; /* TENUO_RESOLVER_NO_... */
     atomic_int code;        /* what every call but open answers when it is not 0 */
     atomic_uint delay_ms;
     atomic_int fault; /* enum mock_fault */

@@ -407,7 +407,7 @@ static void fake_kms_signs(void)
     uint32_t version = 9;
     moto_as("sign");
     ed25519("ok");
-    is_int(ops->can(self), TENUO_RESOLVER_SIGNS, "fake KMS: signs itself");
+    is_int(ops->can(self), TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_NO_IMPORT, "fake KMS: signs itself, takes no seed");
     is_int(public_key(self, "signer", 0, key, &version), TENUO_OK, "fake KMS: public key: %s", mock_said);
     is_int(version, 0, "fake KMS: without versions");
     begin();
@@ -442,6 +442,21 @@ static void fake_kms_signs(void)
     ops->close(self);
 }
 
+/* What a line cannot do, because of its arguments. */
+static void abilities(void)
+{
+    char unwrap[256];
+    const unsigned makes = TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT;
+    snprintf(unwrap, sizeof unwrap, "service=kms path=%s", stage_path("kms"));
+    void *self = over_front(unwrap);
+    is_int(ops->can(self), TENUO_RESOLVER_EXPORTS | makes, "no key to wrap new ones with");
+    ops->close(self);
+    self = over_front("service=kms mode=sign key=alias/one");
+    is_int(ops->can(self), TENUO_RESOLVER_SIGNS | makes | TENUO_RESOLVER_NO_LIST | TENUO_RESOLVER_NO_REMOVE,
+           "one key of KMS, whatever the id");
+    ops->close(self);
+}
+
 int main(int argc, char **argv)
 {
     char kms[256];
@@ -459,5 +474,6 @@ int main(int argc, char **argv)
     kms_by_hand(kms);
     kms_states();
     fake_kms_signs();
+    abilities();
     return aws_env_end();
 }

@@ -189,6 +189,9 @@ static void credentials(void)
     listed = 0;
     is_int(ops->list(self, each, NULL), TENUO_OK, "list");
     is_int(listed, 2, "only what the template names");
+    is_int(ops->can(self),
+           TENUO_RESOLVER_EXPORTS | TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT | TENUO_RESOLVER_NO_REMOVE,
+           "the line says that it changes nothing");
     is_int(ops->generate(self, "new", 0, key, &version), TENUO_E_KEY_DENIED, "credentials cannot be made");
     is_int(ops->remove(self, "a", 0), TENUO_E_KEY_DENIED, "nor removed");
     ops->close(self);
@@ -202,6 +205,7 @@ int main(int argc, char **argv)
     ops = plugin->resolver;
     stage_begin();
     void *self = opened(stage_mkdir("keys", 0700), NULL);
+    is_int(ops->can(self), TENUO_RESOLVER_EXPORTS, "a directory of keys can all");
     reading(self);
     foreign(self);
     public_keys(self);

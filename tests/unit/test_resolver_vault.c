@@ -156,6 +156,7 @@ static void life(const char *engine, const char *mount)
     if (ops->can(self) == TENUO_RESOLVER_EXPORTS) {
         importing(self, engine);
     } else {
+        is_int(ops->can(self), TENUO_RESOLVER_SIGNS | TENUO_RESOLVER_NO_IMPORT, "signs, and says that it takes none");
         begin_call();
         is_int(ops->import(self, "given", 0, seed, &v), TENUO_E_INVALID_ARGUMENT, "transit takes no seed");
         ok(says("vault transit import"), "and says who does");
@@ -338,6 +339,10 @@ static void arguments(void)
         OPEN("url", "https://vault.example:8200/", "token_file", "/nonexistent/t", "path_template", "a/x-{key_id}.k");
     is_int(reading(self, "web"), TENUO_E_UNAVAILABLE, "a token that is not there yet");
     ok(says("/nonexistent"), "says where it looked");
+    is_int(ops->can(self), TENUO_RESOLVER_EXPORTS, "can all with keys");
+    ops->close(self);
+    self = OPEN("url", "https://vault.example/", "token_file", "/t", "path_template", "keys/{key_id}/seed");
+    is_int(ops->can(self), TENUO_RESOLVER_EXPORTS | TENUO_RESOLVER_NO_LIST, "ids amid a path cannot be listed");
     ops->close(self);
 }
 

@@ -146,6 +146,32 @@ static void check_bare(void)
     world_free(w);
 }
 
+/* What the arguments of a line rule out, `can` says: here a store that takes no seeds, then one that makes none. */
+static void check_cannot(void)
+{
+    struct mock_store *w = world_new(false);
+    struct tenuo_ctx *ctx = open_with("resolver optional store %1\n", w, NULL, NULL);
+    uint8_t made[32];
+    uint32_t version = 0;
+    unsigned can = 0;
+    w->cannot = TENUO_RESOLVER_NO_IMPORT | TENUO_RESOLVER_NO_LIST | TENUO_RESOLVER_NO_REMOVE;
+    is_int(tenuo_store_abilities(ctx, "store", &can, &err), TENUO_OK, "what it can");
+    is_int(can, TENUO_STORE_SIGNS | TENUO_STORE_EXPORTS | TENUO_STORE_DESCRIBES | TENUO_STORE_GENERATES,
+           "not what it says not to");
+    is_int(tenuo_store_generate(ctx, "store", "own", made, &version, &err), TENUO_OK, "it makes keys");
+    is_int(atomic_load(&w->calls[MOCK_GENERATE]), 1, "itself");
+    w->cannot = TENUO_RESOLVER_NO_GENERATE;
+    is_int(tenuo_store_generate(ctx, "store", "given", made, &version, &err), TENUO_OK, "it is given a key");
+    ok(atomic_load(&w->calls[MOCK_GENERATE]) == 1 && atomic_load(&w->calls[MOCK_IMPORT]) == 1, "made here");
+    w->cannot = TENUO_RESOLVER_NO_GENERATE | TENUO_RESOLVER_NO_IMPORT;
+    is_int(tenuo_store_generate(ctx, "store", "own", made, &version, &err), TENUO_E_KEY_CONFLICT, "neither works");
+    is_int(atomic_load(&w->calls[MOCK_GENERATE]), 2, "and the store says why");
+    w->cannot = 1u << 31;
+    is_int(tenuo_store_abilities(ctx, "store", &can, &err), TENUO_E_PLUGIN_PROTOCOL, "a bit that nobody knows");
+    tenuo_ctx_unref(ctx);
+    world_free(w);
+}
+
 static void check_import(void)
 {
     struct mock_store *w = world_new(true);
@@ -313,6 +339,7 @@ int main(int argc, char **argv)
     check_life(true);
     check_life(false);
     check_bare();
+    check_cannot();
     check_import();
     check_references();
     check_hostile();

@@ -305,9 +305,11 @@ int tenuo_constraint_url_safe(const struct tenuo_url_safe *o, struct tenuo_const
         return tn_fail(reterr, TENUO_E_INVALID_ARGUMENT, "a scheme or domain is not UTF-8");
     }
     r = make(&b, &c, reterr);
-    if (r == TENUO_OK && !tn_url_safe_valid(c->u.url_safe)) {
+    enum tn_match valid = r == TENUO_OK ? tn_url_safe_valid(c->u.url_safe) : TN_TRUE;
+    if (valid != TN_TRUE) {
         tenuo_constraint_free(c);
-        return bad(reterr, "a domain is neither a host name nor '*.' and a host name");
+        return valid == TN_NOMEM ? tn_fail_code(reterr, TENUO_E_NOMEM)
+                                 : bad(reterr, "a domain is neither a host name nor '*.' and a host name");
     }
     if (r == TENUO_OK)
         *ret = c;

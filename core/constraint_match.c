@@ -44,6 +44,8 @@ static enum tn_match refuse(struct match *m, int code, const char *sentence)
 
 static enum tn_match text_result(struct match *m, const struct tenuo_constraint *c, enum tn_match result)
 {
+    if (result == TN_NOMEM)
+        return refuse(m, TENUO_E_NOMEM, "memory ran out");
     if (result == TN_ERROR) {
         m->code =
             tn_fail(m->err, TENUO_E_CONSTRAINT_VIOLATION, "a %s constraint cannot judge this value, so it is refused",
@@ -135,8 +137,9 @@ static enum tn_match match_subpath(const struct match *m, const struct tn_subpat
         return tn_subpath_match(s, m->peek.text);
     if (m->peek.type != TN_T_LIST)
         return TN_FALSE;
-    if (!tn_subpath_sound(s))
-        return TN_ERROR; /* also for an empty list (H-8) */
+    enum tn_match sound = tn_subpath_sound(s);
+    if (sound != TN_TRUE)
+        return sound == TN_NOMEM ? TN_NOMEM : TN_ERROR; /* also for an empty list (H-8) */
     for (size_t i = 0; i < m->peek.count; i++) {
         struct tn_peek one = tn_value_peek(tn_value_next(&items));
         enum tn_match result = one.type == TN_T_STRING ? tn_subpath_match(s, one.text) : TN_FALSE;
@@ -232,7 +235,7 @@ struct frame {
 static bool fold(struct frame *f, enum tn_match *result)
 {
     if (f->node->type == TENUO_C_NOT) {
-        if (*result != TN_ERROR)
+        if (*result == TN_TRUE || *result == TN_FALSE)
             *result = *result == TN_TRUE ? TN_FALSE : TN_TRUE;
         return true;
     }

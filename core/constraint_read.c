@@ -166,8 +166,9 @@ static bool read_url_pattern(struct ctx *c, struct tenuo_constraint *node)
     struct tn_str text = { 0 };
     if (!tn_read_text(c->r, "a URL pattern", &text))
         return false;
-    if (!tn_url_pattern_parse(text, &node->u.url))
-        return malformed(c, "a URL pattern does not parse");
+    enum tn_url_status st = tn_url_pattern_parse(text, &node->u.url);
+    if (st != TN_URL_OK)
+        return st == TN_URL_NOMEM ? nomem(c) : malformed(c, "a URL pattern does not parse");
     if (!tn_arena_defer(c->arena, free_url_pattern, &node->u.url)) {
         tn_url_pattern_free(&node->u.url);
         return nomem(c);

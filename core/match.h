@@ -2,7 +2,7 @@
 /*
  * The three-valued answer of matching, and the families of text constraints: each a pair of files that know nothing of
  * CBOR. TN_ERROR denies in every context, also below a Not; a refusal that the reference does not make is always
- * TN_ERROR, never TN_FALSE (spec constraints.md 9).
+ * TN_ERROR, never TN_FALSE (spec constraints.md 9). What asks for memory may also answer TN_NOMEM: nothing was judged.
  */
 #ifndef TN_MATCH_H
 #define TN_MATCH_H
@@ -10,7 +10,8 @@
 #include "str.h"
 #include <tenuo/error.h>
 
-enum tn_match { TN_FALSE = 0, TN_TRUE = 1, TN_ERROR = 2 };
+/* TN_NOMEM comes from the text families alone: tn_constraint_match makes 9000 of it. */
+enum tn_match { TN_FALSE = 0, TN_TRUE = 1, TN_ERROR = 2, TN_NOMEM = 3 };
 
 /* glob.c: Pattern, constraints.md 5.2. TN_ERROR for a pattern that does not compile. */
 enum tn_match tn_glob_match(struct tn_str pattern, struct tn_str text);
@@ -37,8 +38,8 @@ struct tn_subpath {
 };
 enum tn_match tn_subpath_match(const struct tn_subpath *c, struct tn_str path);
 /* Absolute, normalised, in one case (H-8). An unsound root is no parent, not even of an empty list. */
-bool tn_subpath_sound(const struct tn_subpath *c);
-/* TENUO_OK, or 1501 (not under the parent's root), 1502, 1503: Subpath -> Subpath. */
+enum tn_match tn_subpath_sound(const struct tn_subpath *c);
+/* TENUO_OK, or 1501 (not under the parent's root), 1502, 1503, 9000: Subpath -> Subpath. */
 int tn_subpath_narrower(const struct tn_subpath *parent, const struct tn_subpath *child);
 /* For constructors: normalises (and, if asked, lowercases ASCII) in place into buf of text.n + 1 bytes; false when not
  * absolute. */
@@ -52,7 +53,8 @@ enum tn_match tn_shlex_match(const struct tn_str *allow, size_t n, struct tn_str
 enum tn_url_status {
     TN_URL_OK,
     TN_URL_INVALID, /* the reference's parser refuses it too */
-    TN_URL_REFUSED  /* only ours refuses it: deviations (a) to (c), H-4, H-5 */
+    TN_URL_REFUSED, /* only ours refuses it: deviations (a) to (c), H-4, H-5 */
+    TN_URL_NOMEM
 };
 struct tn_url {
     struct tn_str scheme; /* lowercase */
@@ -62,7 +64,6 @@ struct tn_url {
     struct tn_str path; /* serialised, without query and fragment */
     uint8_t *buf;       /* backing memory; tn_url_free */
 };
-/* TENUO_E_NOMEM is reported as TN_URL_REFUSED: it denies. */
 enum tn_url_status tn_url_parse(struct tn_str text, struct tn_url *ret);
 void tn_url_free(struct tn_url *u);
 
@@ -73,8 +74,8 @@ struct tn_url_pattern {
     uint32_t port;                    /* TN_URL_PORT_NONE: no restriction */
     uint8_t *buf;
 };
-/* False: the warrant is refused (1202). */
-bool tn_url_pattern_parse(struct tn_str text, struct tn_url_pattern *ret);
+/* Anything but TN_URL_OK and TN_URL_NOMEM: the warrant is refused (1202). */
+enum tn_url_status tn_url_pattern_parse(struct tn_str text, struct tn_url_pattern *ret);
 /* What the public constructor refuses beyond decode (5.9 parse, step 5). */
 bool tn_url_pattern_constructible(const struct tn_url_pattern *p);
 void tn_url_pattern_free(struct tn_url_pattern *p);
@@ -91,7 +92,7 @@ struct tn_url_safe {
     bool block_private, block_loopback, block_metadata, block_reserved, block_internal_tlds;
 };
 enum tn_match tn_url_safe_match(const struct tn_url_safe *c, struct tn_str text);
-bool tn_url_safe_valid(const struct tn_url_safe *c); /* every domain entry is a valid pattern */
-bool tn_url_safe_narrower(const struct tn_url_safe *parent, const struct tn_url_safe *child);
+enum tn_match tn_url_safe_valid(const struct tn_url_safe *c); /* every domain entry is a valid pattern */
+enum tn_match tn_url_safe_narrower(const struct tn_url_safe *parent, const struct tn_url_safe *child);
 
 #endif

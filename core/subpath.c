@@ -128,29 +128,33 @@ enum tn_match tn_subpath_match(const struct tn_subpath *c, struct tn_str path)
     uint8_t small[ON_STACK];
     uint8_t *scratch = get_scratch((c->root.n > path.n ? c->root.n : path.n) + 1, small);
     if (scratch == NULL)
-        return TN_ERROR;
+        return TN_NOMEM;
     enum tn_match m = match_with(c, path, scratch);
     put_scratch(scratch, small);
     return m;
 }
 
-bool tn_subpath_sound(const struct tn_subpath *c)
+enum tn_match tn_subpath_sound(const struct tn_subpath *c)
 {
     uint8_t small[ON_STACK];
     uint8_t *scratch = get_scratch(c->root.n + 1, small);
     if (scratch == NULL)
-        return false;
-    bool sound = root_is_sound(c, scratch);
+        return TN_NOMEM;
+    enum tn_match sound = root_is_sound(c, scratch) ? TN_TRUE : TN_FALSE;
     put_scratch(scratch, small);
     return sound;
 }
 
 int tn_subpath_narrower(const struct tn_subpath *parent, const struct tn_subpath *child)
 {
-    if (!tn_subpath_sound(parent) || !tn_subpath_sound(child))
+    enum tn_match p = tn_subpath_sound(parent), c = tn_subpath_sound(child);
+    if (p == TN_NOMEM || c == TN_NOMEM)
+        return TENUO_E_NOMEM;
+    if (p != TN_TRUE || c != TN_TRUE)
         return TENUO_E_CAPABILITY_EXPANSION;
-    if (tn_subpath_match(parent, child->root) != TN_TRUE)
-        return TENUO_E_CONSTRAINT_VIOLATION;
+    enum tn_match inside = tn_subpath_match(parent, child->root);
+    if (inside != TN_TRUE)
+        return inside == TN_NOMEM ? TENUO_E_NOMEM : TENUO_E_CONSTRAINT_VIOLATION;
     if ((parent->case_sensitive && !child->case_sensitive) || (!parent->allow_equal && child->allow_equal))
         return TENUO_E_INVALID_ATTENUATION;
     return TENUO_OK;

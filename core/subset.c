@@ -89,13 +89,24 @@ static int range_exact(node p, node c, struct tn_match_env *env, struct tenuo_er
     return parent_matches(p, c, TENUO_E_CONSTRAINT_VIOLATION, env, err);
 }
 
+static int check_root(node p, node c, struct tenuo_error *err)
+{
+    enum tn_match sound = tn_subpath_sound(&p->u.subpath);
+    if (sound == TN_NOMEM)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    return sound == TN_TRUE
+               ? TENUO_OK
+               : no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "the parent's root is not absolute and normalised");
+}
+
 /* A path, or a list of paths; anything else has no place under a Subpath. */
 static int subpath_exact(node p, node c, struct tn_match_env *env, struct tenuo_error *err)
 {
     struct tn_peek v = tn_value_peek(c->u.value.cbor);
     struct tn_str items = v.items;
-    if (!tn_subpath_sound(&p->u.subpath))
-        return no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "the parent's root is not absolute and normalised");
+    int r = check_root(p, c, err);
+    if (r != TENUO_OK)
+        return r;
     if (v.type != TN_T_STRING && v.type != TN_T_LIST)
         return incompatible(err, p, c);
     for (size_t i = 0; v.type == TN_T_LIST && i < v.count; i++)
@@ -106,13 +117,17 @@ static int subpath_exact(node p, node c, struct tn_match_env *env, struct tenuo_
 
 static int subpath_subset(node p, node c, struct tenuo_error *err)
 {
-    if (!tn_subpath_sound(&p->u.subpath))
-        return no(err, TENUO_E_CAPABILITY_EXPANSION, p, c, "the parent's root is not absolute and normalised");
+    int r = check_root(p, c, err);
+    if (r != TENUO_OK)
+        return r;
     for (size_t i = 0; i < c->u.values.n; i++) {
         struct tn_peek v = tn_value_peek(c->u.values.v[i].cbor);
         if (v.type != TN_T_STRING)
             return incompatible(err, p, c);
-        if (tn_subpath_match(&p->u.subpath, v.text) != TN_TRUE)
+        enum tn_match m = tn_subpath_match(&p->u.subpath, v.text);
+        if (m == TN_NOMEM)
+            return tn_fail_code(err, TENUO_E_NOMEM);
+        if (m != TN_TRUE)
             return no(err, TENUO_E_CONSTRAINT_VIOLATION, p, c, "a member lies outside the root");
     }
     return TENUO_OK;
@@ -121,6 +136,8 @@ static int subpath_subset(node p, node c, struct tenuo_error *err)
 static int subpath_subpath(node p, node c, struct tenuo_error *err)
 {
     int code = tn_subpath_narrower(&p->u.subpath, &c->u.subpath);
+    if (code == TENUO_E_NOMEM)
+        return tn_fail_code(err, code);
     return code == TENUO_OK ? code : no(err, code, p, c, "the root is outside the parent's, or a flag is wider");
 }
 
@@ -151,9 +168,13 @@ static int url_safe_url_safe(node p, node c, struct tn_match_env *env, struct te
 {
     if (!url_safe_affordable(p->u.url_safe, c->u.url_safe, env))
         return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "comparing the lists takes too many steps");
-    if (!tn_url_safe_valid(p->u.url_safe) || !tn_url_safe_valid(c->u.url_safe))
+    enum tn_match p_valid = tn_url_safe_valid(p->u.url_safe), c_valid = tn_url_safe_valid(c->u.url_safe);
+    enum tn_match narrower = tn_url_safe_narrower(p->u.url_safe, c->u.url_safe);
+    if (p_valid == TN_NOMEM || c_valid == TN_NOMEM || narrower == TN_NOMEM)
+        return tn_fail_code(err, TENUO_E_NOMEM);
+    if (p_valid != TN_TRUE || c_valid != TN_TRUE)
         return no(err, TENUO_E_CONSTRAINT_VIOLATION, p, c, "a domain entry is invalid");
-    if (!tn_url_safe_narrower(p->u.url_safe, c->u.url_safe))
+    if (narrower != TN_TRUE)
         return no(err, TENUO_E_INVALID_ATTENUATION, p, c, "it allows more than the parent");
     return TENUO_OK;
 }
@@ -284,11 +305,12 @@ static bool fold(struct frame *f, int *code)
         f->inner = f->inner_first;
         return f->outer == NULL;
     }
+    if (*code == TENUO_E_NOMEM)
+        return true; /* no other branch is asked: this one might have covered it */
     f->inner = f->inner->next;
     if (f->inner != NULL)
         return false;
-    if (*code != TENUO_E_NOMEM)
-        *code = TENUO_E_INVALID_ATTENUATION;
+    *code = TENUO_E_INVALID_ATTENUATION;
     return true;
 }
 

@@ -213,7 +213,7 @@ enum tn_url_status tn_url_parse(struct tn_str text, struct tn_url *ret)
         return TN_URL_REFUSED;
     ps.u.buf = malloc(3 * text.n + TN_URL_HOST_SLACK + 2);
     if (ps.u.buf == NULL)
-        return TN_URL_REFUSED;
+        return TN_URL_NOMEM;
     ps.u.host.p = ps.u.buf;
     enum tn_url_status st = parse(&ps);
     if (st == TN_URL_OK)

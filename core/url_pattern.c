@@ -77,17 +77,17 @@ static size_t count_stars(struct tn_str s)
 }
 
 /* Fills u from `head` (scheme and colon) and the rest of the pattern. */
-static bool parse_marked(struct tn_str head, struct tn_str rest, struct tn_url *ret)
+static enum tn_url_status parse_marked(struct tn_str head, struct tn_str rest, struct tn_url *ret)
 {
     uint8_t *buf = malloc(head.n + rest.n + count_stars(rest) * sizeof HOST_MARK + 1);
     if (buf == NULL)
-        return false;
+        return TN_URL_NOMEM;
     struct writer w = { buf, 0 };
     put(&w, head);
     w.n += write_marked(rest, buf + w.n);
     enum tn_url_status st = tn_url_parse((struct tn_str){ buf, w.n }, ret);
     free(buf);
-    return st == TN_URL_OK;
+    return st;
 }
 
 static struct tn_str written_since(const struct writer *w, size_t begin)
@@ -95,6 +95,7 @@ static struct tn_str written_since(const struct writer *w, size_t begin)
     return (struct tn_str){ w->p + begin, w->n - begin };
 }
 
+/* False: memory is out. */
 static bool take_members(const struct tn_url *u, struct tn_str scheme, bool any_scheme, struct tn_url_pattern *ret)
 {
     struct tn_url_pattern p = { .any_scheme = any_scheme, .port = u->port };
@@ -118,22 +119,23 @@ static bool take_members(const struct tn_url *u, struct tn_str scheme, bool any_
     return true;
 }
 
-bool tn_url_pattern_parse(struct tn_str text, struct tn_url_pattern *ret)
+enum tn_url_status tn_url_pattern_parse(struct tn_str text, struct tn_url_pattern *ret)
 {
     struct tn_url u;
     if (contains(text, tn_lit(HOST_MARK)) || contains(text, tn_lit(PATH_MARK)))
-        return false;
+        return TN_URL_INVALID;
     bool any = tn_str_starts(text, tn_lit("*://"));
     size_t n = any ? 1 : find(text, tn_lit("://"));
     if (n == text.n)
-        return false;
+        return TN_URL_INVALID;
     struct tn_str scheme = { text.p, any ? 0 : n };
-    bool parsed = any ? parse_marked(tn_lit("https"), tail(text, 1), &u) : parse_marked((struct tn_str){ 0 }, text, &u);
-    if (!parsed)
-        return false;
+    enum tn_url_status st =
+        any ? parse_marked(tn_lit("https"), tail(text, 1), &u) : parse_marked((struct tn_str){ 0 }, text, &u);
+    if (st != TN_URL_OK)
+        return st;
     bool taken = take_members(&u, scheme, any, ret);
     tn_url_free(&u);
-    return taken;
+    return taken ? TN_URL_OK : TN_URL_NOMEM;
 }
 
 void tn_url_pattern_free(struct tn_url_pattern *p)
@@ -204,8 +206,9 @@ static enum tn_match match_parsed(const struct tn_url_pattern *p, const struct t
 enum tn_match tn_url_pattern_match(const struct tn_url_pattern *p, struct tn_str text)
 {
     struct tn_url u;
-    if (tn_url_parse(text, &u) != TN_URL_OK)
-        return TN_ERROR;
+    enum tn_url_status st = tn_url_parse(text, &u);
+    if (st != TN_URL_OK)
+        return st == TN_URL_NOMEM ? TN_NOMEM : TN_ERROR;
     enum tn_match m = match_parsed(p, &u);
     tn_url_free(&u);
     return m;

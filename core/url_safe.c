@@ -58,21 +58,23 @@ static size_t longest(const struct tn_str *list, size_t n)
     return max;
 }
 
-static bool list_is_valid(const struct tn_str *list, size_t n)
+static enum tn_match list_is_valid(const struct tn_str *list, size_t n)
 {
     struct domain d;
     uint8_t *buf = malloc(longest(list, n) + TN_URL_HOST_SLACK);
-    bool valid = buf != NULL;
+    bool valid = true;
+    if (buf == NULL)
+        return TN_NOMEM;
     for (size_t i = 0; valid && i < n; i++)
         valid = read_domain(list[i], buf, &d);
     free(buf);
-    return valid;
+    return valid ? TN_TRUE : TN_FALSE;
 }
 
-bool tn_url_safe_valid(const struct tn_url_safe *c)
+enum tn_match tn_url_safe_valid(const struct tn_url_safe *c)
 {
-    return (!c->has_allow_domains || list_is_valid(c->allow_domains, c->nallow_domains)) &&
-           (!c->has_deny_domains || list_is_valid(c->deny_domains, c->ndeny_domains));
+    enum tn_match m = c->has_allow_domains ? list_is_valid(c->allow_domains, c->nallow_domains) : TN_TRUE;
+    return m == TN_TRUE && c->has_deny_domains ? list_is_valid(c->deny_domains, c->ndeny_domains) : m;
 }
 
 /* TN_TRUE: some entry matches. A list that cannot be read is TN_ERROR. */
@@ -82,7 +84,7 @@ static enum tn_match find_domain(const struct tn_str *list, size_t n, struct tn_
     enum tn_match m = TN_FALSE;
     uint8_t *buf = malloc(longest(list, n) + TN_URL_HOST_SLACK);
     if (buf == NULL)
-        return TN_ERROR;
+        return TN_NOMEM;
     for (size_t i = 0; m == TN_FALSE && i < n; i++) {
         if (!read_domain(list[i], buf, &d))
             m = TN_ERROR;
@@ -265,10 +267,10 @@ static enum tn_match judge_domains(const struct tn_url_safe *c, struct tn_str ho
     if (!c->has_deny_domains)
         return TN_TRUE;
     enum tn_match m = find_domain(c->deny_domains, c->ndeny_domains, host);
-    return m == TN_ERROR ? TN_ERROR : m == TN_TRUE ? TN_FALSE : TN_TRUE;
+    return m == TN_TRUE ? TN_FALSE : m == TN_FALSE ? TN_TRUE : m;
 }
 
-/* FALSE of any check, for the reference says so too; else ERROR of any. */
+/* FALSE of any check, for the reference says so too; else NOMEM or ERROR of any. */
 static enum tn_match judge(const struct tn_url_safe *c, struct tn_url *u)
 {
     struct tn_str host;
@@ -284,8 +286,8 @@ static enum tn_match judge(const struct tn_url_safe *c, struct tn_url *u)
     for (size_t i = 0; i < TN_ARRAY_LEN(verdicts); i++) {
         if (verdicts[i] == TN_FALSE)
             return TN_FALSE;
-        if (verdicts[i] == TN_ERROR)
-            m = TN_ERROR;
+        if (verdicts[i] == TN_NOMEM || (verdicts[i] == TN_ERROR && m == TN_TRUE))
+            m = verdicts[i];
     }
     return m;
 }
@@ -293,11 +295,14 @@ static enum tn_match judge(const struct tn_url_safe *c, struct tn_url *u)
 enum tn_match tn_url_safe_match(const struct tn_url_safe *c, struct tn_str text)
 {
     struct tn_url u;
-    if (!tn_url_safe_valid(c))
-        return TN_ERROR;
+    enum tn_match valid = tn_url_safe_valid(c);
+    if (valid != TN_TRUE)
+        return valid == TN_NOMEM ? TN_NOMEM : TN_ERROR;
     if (text.n == 0 || memchr(text.p, 0, text.n) != NULL)
         return TN_FALSE;
     enum tn_url_status st = tn_url_parse(text, &u);
+    if (st == TN_URL_NOMEM)
+        return TN_NOMEM;
     if (st != TN_URL_OK)
         return st == TN_URL_REFUSED ? TN_ERROR : TN_FALSE;
     enum tn_match m = judge(c, &u);
@@ -316,26 +321,30 @@ static bool some_covers(const struct tn_str *list, size_t n, const struct domain
 }
 
 /* Every entry of `inner` is covered by some entry of `outer`. */
-static bool all_covered(const struct tn_str *outer, size_t nouter, const struct tn_str *inner, size_t ninner)
+static enum tn_match all_covered(const struct tn_str *outer, size_t nouter, const struct tn_str *inner, size_t ninner)
 {
     struct domain b;
     uint8_t *outer_buf = malloc(longest(outer, nouter) + TN_URL_HOST_SLACK);
     uint8_t *inner_buf = malloc(longest(inner, ninner) + TN_URL_HOST_SLACK);
-    bool covered = outer_buf != NULL && inner_buf != NULL;
-    for (size_t i = 0; covered && i < ninner; i++)
-        covered = read_domain(inner[i], inner_buf, &b) && some_covers(outer, nouter, &b, outer_buf);
+    enum tn_match m = outer_buf != NULL && inner_buf != NULL ? TN_TRUE : TN_NOMEM;
+    for (size_t i = 0; m == TN_TRUE && i < ninner; i++)
+        if (!read_domain(inner[i], inner_buf, &b) || !some_covers(outer, nouter, &b, outer_buf))
+            m = TN_FALSE;
     free(outer_buf);
     free(inner_buf);
-    return covered;
+    return m;
 }
 
-static bool domains_narrower(const struct tn_url_safe *p, const struct tn_url_safe *c)
+static enum tn_match domains_narrower(const struct tn_url_safe *p, const struct tn_url_safe *c)
 {
-    bool allow = !p->has_allow_domains || (c->has_allow_domains && all_covered(p->allow_domains, p->nallow_domains,
-                                                                               c->allow_domains, c->nallow_domains));
-    bool deny = !p->has_deny_domains || (c->has_deny_domains && all_covered(c->deny_domains, c->ndeny_domains,
-                                                                            p->deny_domains, p->ndeny_domains));
-    return allow && deny;
+    enum tn_match m = TN_TRUE;
+    if ((p->has_allow_domains && !c->has_allow_domains) || (p->has_deny_domains && !c->has_deny_domains))
+        return TN_FALSE;
+    if (p->has_allow_domains)
+        m = all_covered(p->allow_domains, p->nallow_domains, c->allow_domains, c->nallow_domains);
+    if (m == TN_TRUE && p->has_deny_domains)
+        m = all_covered(c->deny_domains, c->ndeny_domains, p->deny_domains, p->ndeny_domains);
+    return m;
 }
 
 static bool ports_narrower(const struct tn_url_safe *p, const struct tn_url_safe *c)
@@ -358,13 +367,16 @@ static bool flags_narrower(const struct tn_url_safe *p, const struct tn_url_safe
            (!p->block_internal_tlds || c->block_internal_tlds);
 }
 
-bool tn_url_safe_narrower(const struct tn_url_safe *parent, const struct tn_url_safe *child)
+enum tn_match tn_url_safe_narrower(const struct tn_url_safe *parent, const struct tn_url_safe *child)
 {
-    if (!tn_url_safe_valid(parent) || !tn_url_safe_valid(child) || !flags_narrower(parent, child))
-        return false;
+    enum tn_match p = tn_url_safe_valid(parent), c = tn_url_safe_valid(child);
+    if (p == TN_NOMEM || c == TN_NOMEM)
+        return TN_NOMEM;
+    if (p != TN_TRUE || c != TN_TRUE || !flags_narrower(parent, child))
+        return TN_FALSE;
     for (size_t i = 0; i < child->nschemes; i++) {
         if (!has_scheme(parent, child->schemes[i]))
-            return false;
+            return TN_FALSE;
     }
-    return ports_narrower(parent, child) && domains_narrower(parent, child);
+    return ports_narrower(parent, child) ? domains_narrower(parent, child) : TN_FALSE;
 }

@@ -106,6 +106,7 @@ static int judge_argument(struct judge *j, const struct tn_named *want, const st
     case TN_FALSE:
         return violation(j, want->name, "value does not match constraint");
     case TN_ERROR:
+    case TN_NOMEM:
         break;
     }
     j->field = want->name;

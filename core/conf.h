@@ -81,8 +81,6 @@ struct tn_conf {
     char **files; /* every file read */
     size_t nfiles;
     char *service;
-    bool no_section; /* other services have sections, this one has none */
-    char *like;      /* the section that its name may have meant, or NULL */
     struct tn_set_line *set_lines; /* those in force for this service, in file order */
     size_t nset_lines;
 };

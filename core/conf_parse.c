@@ -29,6 +29,9 @@ struct frame {
 
 struct reader {
     struct tn_parsed p;
+    const char *service;
+    bool has_section, has_others; /* of the service; of any other */
+    char alike[MAX_SERVICE_NAME + 1]; /* one of the others, or "" */
     struct frame frames[TN_MAX_CONF_DEPTH + 1];
     size_t depth;
 };
@@ -157,6 +160,18 @@ static void parse_include(struct reader *r, const struct tn_lex *lex)
         push_file(r, w->text, &at);
 }
 
+/* A service needs no section, so a mistyped one is no error: what there is to be said of it is gathered here. */
+static void note_section(struct reader *r, const char *name)
+{
+    const char *const names[] = { name, NULL };
+    if (strcmp(name, r->service) == 0)
+        r->has_section = true;
+    else
+        r->has_others = true;
+    if (r->alike[0] == '\0' && tn_did_you_mean(r->service, names) != NULL)
+        snprintf(r->alike, sizeof r->alike, "%s", name);
+}
+
 static void parse_section(struct reader *r, struct frame *f)
 {
     const struct tn_word *w = &f->lex.words[0];
@@ -171,6 +186,7 @@ static void parse_section(struct reader *r, struct frame *f)
     } else {
         memcpy(f->section, w->text + 1, w->len - 2);
         f->section[w->len - 2] = '\0';
+        note_section(r, f->section);
         return;
     }
     f->section[0] = '\0'; /* nothing of a file with an error is used: what follows is only checked */
@@ -421,7 +437,6 @@ void tn_conf_free(struct tn_conf *conf)
     free(conf->set_lines);
     free(conf->files);
     free(conf->service);
-    free(conf->like);
     free(conf);
 }
 
@@ -448,27 +463,22 @@ static void warn_of_names(const struct tn_conf *conf, struct tn_diag *d)
         }
 }
 
-/* Rules above the first section are for all services, so a name without one is no error; but it may be misspelled. */
-static bool look_for_section(const struct tn_parsed *p, const char *service, struct tn_conf *conf)
+/* Others have a section and this one has none: meant, or mistyped. An empty section says that it is meant. */
+static void warn_of_section(const struct reader *r, const struct tn_conf *conf, struct tn_diag *d)
 {
-    const char **names = calloc(p->nrules + p->nsets + 1, sizeof *names);
-    size_t n = 0;
-    if (names == NULL)
-        return false;
-    for (size_t i = 0; i < p->nrules; i++)
-        if (p->rules[i].section[0] != '\0')
-            names[n++] = p->rules[i].section;
-    for (size_t i = 0; i < p->nsets; i++)
-        if (p->sets[i].section[0] != '\0')
-            names[n++] = p->sets[i].section;
-    conf->no_section = n != 0 && service[0] != '\0';
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], service) == 0)
-            conf->no_section = false;
-    const char *like = conf->no_section ? tn_did_you_mean(service, names) : NULL;
-    conf->like = like != NULL ? strdup(like) : NULL;
-    free(names);
-    return like == NULL || conf->like != NULL;
+    struct tn_place place = { conf->files[0], 0, 0 };
+    if (r->service[0] == '\0' || r->has_section || !r->has_others)
+        return;
+    if (r->alike[0] != '\0')
+        tn_diag_warning(d, &place,
+                        "service '%s' has no section and gets the rules of the top (did you mean '%s'?); a line [%s] "
+                        "says that this is meant",
+                        r->service, r->alike, r->service);
+    else
+        tn_diag_warning(d, &place,
+                        "service '%s' has no section and gets the rules of the top; a line [%s] says that "
+                        "this is meant",
+                        r->service, r->service);
 }
 
 static struct tn_conf *choose_service(struct tn_parsed *p, const char *service)
@@ -477,8 +487,7 @@ static struct tn_conf *choose_service(struct tn_parsed *p, const char *service)
     if (conf == NULL)
         return NULL;
     conf->service = strdup(service);
-    if (conf->service == NULL || !look_for_section(p, service, conf) || !take_rules(p, service, conf) ||
-        !take_settings(p, service, conf)) {
+    if (conf->service == NULL || !take_rules(p, service, conf) || !take_settings(p, service, conf)) {
         tn_conf_free(conf);
         return NULL;
     }
@@ -534,6 +543,7 @@ int tn_conf_load(const struct tn_conf_source *from, const char *service, struct 
     if (r == NULL)
         return tn_fail_code(err, TENUO_E_NOMEM);
     r->p.d = d;
+    r->service = service;
     if (from->text.p != NULL) {
         read_text(r, from->text);
     } else if (main_file_exists(from->path, d)) {
@@ -545,8 +555,10 @@ int tn_conf_load(const struct tn_conf_source *from, const char *service, struct 
         conf = choose_service(&r->p, service);
         nomem = conf == NULL;
     }
-    if (conf != NULL)
+    if (conf != NULL) {
+        warn_of_section(r, conf, d);
         warn_of_names(conf, d);
+    }
     free_parsed(&r->p);
     free(r);
     if (nomem)

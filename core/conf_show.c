@@ -53,10 +53,6 @@ static void warn_of_gaps(const struct tn_conf *conf, struct tn_diag *d)
         tn_diag_warning(d, &place, "receipt_key is set and there is no resolver line: no receipt can be signed");
     if (has_facility(conf, TN_F_REVOCATION) && conf->set.revocation_max_age == 0)
         tn_diag_warning(d, &place, "revocation_max_age is off: an old list that is served for ever is not noticed");
-    if (conf->no_section)
-        tn_diag_warning(d, &place, "no section [%s]: this service has the rules above the first section%s%s%s",
-                        conf->service, conf->like != NULL ? " (did you mean '" : "",
-                        conf->like != NULL ? conf->like : "", conf->like != NULL ? "'?)" : "");
     if (conf->set.observe)
         tn_diag_warning(d, &place, "mode observe: denials are recorded and let through");
 }

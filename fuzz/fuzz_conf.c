@@ -47,6 +47,7 @@ static unsigned read_once(const uint8_t *data, size_t size, const char *service)
     REQUIRE(r != NULL && copy != NULL);
     memcpy(copy, data, size);
     r->p.d = &d;
+    r->service = service;
     const char *file = remember_file(&r->p, "/fuzz");
     REQUIRE(tn_lex_init(&r->frames[0].lex, file, copy, size, &d));
     r->frames[0].bytes = copy;

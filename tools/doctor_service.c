@@ -114,7 +114,7 @@ static const char *remedy_of_line(const struct doctor *d, const char *line)
         return "add one, or go without it knowingly: tenuo.conf(5) has examples";
     if (strstr(line, "revocation_max_age is off"))
         return "set revocation_max_age to somewhat more than the time between two lists of the issuer";
-    if (strstr(line, ": no section ["))
+    if (strstr(line, "has no section and gets"))
         return "is the name the one that the program uses? else it is well: the section is not needed";
     return remedy_of(d, TENUO_E_CONF, line);
 }

@@ -248,7 +248,7 @@ def check_names(top: pathlib.Path) -> None:
     got = doctor(host.conf, "--service", "shop")
     ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 keys"]) == 2, "two stores without names are both looked at", got[2][:3000])
     ok(not has(got[1], "warning", "configuration", "no section"), "a service with a section")
-    check(doctor(host.conf, "--service", "shpo"), 0, "warning", "configuration", "no section [shpo]: this service has the rules above the first section (did you mean 'shop'?)",
+    check(doctor(host.conf, "--service", "shpo"), 0, "warning", "configuration", "service 'shpo' has no section and gets the rules of the top (did you mean 'shop'?)",
           "is the name the one", "a service that is misspelled")
     host.conf.write_text(host.conf.read_text().split("[shop]")[0])
     ok(not has(doctor(host.conf, "--service", "shpo")[1], "warning", "configuration", "no section"), "without sections all services are alike")

@@ -41,3 +41,9 @@ resolver required vault  url=https://user:word@127.0.0.1:8200/v1
 resolver required vault  url=https://127.0.0.1:8200/a:b@c name=plain
 CONF
 t conf show --conf secret.conf >out; grep ^resolver out
+
+# a mistyped service gets the rules of the top: every command that opens it says so
+{ cat tenuo.conf; printf '[shop]\nset mode enforce\n'; } >services.conf
+t conf show --conf services.conf --service shpo >out; grep -v '^set' out
+t key public alice --conf services.conf --service shpo --json | tail -c 240
+t key public alice --conf services.conf --service shop

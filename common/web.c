@@ -29,6 +29,18 @@ static int refuse(char why[TN_WEB_WHY], const char *sentence)
     return TENUO_E_CONF;
 }
 
+static const char *origin_of(const struct tn_web_options *o)
+{
+    return o->origin != NULL ? o->origin : "url=";
+}
+
+static int refuse_url(const struct tn_web_options *o, char why[TN_WEB_WHY], const char *sentence)
+{
+    const char *origin = origin_of(o);
+    snprintf(why, TN_WEB_WHY, "%.*s: %s", (int)strcspn(origin, "="), origin, sentence);
+    return TENUO_E_CONF;
+}
+
 static int no_memory(char why[TN_WEB_WHY])
 {
     snprintf(why, TN_WEB_WHY, "out of memory");
@@ -81,18 +93,19 @@ static void free_parts(struct parts *p)
 static int judge_parts(const struct tn_web_options *o, CURLU *u, const struct parts *p, char why[TN_WEB_WHY])
 {
     if (strcmp(p->scheme, "https") != 0 && strcmp(p->scheme, "http") != 0)
-        return refuse(why, "url: only https is spoken, and http to this machine");
+        return refuse_url(o, why, "only https is spoken, and http to this machine");
     if (o->metadata && !is_metadata(p->host))
-        return refuse(why, "url: a metadata service is on this machine, 169.254.169.254, 169.254.170.2 or "
-                           "169.254.170.23, and nowhere else");
+        return refuse_url(o, why, "a metadata service is on this machine, 169.254.169.254, 169.254.170.2 or "
+                                  "169.254.170.23, and nowhere else");
     if (p->scheme[4] == '\0' && !o->metadata && !is_loopback(p->host))
-        return refuse(why, "url: http is for a server on this machine (127.0.0.1, [::1], localhost): use https");
+        return refuse_url(o, why, "http is for a server on this machine (127.0.0.1, [::1], localhost): use https");
     if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) || has_part(u, CURLUPART_FRAGMENT)) {
-        snprintf(why, TN_WEB_WHY, "url: a name, a password or a fragment has no place in it: use %s", o->secrets);
-        return TENUO_E_CONF;
+        char sentence[160];
+        snprintf(sentence, sizeof sentence, "a name, a password or a fragment has no place in it: use %s", o->secrets);
+        return refuse_url(o, why, sentence);
     }
     if (!o->with_query && has_part(u, CURLUPART_QUERY))
-        return refuse(why, "url: a query has no place in it: give the address of the server alone");
+        return refuse_url(o, why, "a query has no place in it: give the address of the server alone");
     return TENUO_OK;
 }
 
@@ -107,7 +120,7 @@ static int read_url(const struct tn_web_options *o, struct parts *p, char why[TN
         curl_url_get(u, CURLUPART_HOST, &p->host, 0) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_PORT, &p->port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_URL, &p->url, 0) != CURLUE_OK)
-        r = refuse(why, "url: not a URL that can be asked: https://HOST[:PORT]/PATH");
+        r = refuse_url(o, why, "not a URL that can be asked: https://HOST[:PORT]/PATH");
     else
         r = judge_parts(o, u, p, why);
     curl_url_cleanup(u);
@@ -216,6 +229,8 @@ int tn_web_open(const struct tn_web_options *o, struct tn_secret_source *key, st
     w->host = o->host;
     w->connect_ms = o->connect_ms != 0 ? o->connect_ms : CONNECT_MS;
     w->meaning = o->meaning;
+    w->origin = origin_of(o);
+    w->no_cert = o->no_cert;
     snprintf(w->agent, sizeof w->agent, "%s", o->agent);
     r = set_url(w, o, why);
     if (r == TENUO_OK)

@@ -39,6 +39,8 @@ struct tn_web_options {
     const char *agent;   /* "tenuo_vault" */
     bool with_query;     /* the URL is whole: it may have a query, and no path is ever added */
     const char *secrets; /* the arguments that carry secrets, for the sentence about passwords in the URL */
+    const char *origin;  /* what says the URL, for sentences: "endpoint=" or a variable; a constant. NULL: "url=" */
+    bool no_cert;        /* the line has no cert= that a sentence could name */
     /* What an answer of 429 or 5xx means for the one who has to mend it, or NULL; goes behind "it answered 503". */
     const char *(*meaning)(long status);
     /* A cloud's metadata service: this machine or one of its link-local addresses, and nothing else, by http or https.

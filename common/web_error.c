@@ -73,11 +73,30 @@ static struct meaning meaning_of(CURL *handle, CURLcode code, const char *detail
     return (struct meaning){ TN_WEB_BROKEN, "the transfer failed" };
 }
 
+/* The sentences name arguments; this line may have another one for the URL, and none for a client certificate. */
+static void put_sentence(const struct tn_web *w, const char *text, char *ret, size_t size)
+{
+    static const char url[] = "url=", cert[] = " (cert=)";
+    size_t n = 0;
+    ret[0] = '\0';
+    while (*text != '\0' && n + 1 < size) {
+        bool is_url = strncmp(text, url, sizeof url - 1) == 0, is_cert = strncmp(text, cert, sizeof cert - 1) == 0;
+        if (is_url)
+            n += (size_t)snprintf(ret + n, size - n, "%s", w->origin);
+        else if (!is_cert || !w->no_cert)
+            ret[n++] = *text;
+        text += is_url ? sizeof url - 1 : is_cert && w->no_cert ? sizeof cert - 1 : 1;
+    }
+    ret[n < size ? n : size - 1] = '\0';
+}
+
 enum tn_web_fate tn_web_explain(const struct tn_web *w, CURL *handle, CURLcode code, const char *detail,
                                 char why[TN_WEB_WHY])
 {
     struct meaning m = meaning_of(handle, code, detail);
+    char sentence[256];
     const char *more = detail[0] != '\0' ? detail : curl_easy_strerror(code);
-    snprintf(why, TN_WEB_WHY, "%s: %s (%.200s)", w->server, m.text, more);
+    put_sentence(w, m.text, sentence, sizeof sentence);
+    snprintf(why, TN_WEB_WHY, "%s: %s (%.200s)", w->server, sentence, more);
     return m.fate;
 }

@@ -17,7 +17,8 @@ struct tn_web {
     char agent[32];
     char server[128];
     uint32_t connect_ms;
-    bool tls, cleanse;
+    const char *origin; /* "url=" */
+    bool tls, cleanse, no_cert;
     const char *(*meaning)(long status);
 
     pthread_mutex_t lock; /* what follows */

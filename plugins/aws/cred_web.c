@@ -22,7 +22,9 @@
 #define ROLE_MAX 128
 #define METADATA_TOKEN_MAX 1024
 
-static int open_service(const struct aws *a, const char *url, bool whole, struct tn_web **ret, char why[TN_WEB_WHY])
+/* `origin`: the variable that names such a service. */
+static int open_service(const struct aws *a, const char *url, const char *origin, bool whole, struct tn_web **ret,
+                        char why[TN_WEB_WHY])
 {
     const struct tn_web_options o = {
         .host = a->host,
@@ -31,6 +33,8 @@ static int open_service(const struct aws *a, const char *url, bool whole, struct
         .agent = "tenuo_aws",
         .with_query = whole,
         .secrets = "a token file",
+        .origin = origin,
+        .no_cert = true,
         .metadata = true,
     };
     int r = tn_web_open(&o, NULL, ret, why);
@@ -129,7 +133,8 @@ static int container_token(char **ret, char why[TN_WEB_WHY])
     return r == TENUO_E_CONF ? TENUO_E_KEY_DENIED : r;
 }
 
-static int fetch_container(struct aws *a, const char *url, struct aws_creds *ret, char why[TN_WEB_WHY])
+static int fetch_container(struct aws *a, const char *url, const char *origin, struct aws_creds *ret,
+                           char why[TN_WEB_WHY])
 {
     struct tn_web *w = NULL;
     struct tn_web_answer answer = { 0 };
@@ -137,7 +142,7 @@ static int fetch_container(struct aws *a, const char *url, struct aws_creds *ret
     char *token = NULL;
     int r = container_token(&token, why);
     if (r == TENUO_OK)
-        r = open_service(a, url, true, &w, why);
+        r = open_service(a, url, origin, true, &w, why);
     header.value = token;
     if (r == TENUO_OK)
         r = ask(w, TN_WEB_GET, NULL, token != NULL ? &header : NULL, &answer, why);
@@ -164,7 +169,9 @@ int aws_cred_container(struct aws *a, struct aws_creds *ret, char why[TN_WEB_WHY
     }
     if (asprintf(&url, "%s%s", relative != NULL ? CONTAINER : "", relative != NULL ? relative : full) < 0)
         return TENUO_E_NOMEM;
-    int r = fetch_container(a, url, ret, why);
+    const char *origin = relative != NULL ? "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+                                          : "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    int r = fetch_container(a, url, origin, ret, why);
     free(url);
     return r;
 }
@@ -231,7 +238,9 @@ int aws_cred_instance(struct aws *a, struct aws_creds *ret, char why[TN_WEB_WHY]
     if (off != NULL && strcasecmp(off, "true") == 0)
         return TENUO_E_KEY_NOT_FOUND;
     char *token = sodium_malloc(METADATA_TOKEN_MAX + 1);
-    int r = token == NULL ? TENUO_E_NOMEM : open_service(a, url != NULL ? url : INSTANCE, false, &w, why);
+    int r = token == NULL
+                ? TENUO_E_NOMEM
+                : open_service(a, url != NULL ? url : INSTANCE, "AWS_EC2_METADATA_SERVICE_ENDPOINT", false, &w, why);
     if (r == TENUO_OK)
         r = fetch_instance(w, token, ret, why);
     tn_web_close(w);

@@ -216,6 +216,8 @@ static int open_web(struct aws *a, const struct tenuo_arg *args, const char *url
         .ca = args[ARG_CA].value,
         .agent = "tenuo_aws",
         .secrets = "credentials_file=",
+        .origin = args[ARG_ENDPOINT].value != NULL ? "endpoint=" : "region=",
+        .no_cert = true,
     };
     int r = tn_web_connect_ms(&args[ARG_CONNECT_TIMEOUT], &o.connect_ms, why);
     if (r == TENUO_OK)

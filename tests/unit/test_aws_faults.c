@@ -140,8 +140,9 @@ static void tls(void)
     moto_as("sign");
     over_tls("tls", "ca.pem", TENUO_OK, NULL);
     over_tls("tls", "other-ca.pem", TENUO_E_UNAVAILABLE, "authority");
-    over_tls("wrong_name", "ca.pem", TENUO_E_UNAVAILABLE, "another name");
+    over_tls("wrong_name", "ca.pem", TENUO_E_UNAVAILABLE, "use a name of the certificate in endpoint=");
     over_tls("front", "ca.pem", TENUO_E_UNAVAILABLE, "");
+    ok(strstr(mock_said, "cert=") == NULL, "names no argument that the line has not: %s", mock_said);
     void *self = aws_opened("region=eu-west-1 endpoint=https://127.0.0.1:%d", moto_port("tls"));
     is_int(exported(self, "k", 0, key), TENUO_E_UNAVAILABLE, "TLS, the system's authorities: %s", mock_said);
     ops->close(self);
@@ -184,7 +185,7 @@ static void checks(void)
 static void arguments(void)
 {
     refused("prefix=x/", "region");
-    refused("region=eu-west-1 endpoint=http://192.0.2.1", "https");
+    refused("region=eu-west-1 endpoint=http://192.0.2.1", "endpoint: http is for");
     refused("region=EU/west endpoint=http://127.0.0.1:1", "region");
     refused("region=eu-west-1 service=s3", "secretsmanager");
     refused("region=eu-west-1 mode=sign", "kms");

@@ -5,7 +5,10 @@
 
 #include <tenuo/error.h>
 
-/* Writes code and sentence when err is not NULL; returns code. */
+#define TN_SENTENCE_BYTES 1024 /* of one as it is made; tenuo_error has room for less */
+
+/* Writes code and sentence when err is not NULL; returns code. A sentence that is too long keeps its beginning, where
+ * the place stands, and its end, where the remedy is. */
 int tn_fail(struct tenuo_error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The sentence of the error table. */
 int tn_fail_code(struct tenuo_error *err, int code);

@@ -49,14 +49,40 @@ int tenuo_err_http_status(int code)
     return row != NULL ? row->http : 500;
 }
 
+static bool continues(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* A sentence begins with the place and ends with the remedy: one that is too long loses its middle, by whole
+ * characters. */
+static void put_sentence(char *ret, size_t size, const char *text)
+{
+    static const char gap[] = " ... ";
+    size_t n = strlen(text), head = (size - sizeof gap) / 2, tail = n - (size - sizeof gap - head);
+    if (n < size) {
+        memcpy(ret, text, n + 1);
+        return;
+    }
+    while (head > 0 && continues(text[head]))
+        head--;
+    while (continues(text[tail]))
+        tail++;
+    memcpy(ret, text, head);
+    memcpy(ret + head, gap, sizeof gap - 1);
+    memcpy(ret + head + sizeof gap - 1, text + tail, n - tail + 1);
+}
+
 int tn_fail(struct tenuo_error *err, int code, const char *fmt, ...)
 {
     if (err != NULL) {
+        TN_UNINIT char text[TN_SENTENCE_BYTES];
         va_list ap;
         va_start(ap, fmt);
         err->code = code;
-        vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+        vsnprintf(text, sizeof text, fmt, ap); /* may be made of err->msg */
         va_end(ap);
+        put_sentence(err->msg, sizeof err->msg, text);
     }
     return code;
 }

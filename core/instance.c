@@ -168,7 +168,7 @@ static int judge(const struct tn_call *call, const char *what, const char *key_i
         return TENUO_OK;
     if (call->sentence[0] == '\0' && i->facility == TN_F_RESOLVER && key_id[0] != '\0')
         return tn_fail(err, code, "%s: key '%s': %s", i->origin, key_id, tenuo_err_text(code));
-    return tn_fail(err, code, "%s: %.*s", i->origin, TENUO_ERROR_MSG_BYTES - 1,
+    return tn_fail(err, code, "%s: %s", i->origin,
                    call->sentence[0] != '\0' ? call->sentence : tenuo_err_text(code));
 }
 
@@ -218,7 +218,7 @@ int tn_instance_check(struct tn_instance *i, struct tenuo_error *err)
     code = life.check(&i->opened->host, i->args, i->nargs);
     tn_call_end(&call);
     return code == TENUO_OK ? TENUO_OK
-                            : tn_fail(err, code, "%s: %.*s", i->plugin->desc.name, TENUO_ERROR_MSG_BYTES - 1,
+                            : tn_fail(err, code, "%s: %s", i->plugin->desc.name,
                                       call.sentence[0] != '\0' ? call.sentence : tenuo_err_text(code));
 }
 

@@ -146,7 +146,7 @@ struct tn_call {
     struct tn_call *outer;
     struct tn_instance *instance;
     uint64_t ends; /* tn_clock_ms */
-    char sentence[TENUO_ERROR_MSG_BYTES];
+    char sentence[512]; /* with the place in front no longer than TN_SENTENCE_BYTES */
 };
 /* When a call that begins now has to be over. */
 uint64_t tn_call_ends(const struct tn_instance *i);

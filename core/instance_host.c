@@ -120,7 +120,7 @@ static int host_sign_checkpoint(const struct tenuo_host *host, const char *key_i
     r = tn_checkpoint_sign(c, key_id, head, count, ret_public_key, ret_signature, &why);
     if (r == TENUO_OK)
         return r;
-    host_error(host, "the checkpoint cannot be signed: %.200s", why.msg);
+    host_error(host, "the checkpoint cannot be signed: %s", why.msg);
     return r >= TENUO_E_KEY_NOT_FOUND && r <= TENUO_E_KEY_INVALID ? r : TENUO_E_AUDIT_REFUSED;
 }
 

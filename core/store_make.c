@@ -31,7 +31,7 @@ static int say_late(const struct tn_instance *i, int code, struct tenuo_error *e
     if (code == TENUO_E_UNAVAILABLE && err != NULL && (!local || strstr(err->msg, TN_LATE_WORDS) != NULL)) {
         char why[TENUO_ERROR_MSG_BYTES];
         snprintf(why, sizeof why, "%s", err->msg);
-        return tn_fail(err, code, "%.180s; look whether it was done before trying again", why);
+        return tn_fail(err, code, "%s; look whether it was done before trying again", why);
     }
     return code;
 }

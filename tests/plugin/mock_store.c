@@ -44,7 +44,10 @@ static int enter(struct self *s, enum mock_op op)
     if (atomic_load(&s->w->fault) == MOCK_ILLEGAL)
         return 4711;
     if (code != TENUO_OK) {
-        s->host->error(s->host, "the store says %d", code);
+        if (atomic_load(&s->w->fault) == MOCK_LONG_SENTENCE)
+            s->host->error(s->host, "the store says %d %0300d: restart it", code, code);
+        else
+            s->host->error(s->host, "the store says %d", code);
         return code;
     }
     pthread_mutex_lock(&s->w->lock);

@@ -33,6 +33,7 @@ enum mock_fault {
     MOCK_CONTROL_NOTE,   /* an escape sequence in it */
     MOCK_BAD_VERSIONS,   /* oldest above newest */
     MOCK_NO_PUBLIC,      /* describe does not tell the public key */
+    MOCK_LONG_SENTENCE,  /* with the remedy at its end */
     MOCK_ILLEGAL         /* a code that is none */
 };
 

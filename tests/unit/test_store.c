@@ -146,6 +146,25 @@ static void check_bare(void)
     world_free(w);
 }
 
+/* What is too long loses its middle: place and remedy stay. */
+static void check_long_sentences(void)
+{
+    struct mock_store *w = world_new(true);
+    struct tenuo_ctx *ctx = open_with("resolver optional store %1\n", w, NULL, NULL);
+    const char *origin = "";
+    uint8_t key[32];
+    uint32_t version = 0;
+    (void)tenuo_ctx_store_name(ctx, 0, NULL, &origin);
+    w->fault = MOCK_LONG_SENTENCE;
+    w->code = TENUO_E_UNAVAILABLE;
+    is_int(tenuo_store_generate(ctx, "store", "a", key, &version, &err), TENUO_E_UNAVAILABLE, "a store that explains");
+    ok(strncmp(err.msg, origin, strlen(origin)) == 0 && err_says(" ... "), "the place: %s", err.msg);
+    ok(err_says(": restart it; look whether it was done before trying again"), "and the remedy");
+    ok(strlen(err.msg) == sizeof err.msg - 1, "within what there is room for");
+    tenuo_ctx_unref(ctx);
+    world_free(w);
+}
+
 /* What the arguments of a line rule out, `can` says: here a store that takes no seeds, then one that makes none. */
 static void check_cannot(void)
 {
@@ -339,6 +358,7 @@ int main(int argc, char **argv)
     check_life(true);
     check_life(false);
     check_bare();
+    check_long_sentences();
     check_cannot();
     check_import();
     check_references();

@@ -213,6 +213,16 @@ static bool can_cleanse(const struct tn_web *w)
 #endif
 }
 
+static void warn_of_plaintext(const struct tn_web *w)
+{
+    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+    const char *library = v != NULL && v->ssl_version != NULL ? v->ssl_version : "an unknown library";
+    w->host->log(w->host, TENUO_LOG_WARNING,
+                 "%s: libcurl does TLS with %s here, which does not wipe what it has decrypted: seeds may stay in "
+                 "memory; use a libcurl on OpenSSL, or an engine that signs itself",
+                 w->server, library);
+}
+
 int tn_web_open(const struct tn_web_options *o, struct tn_secret_source *key, struct tn_web **ret, char why[TN_WEB_WHY])
 {
     struct tn_web *w = NULL;
@@ -242,6 +252,8 @@ int tn_web_open(const struct tn_web_options *o, struct tn_secret_source *key, st
         return r;
     }
     w->cleanse = can_cleanse(w);
+    if (o->seeds && w->tls && !w->cleanse)
+        warn_of_plaintext(w);
     if (key != NULL) {
         w->key = *key;
         *key = (struct tn_secret_source){ 0 };

@@ -7,7 +7,8 @@
  * What a secret leaves behind: an answer that is asked for as secret goes to guarded memory, libcurl's receive buffer
  * is overwritten as soon as its bytes are taken, and OpenSSL forgets the plaintext (SSL_OP_CLEANSE_PLAINTEXT). A secret
  * body goes out through a buffer that is overwritten with it. Headers, a token among them, pass through memory of
- * libcurl that it frees without wiping.
+ * libcurl that it frees without wiping. curl_global_init_mem could wipe it, and is not ours to call: allocators belong
+ * to the whole process, which may use libcurl itself and have started it.
  */
 #ifndef TN_WEB_H
 #define TN_WEB_H
@@ -41,6 +42,7 @@ struct tn_web_options {
     const char *secrets; /* the arguments that carry secrets, for the sentence about passwords in the URL */
     const char *origin;  /* what says the URL, for sentences: "endpoint=" or a variable; a constant. NULL: "url=" */
     bool no_cert;        /* the line has no cert= that a sentence could name */
+    bool seeds;          /* comes with answers that hold seeds: opening warns when TLS does not wipe them */
     /* What an answer of 429 or 5xx means for the one who has to mend it, or NULL; goes behind "it answered 503". */
     const char *(*meaning)(long status);
     /* A cloud's metadata service: this machine or one of its link-local addresses, and nothing else, by http or https.

@@ -218,6 +218,7 @@ static int open_web(struct aws *a, const struct tenuo_arg *args, const char *url
         .secrets = "credentials_file=",
         .origin = args[ARG_ENDPOINT].value != NULL ? "endpoint=" : "region=",
         .no_cert = true,
+        .seeds = a->service != &aws_kms_sign,
     };
     int r = tn_web_connect_ms(&args[ARG_CONNECT_TIMEOUT], &o.connect_ms, why);
     if (r == TENUO_OK)

@@ -223,6 +223,7 @@ static int set_line(struct vault *v, const struct tenuo_arg *args, struct tn_web
         .agent = "tenuo_vault",
         .secrets = "token_file=, or another auth=",
         .meaning = meaning,
+        .seeds = v->engine != ENGINE_TRANSIT,
     };
     if (r == TENUO_OK)
         r = set_secrets(v, args);

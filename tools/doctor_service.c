@@ -275,7 +275,7 @@ static void check_store(struct doctor *d, size_t index)
         return;
     }
     if (can & TENUO_STORE_LISTS && !l.refused)
-        snprintf(text, sizeof text, "answers: %zu keys", l.keys);
+        snprintf(text, sizeof text, "answers: %zu key%s", l.keys, l.keys == 1 ? "" : "s");
     else
         snprintf(text, sizeof text, "answers");
     doctor_say(d, took > 500 ? DOCTOR_WARNING : DOCTOR_OK, "store", place, text,

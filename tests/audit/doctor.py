@@ -64,7 +64,7 @@ def main() -> None:
         host = Host(top / "well", "audit required jsonl path=$LOG chain")
         well = doctor(host.conf)
         ok(well[0] == 0 and not [f for f in well[1] if f["level"] == "error"], "a service that is well", well[2][:2000])
-        for area, text in (("configuration", "read, with its plugins"), ("service", "opens"), ("root", "trusted roots: 1"), ("store", "answers: 1 keys"), ("audit", "takes records")):
+        for area, text in (("configuration", "read, with its plugins"), ("service", "opens"), ("root", "trusted roots: 1"), ("store", "answers: 1 key"), ("audit", "takes records")):
             ok(has(well[1], "ok", area, text), f"says ok of {area}", well[2][:2000])
         ok(all("milliseconds" in f for f in well[1] if f["area"] in ("store", "audit")), "with the time that stores and sinks took")
         ok(b'"event":"probe"' in host.log.read_bytes(), "the sink's record tells of the visit")
@@ -246,7 +246,7 @@ def check_names(top: pathlib.Path) -> None:
     (host.root / "more").mkdir(mode=0o700)
     shutil.copy(host.root / "alice.key", host.root / "more" / "other.key")
     got = doctor(host.conf, "--service", "shop")
-    ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 keys"]) == 2, "two stores without names are both looked at", got[2][:3000])
+    ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 key"]) == 2, "two stores without names are both looked at", got[2][:3000])
     ok(not has(got[1], "warning", "configuration", "no section"), "a service with a section")
     check(doctor(host.conf, "--service", "shpo"), 0, "warning", "configuration", "service 'shpo' has no section and gets the rules of the top (did you mean 'shop'?)",
           "is the name the one", "a service that is misspelled")
@@ -333,7 +333,7 @@ def check_tpm(top: pathlib.Path) -> None:
                 break
             time.sleep(0.1)
         got = doctor(host.conf)
-        ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 keys"]) == 2, "a TPM that answers", got[2][:3000] + made.stderr)
+        ok(got[0] == 0 and len([f for f in got[1] if f["area"] == "store" and f["message"] == "answers: 1 key"]) == 2, "a TPM that answers", got[2][:3000] + made.stderr)
     check(doctor(host.conf), 1, "error", "store", "tpm2", "", "and when it is gone")
 
 

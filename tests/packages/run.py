@@ -59,6 +59,20 @@ def digest(path: pathlib.Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def check_abi(packages: dict[str, pathlib.Path]) -> None:
+    """A plugin's package wants a library of its plugin ABI, by the number that the library is built with."""
+    major = re.search(r"define TENUO_PLUGIN_ABI_MAJOR (\d+)", (SOURCE / "include" / "tenuo" / "plugin.h").read_text())
+    assert major
+    name = f"tenuo-plugin-abi-{major[1]}"
+
+    def field(package: str, what: str) -> list[str]:
+        return run("dpkg-deb", "-f", str(packages[package]), what).stdout.strip().split(", ")
+
+    plugins = [p for p in packages if p.startswith("tenuo-plugin")]
+    without = [p for p in plugins if name not in field(p, "Depends")]
+    ok(len(plugins) == 11 and not without and name in field("libtenuo0", "Provides"), f"each plugin wants {name}, which the library provides", str(without))
+
+
 def check_lintian(folder: pathlib.Path) -> None:
     changes = next(folder.glob("*.changes"))
     done = run("lintian", "--pedantic", "--allow-root", "--fail-on", "error,warning,info,pedantic", str(changes))
@@ -204,6 +218,7 @@ def main() -> None:
         top.chmod(0o755)
         first = build(top / "a", 0o022, TZ="UTC", LC_ALL="C.UTF-8")
         ok(len(first) == 15, f"{len(first)} packages", str(sorted(first)))
+        check_abi(first)
         check_lintian(top / "a")
         check_hardening(first, top)
         second = build(top / "another" / "folder", 0o077, TZ="Pacific/Apia", LC_ALL="C", LANG="C", HOME="/nonexistent")

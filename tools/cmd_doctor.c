@@ -4,6 +4,7 @@
 #include "doctor.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { OPT_STRICT = CLI_OPT_FIRST, OPT_USER };
 
@@ -45,6 +46,18 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *area, con
         collect(d, level, area, place, message, remedy, ms);
     else
         print(level, area, place, message, remedy, ms);
+}
+
+void doctor_place(char ret[DOCTOR_PLACE_BYTES], const char *name, const char *origin)
+{
+    snprintf(ret, DOCTOR_PLACE_BYTES, "%.120s %.120s", name, origin);
+}
+
+double doctor_now_ms(void)
+{
+    struct timespec ts = { 0 };
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

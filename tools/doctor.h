@@ -21,6 +21,25 @@ struct doctor {
 void doctor_say(struct doctor *d, enum doctor_level level, const char *area, const char *place, const char *message,
                 const char *remedy, double ms);
 
+#define DOCTOR_PLACE_BYTES 300
+/* NAME FILE:LINE */
+void doctor_place(char ret[DOCTOR_PLACE_BYTES], const char *name, const char *origin);
+double doctor_now_ms(void);
+
+#define DOCTOR_SOON_SECS (14 * 86400)
+#define DOCTOR_POLICY_WORDS "the policy needs" /* of a store that knows who asks */
+#define DOCTOR_COMPARE_CLOCKS "compare this host's clock with the issuer's: `date -u` on both"
+
+/* doctor_remedy.c: what to do, in a sentence. By what the message names, or NULL: */
+const char *doctor_known_remedy(const struct doctor *d, const char *message);
+/* and else by the code. */
+const char *doctor_remedy(const struct doctor *d, int code, const char *message);
+/* Of a finding of the configuration, and of a revocation line without a list. */
+const char *doctor_line_remedy(const struct doctor *d, const char *line);
+const char *doctor_list_remedy(const struct doctor *d, const struct tenuo_probe *p);
+/* The library's sentences begin with the place of the line, which stands in front already. */
+const char *doctor_without_place(const char *message, const char *origin);
+
 /* doctor_host.c: the clock, what confines this process, what could leak a key. */
 void doctor_host(struct doctor *d);
 /* doctor_journal.c: how much of what a journald sink hands over may be dropped there. */
@@ -29,7 +48,10 @@ void doctor_journal(struct doctor *d, const char *place);
 bool doctor_become(struct doctor *d, int *ret_status);
 /* A finding about who looks. False: root, who must not open what the service will use. */
 bool doctor_user(struct doctor *d);
-/* doctor_service.c: configuration, plugins, roots, stores, lists, sinks. False when the service cannot be opened. */
+/* doctor_trust.c: roots and revocation lists. doctor_store.c: key stores and keys. */
+void doctor_trust(struct doctor *d);
+void doctor_stores(struct doctor *d);
+/* doctor_service.c: configuration, plugins, all that the service depends on. False when it cannot be opened. */
 bool doctor_service(struct doctor *d);
 
 #endif

@@ -724,8 +724,9 @@ static void bus_faults(void)
         { "157 close 1\n", TENUO_E_UNAVAILABLE, "" },
     };
     struct line through = { .tcti = bus_tcti };
-    deadline = 4000;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        /* A busy TPM is asked until an eighth before the plugin kills the helper: on a slow machine one try takes long. */
+        deadline = cases[i].says != NULL && strncmp(cases[i].says, "busy", 4) == 0 ? 10000 : 4000;
         stage_text("faults", cases[i].faults);
         if (cases[i].code != TENUO_OK)
             fails_with(&through, "agent-1", cases[i].code, cases[i].says, cases[i].faults);

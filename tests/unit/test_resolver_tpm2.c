@@ -725,7 +725,7 @@ static void bus_faults(void)
     };
     struct line through = { .tcti = bus_tcti };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        /* A busy TPM is asked until an eighth before the plugin kills the helper: on a slow machine one try takes long. */
+        /* A busy TPM is asked until an eighth before the plugin kills the helper, and a try may take long. */
         deadline = cases[i].says != NULL && strncmp(cases[i].says, "busy", 4) == 0 ? 10000 : 4000;
         stage_text("faults", cases[i].faults);
         if (cases[i].code != TENUO_OK)

@@ -21,7 +21,7 @@ import tempfile
 import time
 import typing
 
-from host import TENUO, Host, finish, ok, running, skip
+from host import TENUO, Host, finish, ok, propagation, running, skip
 
 Finding = dict[str, typing.Any]
 VECTORS = pathlib.Path(os.environ.get("TENUO_VECTORS", pathlib.Path(__file__).parents[1] / "vectors"))
@@ -363,14 +363,13 @@ def check_journal(top: pathlib.Path) -> None:
     etc = host.root / "systemd"
     (etc / "journald.conf.d").mkdir(parents=True)
     command = f'mount --bind {etc} /etc/systemd && exec {TENUO} doctor --conf {host.conf} --json --user {ME}'
-    propagation = "private" if os.path.ismount("/") else "unchanged"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(str(host.root / "journal.sock"))
         for conf, drop_in, limit in (("", "", "10000 records in 30s"), ("RateLimitBurst = 7\nRateLimitIntervalSec=2min\n", "#RateLimitBurst=9\n", "7 records in 2min"),
                                      ("RateLimitBurst=7\n", "[Journal]\nRateLimitBurst=9\n", "9 records in 30s"), ("", "RateLimitIntervalSec=0\n", "")):
             (etc / "journald.conf").write_text(conf)
             (etc / "journald.conf.d" / "50-limit.conf").write_text(drop_in)
-            done = subprocess.run(["unshare", "-m", "--propagation", propagation, "sh", "-c", command], capture_output=True, text=True, timeout=60)
+            done = subprocess.run(["unshare", "-m", "--propagation", propagation(), "sh", "-c", command], capture_output=True, text=True, timeout=60)
             if not done.stdout:
                 skip("the journal's rate limit", f"mounts of our own are not allowed here: {done.stderr.strip()[:100]}")
                 return

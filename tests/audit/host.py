@@ -36,6 +36,12 @@ def finish() -> typing.NoReturn:
     sys.exit(failed != 0)
 
 
+def propagation() -> str:
+    """For unshare. The root of a chroot may be no mount, which can be made private then, and no line of mountinfo."""
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    return "private" if any(line.split()[4] == "/" for line in mounts) else "unchanged"
+
+
 def tenuo(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     done = subprocess.run([TENUO, *words], capture_output=True, text=True, timeout=60)
     if check and done.returncode != 0:

@@ -19,7 +19,7 @@ import threading
 import time
 import typing
 
-from host import Host, Load, finish, ok, running, skip, tenuo
+from host import Host, Load, finish, ok, propagation, running, skip, tenuo
 
 REFUSED = {9301, 9400}
 JOURNALD = "/lib/systemd/systemd-journald"
@@ -141,8 +141,7 @@ def in_own_mounts() -> bool:
 def enter_mounts(name: str) -> None:
     """Runs one part of this program where /run/systemd and /run/log are its own."""
     script = "mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && mkdir -p /run/log && mount -t tmpfs tmpfs /run/log && exec \"$@\""
-    propagation = "private" if os.path.ismount("/") else "unchanged"  # the root of a chroot has none of its own to change
-    done = subprocess.run(["unshare", "-m", "--propagation", propagation, "sh", "-c", script, "sh", sys.executable, __file__, name],
+    done = subprocess.run(["unshare", "-m", "--propagation", propagation(), "sh", "-c", script, "sh", sys.executable, __file__, name],
                           env={**os.environ, "TENUO_OWN_MOUNTS": "1"}, capture_output=True, text=True, timeout=200)
     rows = [line for line in done.stdout.splitlines() if not re.match(r"1\.\.\d", line)]
     if not rows:
@@ -601,10 +600,9 @@ class Auditd:
         (top / "etc" / "auditd.conf").chmod(0o640)
 
     def start(self) -> bool:
-        propagation = "private" if os.path.ismount("/") else "unchanged"
         script = f"mount -t tmpfs tmpfs /run && exec auditd -n -s nochange -c {self.top}/etc"
         with (self.top / "out").open("ab") as out:
-            self.process = subprocess.Popen(["unshare", "-m", "--propagation", propagation, "sh", "-c", script], stdout=out, stderr=out)
+            self.process = subprocess.Popen(["unshare", "-m", "--propagation", propagation(), "sh", "-c", script], stdout=out, stderr=out)
         return bool(eventually(lambda: [1] * (audit_status().get("pid") == self.process.pid), 1, 5))
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:

@@ -200,7 +200,9 @@ def check_life(debs: dict[str, pathlib.Path], top: pathlib.Path) -> None:
     ok(n >= 2, f"{n} of them are a no")
     (folder / "guide.sh").write_text(script)
     ok(len(blocks) >= 10, f"the guide has {len(blocks)} blocks of commands")
-    propagation = "private" if os.path.ismount("/") else "unchanged"  # the root of a chroot has none of its own to change
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    whole = any(line.split()[4] == "/" for line in mounts)  # the root of a chroot may be no mount, that can be made private
+    propagation = "private" if whole else "unchanged"
     done = run("unshare", "-m", "--propagation", propagation, "bash", "-c", INSIDE, "bash", str(top / "root"), str(folder))
     steps = re.findall(r"^step: (.*)$", done.stdout, re.M)
     if not steps and "mount" in done.stderr:

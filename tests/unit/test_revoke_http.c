@@ -77,11 +77,13 @@ static void check_http_lies(void)
     struct server s = server_start(script, list, log_path, NULL);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         int before = requests();
+        double began = monotonic();
         struct tenuo_ctx *ctx = open_http(&s, paths[i], "timeout=400ms");
         is_int(ask(ctx), TENUO_E_UNAVAILABLE, "%s: denies", paths[i]);
         stays(ctx, TENUO_E_UNAVAILABLE, 500, paths[i]);
-        is_int(requests() - before, 1, "%s: asked once", paths[i]);
-        is_int(logged_times("asked again in"), 1, "%s: said once", paths[i]);
+        int asked = requests() - before;
+        ok(asked >= 1 && asked <= most_since(began), "%s: asked once: %d times", paths[i], asked);
+        told_once("asked again in", began, paths[i]);
         tenuo_ctx_unref(ctx);
     }
     struct tenuo_ctx *ctx = open_http(&s, "sametag", "max_age=3s");
